@@ -1,0 +1,115 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""/simulator: the Vm, for tests that run in another process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from simulator._faults import Fault
+from simulator._messages import Answer, Request, as_json
+from simulator._vm import Vm
+
+_DONE = Answer(204)
+
+
+def control(vm: Vm, request: Request) -> Answer:
+    """Never recorded, never limited, and not in need of any header."""
+    verbs = _ACTIONS.get("/".join(request.segments[1:]))
+    if verbs is None:
+        known = ", ".join(f"/simulator/{name}" for name in _ACTIONS)
+        return _error(404, f"no such control: {request.path}; known: {known}")
+    if request.method not in verbs:
+        return _error(405, f"{request.path} takes {', '.join(verbs)}")
+    try:
+        return verbs[request.method](vm, request)
+    except ValueError as exc:
+        return _error(400, str(exc))
+
+
+def is_control(request: Request) -> bool:
+    return request.segments[:1] == ["simulator"]
+
+
+def _requests(vm: Vm, _request: Request) -> Answer:
+    return as_json([item.as_json() for item in list(vm.requests)])
+
+
+def _forget_requests(vm: Vm, _request: Request) -> Answer:
+    vm.requests.clear()
+    return _DONE
+
+
+def _faults(vm: Vm, _request: Request) -> Answer:
+    return as_json([fault.as_json() for fault in vm.faults])
+
+
+def _replace_faults(vm: Vm, request: Request) -> Answer:
+    vm.faults = faults_from_json(_body(request))
+    return _DONE
+
+
+def _forget_faults(vm: Vm, _request: Request) -> Answer:
+    vm.faults = []
+    return _DONE
+
+
+def _document(vm: Vm, _request: Request) -> Answer:
+    return as_json(vm.document)
+
+
+def _replace_document(vm: Vm, request: Request) -> Answer:
+    document = _body(request)
+    if not isinstance(document, dict):
+        raise ValueError("a document is an object")
+    vm.document = document
+    return _DONE
+
+
+def _vm(vm: Vm, _request: Request) -> Answer:
+    return as_json(
+        {
+            "name": vm.name,
+            "url": vm.url,
+            "rate_limit": vm.rate_limit,
+            "legacy_versions": vm.legacy_versions,
+            "versions": list(vm.versions),
+            "requests": len(vm.requests),
+            "faults": len(vm.faults),
+        }
+    )
+
+
+_ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
+    "vm": {"GET": _vm},
+    "requests": {"GET": _requests, "DELETE": _forget_requests},
+    "faults": {"GET": _faults, "PUT": _replace_faults, "DELETE": _forget_faults},
+    "document": {"GET": _document, "PUT": _replace_document},
+}
+
+
+def faults_from_json(value: Any) -> list[Fault]:
+    if not isinstance(value, list):
+        raise ValueError("faults is a list")
+    faults = []
+    for position, item in enumerate(value):
+        try:
+            faults.append(Fault.from_json(item))
+        except ValueError as exc:
+            raise ValueError(f"faults[{position}]: {exc}") from exc
+    return faults
+
+
+def _body(request: Request) -> Any:
+    try:
+        return json.loads(request.body)
+    except ValueError as exc:
+        raise ValueError(f"the body is not JSON: {exc}") from exc
+
+
+def _error(status: int, message: str) -> Answer:
+    return as_json({"error": message}, status)

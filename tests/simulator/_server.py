@@ -1,0 +1,141 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The listeners: one for each virtual machine, all in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import time
+from collections.abc import Callable, Iterable
+
+from aiohttp import web
+
+from simulator import _wire
+from simulator._control import control, is_control
+from simulator._faults import take
+from simulator._messages import Request
+from simulator._routes import answer
+from simulator._vm import Vm
+
+RATE_LIMIT = 5
+Clock = Callable[[], float]
+
+
+class SimulatorError(Exception):
+    """A message for the person who starts the simulator."""
+
+
+class Server:
+    """Serves virtual machines until it is stopped."""
+
+    def __init__(
+        self,
+        vms: Iterable[Vm],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        addresses: bool = False,
+        rate_limit: int = RATE_LIMIT,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.vms: dict[str, Vm] = {}
+        for vm in vms:
+            if self.vms.setdefault(vm.name, vm) is not vm:
+                raise SimulatorError(f"two virtual machines have the name {vm.name!r}")
+        self._host = _host(host)
+        self._port = port
+        self._addresses = addresses
+        self._rate_limit = rate_limit
+        self._clock = clock
+        self._runners: list[web.ServerRunner] = []
+
+    async def start(self) -> None:
+        try:
+            for index, vm in enumerate(self.vms.values()):
+                await self._listen(vm, index)
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        runners, self._runners = self._runners, []
+        await asyncio.gather(*(runner.cleanup() for runner in runners))
+
+    async def _listen(self, vm: Vm, index: int) -> None:
+        host, port = self._place(index)
+
+        async def handle(request: web.BaseRequest) -> web.StreamResponse:
+            return await self._handle(vm, request)
+
+        # Cancellation, so that nothing goes on hanging or dripping for a client that has gone.
+        server = web.Server(handle, handler_cancellation=True, access_log=None)
+        # The rest of an answer isn't waited for: it may be one that never ends.
+        runner = web.ServerRunner(server, shutdown_timeout=0.05)
+        await runner.setup()
+        self._runners.append(runner)
+        site = web.TCPSite(runner, str(host), port)
+        try:
+            await site.start()
+        except (OSError, OverflowError) as exc:
+            raise SimulatorError(
+                f"cannot listen on {_netloc(host, port)} for {vm.name!r}: {_reason(exc)}"
+            ) from exc
+        vm.url = f"http://{_netloc(host, site.port)}"
+        if self._addresses:
+            self._port = site.port
+
+    def _place(self, index: int) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
+        if not self._addresses:
+            return self._host, self._port + index if self._port else 0
+        host = self._host + index
+        if not _is_local(host):
+            raise SimulatorError(f"too many virtual machines for addresses from {self._host} on")
+        return host, self._port
+
+    async def _handle(self, vm: Vm, http: web.BaseRequest) -> web.StreamResponse:
+        request = Request.parse(
+            http.method,
+            http.raw_path,
+            [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.raw_headers],
+            await http.content.read(),
+            self._clock(),
+        )
+        if is_control(request):
+            return _wire.response(control(vm, request))
+        vm.requests.append(request)
+        limit = self._rate_limit if vm.rate_limit is None else vm.rate_limit
+        throttled = not vm.limit.allows(request.time, limit)
+        fault = take(vm.faults, request)
+        if fault is None:
+            return _wire.response(answer(vm, request, throttled=throttled))
+        return await _wire.send_spoilt(
+            http, fault, lambda: answer(vm, request, throttled=throttled)
+        )
+
+
+def _host(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    try:
+        host = ipaddress.ip_address(text)
+    except ValueError as exc:
+        raise SimulatorError(f"not an IP address: {text!r}") from exc
+    if not _is_local(host):
+        raise SimulatorError(f"not a loopback or link-local address: {text}; no other is served")
+    return host
+
+
+def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    return host.is_loopback or host.is_link_local
+
+
+def _netloc(host: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> str:
+    return f"[{host}]:{port}" if host.version == 6 else f"{host}:{port}"
+
+
+def _reason(exc: OSError | OverflowError) -> str:
+    if isinstance(exc, OSError) and exc.errno:
+        return os.strerror(exc.errno)
+    return str(exc)

@@ -1,0 +1,41 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A simulated virtual machine: what it knows about itself, and what was asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulator._api_versions import API_VERSIONS
+from simulator._faults import Fault
+from simulator._limit import RateLimit
+from simulator._messages import Request
+
+
+@dataclass(eq=False)
+class Vm:
+    """Everything may be changed while it is being served, and holds from the next request on."""
+
+    name: str
+    document: dict[str, Any]
+    # Accepted and listed; sorted when they are listed.
+    versions: Sequence[str] = API_VERSIONS
+    # Accepted but not listed: /metadata/versions leaves out some that real IMDS answers to.
+    unlisted_versions: Sequence[str] = ()
+    # The answers of 2017 to 2020 to a missing (400, older wording) and an unknown version (404).
+    legacy_versions: bool = False
+    # Whether /metadata/versions exists; it came in 2020.
+    versions_route: bool = True
+    # What /metadata/loadbalancer gives, without its outer key. None: there is no load balancer.
+    loadbalancer: dict[str, Any] | None = None
+    # Requests a second; 0: no limit; None: that of the simulator.
+    rate_limit: int | None = None
+    faults: list[Fault] = field(default_factory=list)
+
+    requests: list[Request] = field(init=False, default_factory=list)
+    url: str = field(init=False, default="")  # once it is served
+    limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
