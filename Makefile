@@ -1,0 +1,30 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# Everything runs in virtual environments under .venv, which are made when they are first needed.
+# A part of the tests:  make units CORES=newest ARGS="-k retry"    make integration CORES=2.16 TARGETS=instance_facts
+
+PYTHON ?= python3
+CORES ?=
+TARGETS ?=
+ARGS ?=
+CHECKS := cd tests && $(PYTHON) -m checks
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint units integration sanity simulator clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+test: ## lint, unit tests and integration tests
+	@$(CHECKS) lint units --cores "$(CORES)"
+
+lint: ## static checks: style, types, licences, documentation
+	@$(CHECKS) lint
+
+units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
+	@$(CHECKS) units --cores "$(CORES)" --arguments '$(ARGS)'
+
+clean: ## remove all that the other targets made
+	rm -rf .venv .ansible dist

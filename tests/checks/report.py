@@ -1,0 +1,81 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Running a command and saying how it went: one line when it is good, all of its output when it is not."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import subprocess
+import time
+import typing as t
+
+from environments import VENVS
+
+LOGS = VENVS / "logs"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How many tests passed and failed; a linter that is content counts as no test at all."""
+
+    passed: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Outcome) -> Outcome:
+        return Outcome(self.passed + other.passed, self.failed + other.failed)
+
+    def __str__(self) -> str:
+        return f"{self.passed} passed, {self.failed} failed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What a command left behind."""
+
+    status: int
+    output: str
+    seconds: float
+
+
+def run(
+    name: str,
+    command: t.Sequence[str],
+    cwd: pathlib.Path,
+    env: t.Mapping[str, str] | None = None,
+) -> Answer:
+    """Runs a command and keeps what it prints, also in .venv/logs/NAME.txt."""
+    start = time.monotonic()
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env=os.environ if env is None else env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            check=False,
+        )
+        answer = Answer(done.returncode, done.stdout, time.monotonic() - start)
+    except OSError as error:
+        answer = Answer(127, f"{command[0]}: {error}\n", time.monotonic() - start)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / f"{name.replace(' ', '-')}.txt").write_text(answer.output, encoding="utf-8")
+    return answer
+
+
+def say(name: str, answer: Answer, verdict: str = "") -> None:
+    """The one line; with the output before it when the command failed."""
+    if answer.status:
+        print(f"--- {name}, exit status {answer.status}:\n{answer.output.rstrip()}\n---")
+    print(f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)", flush=True)
+
+
+def with_programs(folder: pathlib.Path) -> dict[str, str]:
+    """This process' environment with the programs of a virtual environment first."""
+    path = os.environ.get("PATH", os.defpath)
+    return {**os.environ, "PATH": f"{folder}{os.pathsep}{path}"}

@@ -1,0 +1,202 @@
+#!/usr/bin/env python3
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the virtual environments that the checks run in, and prints where their programs are.
+
+    python3 tests/environments.py core-newest
+
+makes .venv/core-newest when it is missing, or older than its requirements (tests/requirements/core-newest.txt),
+and prints the absolute path of its bin folder.  Needs the standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import fcntl
+import functools
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+import typing as t
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+VENVS = ROOT / ".venv"
+REQUIREMENTS = ROOT / "tests" / "requirements"
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """A virtual environment and the Pythons it can be made with, the best one first.
+
+    ``lesser`` are Pythons that do when there is no other, with an older ansible-core than the name promises.
+    """
+
+    name: str
+    pythons: tuple[str, ...]
+    lesser: tuple[str, ...] = ()
+
+
+# The controller Pythons that each ansible-core supports; together the first choices span them all.
+# Which release each environment holds is said in tests/requirements/NAME.txt, and nowhere else.
+ENVIRONMENTS = {
+    environment.name: environment
+    for environment in (
+        Environment("core-2.16", pythons=("3.10", "3.11", "3.12")),
+        Environment("core-2.19", pythons=("3.11", "3.12", "3.13")),
+        Environment("core-newest", pythons=("3.13", "3.14", "3.12"), lesser=("3.11",)),
+        Environment("lint", pythons=("3.12", "3.11", "3.13")),
+    )
+}
+CORES = tuple(name for name in ENVIRONMENTS if name.startswith("core-"))
+
+
+class EnvironmentFailed(Exception):
+    """An environment can't be made; the message is all that the user needs."""
+
+
+def bin_folder(name: str) -> pathlib.Path:
+    """The folder with the programs of an environment, which is made or renewed first when needed."""
+    environment = ENVIRONMENTS.get(name)
+    if environment is None:
+        raise EnvironmentFailed(f"there is no environment {name!r}; there are: {', '.join(ENVIRONMENTS)}")
+    folder = VENVS / name
+    with lock(folder):
+        if not is_current(folder, environment):
+            make(folder, environment)
+    return folder / "bin"
+
+
+@contextlib.contextmanager
+def lock(path: pathlib.Path) -> t.Iterator[None]:
+    """Keeps two runs in one checkout from making the same thing at once."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(f"{path}.lock", "w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def is_current(folder: pathlib.Path, environment: Environment) -> bool:
+    try:
+        stamp = (folder / "stamp").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return stamp == fingerprint(folder, environment) and (folder / "bin" / "python").exists()
+
+
+def fingerprint(folder: pathlib.Path, environment: Environment) -> str:
+    """Changes when the environment must be made anew; the path counts because scripts in a venv contain it."""
+    digest = hashlib.sha256(str(folder).encode())
+    for file in requirement_files(REQUIREMENTS / f"{environment.name}.txt"):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def requirement_files(file: pathlib.Path) -> t.Iterator[pathlib.Path]:
+    """A requirements file and, in order, all that it includes."""
+    yield file
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if line.startswith("-r "):
+            yield from requirement_files(file.parent / line[len("-r ") :].strip())
+
+
+def make(folder: pathlib.Path, environment: Environment) -> None:
+    start = time.monotonic()
+    version, python = choose_python(environment)
+    shutil.rmtree(folder, ignore_errors=True)
+    run([python, "-m", "venv", str(folder)], f"{environment.name}: Python {version} can't make a virtual environment")
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    requirements = REQUIREMENTS / f"{environment.name}.txt"
+    run([*pip, "install", "--quiet", "-r", str(requirements)], f"{environment.name}: pip can't install {requirements}")
+    (folder / "stamp").write_text(fingerprint(folder, environment), encoding="utf-8")
+    seconds = time.monotonic() - start
+    core = installed_core(folder)
+    say(f"{environment.name}: made with Python {version} and ansible-core {core} ({seconds:.0f} s)")
+    if version in environment.lesser:
+        wanted = " or ".join(environment.pythons)
+        say(f"{environment.name}: ansible-core {core} is the newest for Python {version}; newer ones need {wanted}")
+
+
+def choose_python(environment: Environment) -> tuple[str, str]:
+    """The version and the path of the best Python on this machine for an environment."""
+    for version in (*environment.pythons, *environment.lesser):
+        python = find_python(version)
+        if python:
+            return version, python
+    versions = ", ".join((*environment.pythons, *environment.lesser))
+    raise EnvironmentFailed(
+        f"{environment.name}: no Python that runs and can make virtual environments; install one of {versions}"
+    )
+
+
+@functools.lru_cache(maxsize=None)
+def find_python(version: str) -> str | None:
+    """The real path of a Python that works, not only exists: version managers leave stand-ins that don't run."""
+    for candidate in candidates(version):
+        real = try_python(candidate, version)
+        if real:
+            return real
+    return None
+
+
+def candidates(version: str) -> t.Iterator[str]:
+    names = (f"python{version}", "python3")
+    for folder in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        yield from (os.path.join(folder, name) for name in names)
+    roots = (os.environ.get("PYENV_ROOT"), os.path.expanduser("~/.pyenv"))
+    for root in (pathlib.Path(root) for root in roots if root):
+        yield from (str(path) for path in sorted(root.glob(f"versions/{version}*/bin/python{version}")))
+
+
+def try_python(python: str, version: str) -> str | None:
+    if not os.access(python, os.X_OK):
+        return None
+    script = (
+        "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
+    )
+    try:
+        answer = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found, _separator, real = answer.stdout.strip().partition(" ")
+    return real if answer.returncode == 0 and found == version else None
+
+
+def installed_core(folder: pathlib.Path) -> str:
+    script = "from importlib.metadata import version; print(version('ansible-core'))"
+    return run([str(folder / "bin" / "python"), "-c", script], "ansible-core is not installed").strip()
+
+
+def run(command: t.Sequence[str], problem: str) -> str:
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        output = (answer.stdout + answer.stderr).strip()
+        raise EnvironmentFailed(f"{problem} (exit status {answer.returncode})\n{output}")
+    return answer.stdout
+
+
+def say(message: str) -> None:
+    """To standard error: standard output is for the paths."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def main(arguments: t.Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Make virtual environments under .venv and print their bin folders.")
+    parser.add_argument("names", nargs="+", metavar="NAME", help=", ".join(ENVIRONMENTS))
+    try:
+        for name in parser.parse_args(arguments).names:
+            print(bin_folder(name), flush=True)
+    except EnvironmentFailed as failure:
+        say(f"error: {failure}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,118 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Lets plain pytest import the collection by its full name, and keeps every test on this machine."""
+
+from __future__ import annotations
+
+import atexit
+import ipaddress
+import os
+import pathlib
+import shutil
+import socket
+import sys
+import tempfile
+import typing as t
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TESTS = ROOT / "tests"
+
+
+def forget_settings() -> None:
+    """Neither a proxy nor an option of whoever runs the tests may change what they see."""
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name.startswith("AZURE_IMDS_"):
+            del os.environ[name]
+
+
+def make_collection_tree() -> None:
+    """Puts the repository where Ansible looks for the collection, unless it is there already."""
+    if ROOT.parts[-3:] == ("ansible_collections", "imds", "azure"):
+        return
+    tree = pathlib.Path(tempfile.mkdtemp(prefix="imds-collections-"))
+    atexit.register(shutil.rmtree, str(tree), ignore_errors=True)
+    (tree / "ansible_collections" / "imds").mkdir(parents=True)
+    (tree / "ansible_collections" / "imds" / "azure").symlink_to(ROOT)
+    (tree / "ansible.cfg").touch()
+    os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(tree)
+    os.environ["ANSIBLE_CONFIG"] = str(tree / "ansible.cfg")
+    os.environ["ANSIBLE_HOME"] = str(tree / "home")
+    sys.path.insert(0, str(tree))
+    install_collection_finder(tree)
+
+
+def install_collection_finder(tree: pathlib.Path) -> None:
+    # Not earlier: Ansible reads its settings from the environment when it is imported.
+    from ansible.utils.collection_loader import _collection_finder
+
+    _collection_finder._AnsibleCollectionFinder(paths=[str(tree)])._install()
+
+
+def is_loopback(host: object) -> bool:
+    if isinstance(host, bytes):
+        host = host.decode()
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(str(host).partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def refuse_outsiders(family: int, address: t.Any) -> None:
+    """Fails the test that is about to send something to another machine.
+
+    ``pytest.fail`` raises what ``except Exception`` doesn't catch, so that no retry can hide it.
+    """
+    if family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
+        pytest.fail(f"a unit test tried to reach {address[0]}: only loopback addresses are allowed")
+
+
+def guard_socket() -> None:
+    """Wraps everything of the socket module that can send a packet somewhere."""
+
+    def guard(name: str, address_at: int) -> None:
+        original = getattr(socket.socket, name)
+
+        def guarded(self: socket.socket, *arguments: t.Any) -> t.Any:
+            refuse_outsiders(self.family, arguments[address_at])
+            return original(self, *arguments)
+
+        setattr(socket.socket, name, guarded)
+
+    guard("connect", 0)
+    guard("connect_ex", 0)
+    guard("sendto", -1)
+    guard_name_lookup()
+
+
+def guard_name_lookup() -> None:
+    """A question to a name server is a packet, too."""
+    original = socket.getaddrinfo
+
+    def guarded(host: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        if host and not is_loopback(host) and not is_address(host):
+            pytest.fail(f"a unit test tried to look up {host!r}: only localhost and addresses are allowed")
+        return original(host, *arguments, **options)
+
+    socket.getaddrinfo = guarded
+
+
+def is_address(host: str | bytes) -> bool:
+    text = host.decode() if isinstance(host, bytes) else host
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+if str(TESTS) not in sys.path:
+    sys.path.insert(0, str(TESTS))
+forget_settings()
+make_collection_tree()
+guard_socket()
