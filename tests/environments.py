@@ -65,7 +65,9 @@ def bin_folder(name: str) -> pathlib.Path:
     """The folder with the programs of an environment, which is made or renewed first when needed."""
     environment = ENVIRONMENTS.get(name)
     if environment is None:
-        raise EnvironmentFailed(f"there is no environment {name!r}; there are: {', '.join(ENVIRONMENTS)}")
+        raise EnvironmentFailed(
+            f"there is no environment {name!r}; there are: {', '.join(ENVIRONMENTS)}"
+        )
     folder = VENVS / name
     with lock(folder):
         if not is_current(folder, environment):
@@ -110,17 +112,25 @@ def make(folder: pathlib.Path, environment: Environment) -> None:
     start = time.monotonic()
     version, python = choose_python(environment)
     shutil.rmtree(folder, ignore_errors=True)
-    run([python, "-m", "venv", str(folder)], f"{environment.name}: Python {version} can't make a virtual environment")
+    run(
+        [python, "-m", "venv", str(folder)],
+        f"{environment.name}: Python {version} can't make a virtual environment",
+    )
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
     requirements = REQUIREMENTS / f"{environment.name}.txt"
-    run([*pip, "install", "--quiet", "-r", str(requirements)], f"{environment.name}: pip can't install {requirements}")
+    run(
+        [*pip, "install", "--quiet", "-r", str(requirements)],
+        f"{environment.name}: pip can't install {requirements}",
+    )
     (folder / "stamp").write_text(fingerprint(folder, environment), encoding="utf-8")
     seconds = time.monotonic() - start
     core = installed_core(folder)
     say(f"{environment.name}: made with Python {version} and ansible-core {core} ({seconds:.0f} s)")
     if version in environment.lesser:
         wanted = " or ".join(environment.pythons)
-        say(f"{environment.name}: ansible-core {core} is the newest for Python {version}; newer ones need {wanted}")
+        say(
+            f"{environment.name}: ansible-core {core} is the newest for Python {version}; newer ones need {wanted}"
+        )
 
 
 def choose_python(environment: Environment) -> tuple[str, str]:
@@ -135,7 +145,7 @@ def choose_python(environment: Environment) -> tuple[str, str]:
     )
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def find_python(version: str) -> str | None:
     """The real path of a Python that works, not only exists: version managers leave stand-ins that don't run."""
     for candidate in candidates(version):
@@ -151,17 +161,19 @@ def candidates(version: str) -> t.Iterator[str]:
         yield from (os.path.join(folder, name) for name in names)
     roots = (os.environ.get("PYENV_ROOT"), os.path.expanduser("~/.pyenv"))
     for root in (pathlib.Path(root) for root in roots if root):
-        yield from (str(path) for path in sorted(root.glob(f"versions/{version}*/bin/python{version}")))
+        yield from (
+            str(path) for path in sorted(root.glob(f"versions/{version}*/bin/python{version}"))
+        )
 
 
 def try_python(python: str, version: str) -> str | None:
     if not os.access(python, os.X_OK):
         return None
-    script = (
-        "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
-    )
+    script = "import ensurepip, sys, venv; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
     try:
-        answer = subprocess.run([python, "-c", script], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run(
+            [python, "-c", script], capture_output=True, text=True, timeout=60, check=False
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     found, _separator, real = answer.stdout.strip().partition(" ")
@@ -170,11 +182,15 @@ def try_python(python: str, version: str) -> str | None:
 
 def installed_core(folder: pathlib.Path) -> str:
     script = "from importlib.metadata import version; print(version('ansible-core'))"
-    return run([str(folder / "bin" / "python"), "-c", script], "ansible-core is not installed").strip()
+    return run(
+        [str(folder / "bin" / "python"), "-c", script], "ansible-core is not installed"
+    ).strip()
 
 
 def run(command: t.Sequence[str], problem: str) -> str:
-    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if answer.returncode:
         output = (answer.stdout + answer.stderr).strip()
         raise EnvironmentFailed(f"{problem} (exit status {answer.returncode})\n{output}")
@@ -187,7 +203,9 @@ def say(message: str) -> None:
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Make virtual environments under .venv and print their bin folders.")
+    parser = argparse.ArgumentParser(
+        description="Make virtual environments under .venv and print their bin folders."
+    )
     parser.add_argument("names", nargs="+", metavar="NAME", help=", ".join(ENVIRONMENTS))
     try:
         for name in parser.parse_args(arguments).names:

@@ -10,11 +10,10 @@ import shlex
 import sys
 import typing as t
 
-from environments import CORES, EnvironmentFailed
-
 from checks.lint import lint
 from checks.report import Outcome
 from checks.units import units
+from environments import CORES, EnvironmentFailed
 
 Part = t.Callable[[t.Sequence[str], t.Sequence[str]], Outcome]
 PARTS: dict[str, Part] = {"lint": lint, "units": units}
@@ -46,7 +45,9 @@ def parse(arguments: t.Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="checks", description="Run parts of the tests.")
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--cores", type=core_names, default=(), help="for example '2.16 newest'")
-    parser.add_argument("--arguments", type=shlex.split, default=(), help="for pytest, or targets for ansible-test")
+    parser.add_argument(
+        "--arguments", type=shlex.split, default=(), help="for pytest, or targets for ansible-test"
+    )
     return parser.parse_args(arguments)
 
 
@@ -55,7 +56,9 @@ def core_names(text: str) -> list[str]:
     names = [name if name in CORES else f"core-{name}" for name in text.split()]
     unknown = [name for name in names if name not in CORES]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no such core: {', '.join(unknown)}; there are: {', '.join(CORES)}")
+        raise argparse.ArgumentTypeError(
+            f"no such core: {', '.join(unknown)}; there are: {', '.join(CORES)}"
+        )
     return names
 
 

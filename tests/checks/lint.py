@@ -9,9 +9,8 @@ import os
 import pathlib
 import typing as t
 
-from environments import ROOT, VENVS, bin_folder
-
 from checks import report, worktree
+from environments import ROOT, VENVS, bin_folder
 
 
 class Tool(t.NamedTuple):
@@ -23,30 +22,51 @@ class Tool(t.NamedTuple):
     in_tree: bool = False
 
 
-MYPY = ("mypy", "--config-file", str(ROOT / "pyproject.toml"), "--cache-dir", str(VENVS / "mypy-cache"))
+MYPY = (
+    "mypy",
+    "--config-file",
+    str(ROOT / "pyproject.toml"),
+    "--cache-dir",
+    str(VENVS / "mypy-cache"),
+)
 TOOLS = (
     Tool("ruff check", ("ruff", "check", "--quiet", ".")),
     Tool("ruff format", ("ruff", "format", "--quiet", "--check", "--diff", ".")),
-    Tool("mypy plugins", (*MYPY, "-p", "ansible_collections.imds.azure.plugins"), "../../..", in_tree=True),
+    Tool(
+        "mypy plugins",
+        (*MYPY, "-p", "ansible_collections.imds.azure.plugins"),
+        "../../..",
+        in_tree=True,
+    ),
     Tool("mypy tests", (*MYPY, "-m", "environments", "-p", "checks", "-p", "simulator"), "tests"),
     Tool("yamllint", ("yamllint", "--strict", ".")),
     Tool("reuse", ("reuse", "lint", "--lines")),
     Tool("antsibull-changelog", ("antsibull-changelog", "lint")),
     Tool("antsibull-docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
-    Tool("ansible-lint", ("ansible-lint", "--offline", "--strict"), in_tree=True),
+    Tool(
+        "ansible-lint",
+        ("ansible-lint", "--offline", "--strict", "--profile", "production", "--nocolor"),
+        in_tree=True,
+    ),
 )
 
 
 def lint(_cores: t.Sequence[str], _arguments: t.Sequence[str]) -> report.Outcome:
     programs = bin_folder("lint")
     with worktree.copy("lint") as tree:
-        env = {**report.with_programs(programs), "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2])}
+        env = {
+            **report.with_programs(programs),
+            "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
+            "NO_COLOR": "1",
+        }
         bad = [tool.name for tool in TOOLS if not check(tool, tree, env)]
     return report.Outcome(failed=len(bad))
 
 
 def check(tool: Tool, tree: pathlib.Path, env: t.Mapping[str, str]) -> bool:
     folder = (tree if tool.in_tree else ROOT) / tool.folder
-    answer = report.run(f"lint {tool.name}", tool.command, pathlib.Path(os.path.normpath(folder)), env)
+    answer = report.run(
+        f"lint {tool.name}", tool.command, pathlib.Path(os.path.normpath(folder)), env
+    )
     report.say(f"lint {tool.name}", answer)
     return answer.status == 0

@@ -72,7 +72,10 @@ def say(name: str, answer: Answer, verdict: str = "") -> None:
     """The one line; with the output before it when the command failed."""
     if answer.status:
         print(f"--- {name}, exit status {answer.status}:\n{answer.output.rstrip()}\n---")
-    print(f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)", flush=True)
+    print(
+        f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)",
+        flush=True,
+    )
 
 
 def with_programs(folder: pathlib.Path) -> dict[str, str]:

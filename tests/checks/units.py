@@ -9,9 +9,8 @@ import pathlib
 import typing as t
 import xml.etree.ElementTree as ElementTree
 
-from environments import ROOT, bin_folder
-
 from checks import report
+from environments import ROOT, bin_folder
 
 # 2.16 runs the integration tests only: what differs between the lines shows there.
 CORES = ("core-2.19", "core-newest")
@@ -31,7 +30,9 @@ def unit_tests(core: str, arguments: t.Sequence[str]) -> report.Outcome:
     answer = report.run(name, command, ROOT)
     outcome = read_results(results)
     if answer.status and not outcome.failed:
-        outcome += report.Outcome(failed=1)  # pytest itself: no tests found, a broken conftest.py, a crash
+        outcome += report.Outcome(
+            failed=1
+        )  # pytest itself: no tests found, a broken conftest.py, a crash
     report.say(name, answer, str(outcome))
     return outcome
 
@@ -42,6 +43,8 @@ def read_results(file: pathlib.Path) -> report.Outcome:
         return report.Outcome()
     outcome = report.Outcome()
     for suite in ElementTree.parse(file).getroot().iter("testsuite"):
-        total, skipped, *bad = (int(suite.get(key, 0)) for key in ("tests", "skipped", "failures", "errors"))
+        total, skipped, *bad = (
+            int(suite.get(key, 0)) for key in ("tests", "skipped", "failures", "errors")
+        )
         outcome += report.Outcome(total - skipped - sum(bad), sum(bad))
     return outcome

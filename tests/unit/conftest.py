@@ -96,7 +96,9 @@ def guard_name_lookup() -> None:
 
     def guarded(host: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
         if host and not is_loopback(host) and not is_address(host):
-            pytest.fail(f"a unit test tried to look up {host!r}: only localhost and addresses are allowed")
+            pytest.fail(
+                f"a unit test tried to look up {host!r}: only localhost and addresses are allowed"
+            )
         return original(host, *arguments, **options)
 
     socket.getaddrinfo = guarded
