@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the collection's actions can and can't do, said once. Private to imds.azure."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options: {}
+attributes:
+  check_mode:
+    description: Can run in C(check_mode) and return what it would return without it.
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+  facts:
+    description: Action returns an C(ansible_facts) dictionary that will update existing host facts.
+  idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
+  platform:
+    description: Target OS or families that can be operated against.
+"""
+
+    # For everything that only reads.
+    READS = r"""
+options: {}
+attributes:
+  check_mode:
+    support: full
+    details:
+      - This action does not modify state.
+  diff_mode:
+    support: N/A
+    details:
+      - This action does not modify state.
+  idempotent:
+    support: full
+    details:
+      - This action does not modify state.
+  platform:
+    support: full
+    platforms: posix
+"""
+
+    FACTS = r"""
+options: {}
+attributes:
+  facts:
+    support: full
+"""
+
+    ACTIONGROUP = r"""
+options: {}
+attributes:
+  action_group:
+    description: Use C(group/imds.azure.all) in C(module_defaults) to set defaults for this module.
+    support: full
+    membership:
+      - imds.azure.all
+"""

@@ -1,0 +1,78 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that all plugins share. Private to imds.azure.
+
+They mirror plugins/module_utils/_options.py; a test compares the two.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  endpoint:
+    description:
+      - Base URL of IMDS.
+      - Only link-local and loopback addresses are accepted. Anything else is refused before a packet is sent,
+        because IMDS answers only inside its own VM.
+      - Modules take the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node when the option is not set.
+    type: str
+    default: http://169.254.169.254
+  api_version:
+    description:
+      - The version of IMDS to ask for.
+      - V(latest) stands for the newest version that this collection is tested with (2025-04-07). Where IMDS does not know it yet,
+        the newest version that IMDS offers and that is not newer is used, then the newest of its V(/metadata/versions), then 2017-12-01.
+      - A date is used as it is and never replaced.
+    type: str
+    default: latest
+  timeout:
+    description:
+      - Seconds for one attempt, connecting and reading together. A server that drips bytes cannot outlast it.
+    type: float
+    default: 10.0
+  deadline:
+    description:
+      - Seconds for all attempts and the waits between them.
+      - The answers 408, 410, 429, 500, 502, 503 and 504, timeouts, connection errors and answers that are not JSON are tried again, with
+        waits that grow and are partly random; a C(Retry-After) of the service wins. 410 means that IMDS is being updated and is
+        tried again for 70 seconds. 404 is tried again for 30 seconds where the document always exists.
+      - Where the firmware says that the host is not in Azure, and the default endpoint is asked, there is a single attempt of 2 seconds.
+    type: float
+    default: 90.0
+notes:
+  - Requests never use a proxy, C(netrc), cookies or redirects, whatever the environment says.
+"""
+
+    # For plugins that run on the controller: where else the options come from.
+    PLUGINS = r"""
+options:
+  endpoint:
+    env:
+      - name: AZURE_IMDS_ENDPOINT
+    ini:
+      - section: azure_imds
+        key: endpoint
+    vars:
+      - name: azure_imds_endpoint
+  api_version:
+    ini:
+      - section: azure_imds
+        key: api_version
+    vars:
+      - name: azure_imds_api_version
+  timeout:
+    ini:
+      - section: azure_imds
+        key: timeout
+    vars:
+      - name: azure_imds_timeout
+  deadline:
+    ini:
+      - section: azure_imds
+        key: deadline
+    vars:
+      - name: azure_imds_deadline
+"""

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: metadata
+short_description: Any route of the Azure Instance Metadata Service
+version_added: 0.1.0
+author:
+  - The imds.azure contributors (@imds-azure)
+description:
+  - Reads the Azure Instance Metadata Service (IMDS) by route-parameter path, for example C(instance/compute/location).
+  - As every lookup it runs on the controller, so it reads what IMDS says of B(the controller's own VM), whatever the hosts of the play.
+    Use M(imds.azure.instance_facts) for the VMs that a play runs on.
+  - Routes below C(instance) are answered out of one document, which is fetched once for a whole run of Ansible, whatever the number of hosts, forks and
+    tasks. It is kept in Ansible's own temp folder, readable by its user only, and removed with that folder.
+  - All other roots (C(versions), C(attested/document), C(scheduledevents), C(loadbalancer)) are asked for each time.
+requirements:
+  - requests (on the controller)
+  - jmespath (on the controller), when O(query) is used
+extends_documentation_fragment:
+  - imds.azure._imds
+  - imds.azure._imds.plugins
+options:
+  _terms:
+    description:
+      - Routes. Keys are case-sensitive and elements of lists are indexes that start at 0.
+      - A leading C(/) or C(/metadata/) is tolerated.
+    type: list
+    elements: str
+    required: true
+  cache:
+    description:
+      - V(true) answers routes below C(instance) out of the document of this run.
+      - V(false) asks IMDS for that very route. The answer is the same, but costs a request, or two for a leaf.
+    type: bool
+    default: true
+  params:
+    description:
+      - Further query parameters, for example C(nonce) of C(attested/document).
+      - Routes below C(instance) that are answered out of the document of this run take none.
+      - C(api-version) and C(format) are not among them, as O(api_version) and the kind of the answer decide about these.
+    type: dict
+    default: {}
+  query:
+    description:
+      - A JMESPath expression that is applied to each result.
+    type: str
+  default:
+    description:
+      - What to return for a route that does not exist. Every other failure stays one.
+      - Without it a route that does not exist is an error that names the deepest part of it that does, and the keys there.
+    type: raw
+seealso:
+  - module: imds.azure.instance_facts
+"""
+
+EXAMPLES = r"""
+- name: Where does the controller run?
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.metadata', 'instance/compute/location') }}"
+
+- name: One address of one interface
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.metadata', 'instance/network/interface/0/ipv4/ipAddress/0/privateIpAddress') }}"
+
+- name: Several routes at once, as a list
+  ansible.builtin.debug:
+    msg: "{{ query('imds.azure.metadata', 'instance/compute/name', 'instance/compute/zone') }}"
+
+- name: A whole part, and an expression over it
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.metadata', 'instance/compute/tagsList', query='[*].name') }}"
+
+- name: A route that some VMs do not have
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.metadata', 'instance/compute/tagsList/0/value', default='no tags') }}"
+
+- name: The public address behind a Standard load balancer, which the instance document does not have
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.metadata', 'loadbalancer', default={}) }}"
+"""
+
+RETURN = r"""
+_list:
+  description:
+    - One result for each route, exactly what IMDS answers for it. A leaf is a text, a container is a dictionary or a list.
+  type: list
+  elements: raw
+"""
+
+import typing as t
+
+from ansible import constants
+from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.imds.azure.plugins.module_utils._document import parse_route, walk
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    NotFoundError,
+    OptionError,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
+from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+
+
+# The settings are set at run time, so nothing is known of their types.
+C: t.Any = constants
+
+
+class LookupModule(LookupBase):
+    _client: ImdsClient | None = None
+
+    def run(
+        self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
+    ) -> list[t.Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        try:
+            text = self.get_option("query")
+            query = compiled(text, "query") if text else None
+            return [self._result(str(term), query, kwargs) for term in terms]
+        except OptionError as exc:
+            raise AnsibleOptionsError(str(exc)) from None
+        except ImdsError as exc:
+            raise AnsibleLookupError(str(exc)) from None
+
+    def _result(
+        self, term: str, query: t.Callable[[t.Any], t.Any] | None, given: dict[str, t.Any]
+    ) -> t.Any:
+        segments = parse_route(term)
+        try:
+            found = self._found(segments)
+        except NotFoundError:
+            if "default" not in given:
+                raise
+            return given["default"]
+        return query(found) if query else found
+
+    def _found(self, segments: tuple[str, ...]) -> t.Any:
+        root, *below = segments
+        params = self._params()
+        if root == "identity":
+            raise OptionError(
+                "identity/... holds tokens, which this lookup does not read: use the lookup "
+                "imds.azure.access_token, which keeps them out of sight"
+            )
+        if root != "instance":
+            return self._ask("/".join(segments), params)
+        if not self.get_option("cache"):
+            return self._ask_instance(segments, params)
+        if params:
+            raise OptionError("params needs cache=false for routes below instance")
+        return walk(self._document(), below, root)
+
+    def _params(self) -> list[tuple[str, str]]:
+        params = {str(name): str(value) for name, value in self.get_option("params").items()}
+        taken = sorted({"api-version", "format"} & {name.lower() for name in params})
+        if taken:
+            raise OptionError(
+                f"params must not have {' and '.join(taken)}: api-version is the option api_version, "
+                "and format follows from the route"
+            )
+        return list(params.items())
+
+    def _document(self) -> t.Any:
+        """The instance document of this run, from whichever process asked for it first."""
+        key = (self._option("endpoint"), self._option("api_version"))
+        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
+        return cache.get(lambda: self._imds().instance().data)
+
+    def _ask(self, path: str, params: list[tuple[str, str]]) -> t.Any:
+        return self._imds().route(path, params).data
+
+    def _ask_instance(self, segments: tuple[str, ...], params: list[tuple[str, str]]) -> t.Any:
+        try:
+            return self._ask("/".join(segments), params)
+        except NotFoundError:
+            # IMDS does not say which part of the route is wrong. The document does.
+            walk(self._imds().instance().data, segments[1:], segments[0])
+            raise
+
+    def _imds(self) -> ImdsClient:
+        if self._client is None:
+            # Only whoever asks IMDS pays for the import of an HTTP library: a thousand lookups
+            # that are answered out of the run's document don't.
+            from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+            from ansible_collections.imds.azure.plugins.plugin_utils._session import (
+                requests_transport,
+            )
+
+            self._client = client_from(self._option, requests_transport())
+        return self._client
+
+    def _option(self, name: str) -> t.Any:
+        # Ansible hands variables to a lookup as they are written, templates and all.
+        value = self.get_option(name)
+        return self._templar.template(value) if self._templar else value

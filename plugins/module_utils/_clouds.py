@@ -1,0 +1,91 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Azure clouds: one table of what azEnvironment stands for. Private to imds.azure."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class Cloud(t.NamedTuple):
+    name: str
+    resource_manager: str = ""
+    authority: str = ""
+    key_vault_suffix: str = ""
+    storage_suffix: str = ""
+    attested_domain: str = ""
+
+
+_CLOUDS = (
+    Cloud(
+        name="AzurePublicCloud",
+        resource_manager="https://management.azure.com",
+        authority="https://login.microsoftonline.com",
+        key_vault_suffix="vault.azure.net",
+        storage_suffix="core.windows.net",
+        attested_domain="metadata.azure.com",
+    ),
+    Cloud(
+        name="AzureUSGovernmentCloud",
+        resource_manager="https://management.usgovcloudapi.net",
+        authority="https://login.microsoftonline.us",
+        key_vault_suffix="vault.usgovcloudapi.net",
+        storage_suffix="core.usgovcloudapi.net",
+        attested_domain="metadata.azure.us",
+    ),
+    Cloud(
+        name="AzureChinaCloud",
+        resource_manager="https://management.chinacloudapi.cn",
+        authority="https://login.chinacloudapi.cn",
+        key_vault_suffix="vault.azure.cn",
+        storage_suffix="core.chinacloudapi.cn",
+        attested_domain="metadata.azure.cn",
+    ),
+    # Closed in 2021; its documents and its name are still met.
+    Cloud(
+        name="AzureGermanCloud",
+        resource_manager="https://management.microsoftazure.de",
+        authority="https://login.microsoftonline.de",
+        key_vault_suffix="vault.microsoftazure.de",
+        storage_suffix="core.cloudapi.de",
+        attested_domain="metadata.microsoftazure.de",
+    ),
+)
+
+# IMDS, Resource Manager, the Azure CLI, PowerShell, the SDKs and Terraform each have names of
+# their own. Letters and digits in lower case are what all of them are compared by.
+_ALIASES = {
+    "AzurePublicCloud": ("azurecloud", "azurepublic", "public"),
+    "AzureUSGovernmentCloud": (
+        "azureusgovernment",
+        "azureusgovcloud",
+        "azuregovernment",
+        "azuregovernmentcloud",
+        "usgovernment",
+        "usgovernmentcloud",
+        "usgov",
+    ),
+    "AzureChinaCloud": ("azurechina", "china"),
+    "AzureGermanCloud": ("azuregermany", "azuregermanycloud", "german", "germany"),
+}
+
+
+def _key(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+_BY_KEY = {key: cloud for cloud in _CLOUDS for key in (_key(cloud.name), *_ALIASES[cloud.name])}
+
+
+def cloud_named(name: str) -> Cloud:
+    """The cloud of that name, whatever its casing or alias; an unknown one has only its name."""
+    return _BY_KEY.get(_key(name)) or Cloud(name)
+
+
+def same_cloud(one: str, other: str) -> bool:
+    """Do two names mean the same cloud? Unknown names are compared by letters and digits."""
+    return _key(cloud_named(one).name) == _key(cloud_named(other).name)
+
+
+__all__ = ("Cloud", "cloud_named", "same_cloud")

@@ -1,0 +1,289 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instance documents: reading them, giving their values types, walking their routes.
+
+Pure functions over plain data. Private to imds.azure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ._errors import MalformedError, NotFoundError, OptionError, listed, printable
+
+# IMDS nests eight levels deep. The limit keeps everything that recurses over a document (this
+# code, JSON encoders, Ansible's own) clear of Python's recursion limit.
+MAX_DEPTH = 64
+
+_Converter = t.Callable[[str], t.Any]
+_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+
+
+def _boolean(text: str) -> bool | str:
+    return {"true": True, "false": False}.get(text.lower(), text)
+
+
+def _integer(text: str) -> int | str:
+    return int(text) if _INTEGER.match(text) else text
+
+
+_SUBNET = {"prefix": _integer}
+_ADDRESSES = {"subnet": [_SUBNET], "ipAddressBlock": [_SUBNET]}
+_DISK: dict[str, t.Any] = {
+    "bytesPerSecondThrottle": _integer,
+    "diskCapacityBytes": _integer,
+    "diskSizeGB": _integer,
+    "isSharedDisk": _boolean,
+    "isUltraDisk": _boolean,
+    "lun": _integer,
+    "opsPerSecondThrottle": _integer,
+    "writeAcceleratorEnabled": _boolean,
+    "encryptionSettings": {"enabled": _boolean},
+}
+
+# What is documented as a boolean or a quantity, by its place; a list stands for each element.
+# Identifiers that look like numbers (zone, fault and update domains) are text and stay so.
+_TYPES: dict[str, t.Any] = {
+    "compute": {
+        "isHostCompatibilityLayerVm": _boolean,
+        "isVmInStandbyPool": _boolean,
+        "additionalCapabilities": {"hibernationEnabled": _boolean},
+        "osProfile": {"disablePasswordAuthentication": _boolean},
+        "securityProfile": {
+            "encryptionAtHost": _boolean,
+            "secureBootEnabled": _boolean,
+            "virtualTpmEnabled": _boolean,
+        },
+        "storageProfile": {
+            "dataDisks": [_DISK],
+            "osDisk": _DISK,
+            "resourceDisk": {"size": _integer},
+        },
+    },
+    "network": {"interface": [{"ipv4": _ADDRESSES, "ipv6": _ADDRESSES}]},
+}
+
+
+def parse_json(body: bytes) -> t.Any:
+    """The data of a JSON answer or file; raises ValueError with a reason and no content."""
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"byte {exc.start} is not UTF-8") from None
+    return parse_json_text(text)
+
+
+def parse_json_text(text: str) -> t.Any:
+    try:
+        data = json.loads(text, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError(f"it nests deeper than {MAX_DEPTH} levels") from None
+    # Fewer brackets than the limit can't nest deeper than it: most documents end here.
+    if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(data, MAX_DEPTH):
+        raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
+    return data
+
+
+def _no_constant(name: str) -> t.NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _children(value: t.Any) -> t.Iterable[t.Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _deeper_than(data: t.Any, limit: int) -> bool:
+    level = [data]
+    for _depth in range(limit + 1):
+        level = [child for value in level for child in _children(value)]
+    return bool(level)
+
+
+def instance_document(data: t.Any) -> dict[str, t.Any]:
+    """The data as an instance document, or MalformedError that says what it is instead."""
+    if not isinstance(data, dict):
+        raise MalformedError(f"it is {_kind(data)}, not an instance document")
+    for name in ("compute", "network"):
+        if not isinstance(data.get(name), (dict, type(None))):
+            raise MalformedError(f"its {name!r} is {_kind(data[name])}, not an object")
+    return data
+
+
+def _kind(value: t.Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names: dict[type, str] = {dict: "an object", list: "a list", str: "a text"}
+    return names.get(type(value), "a number")
+
+
+def typed(document: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The document with documented booleans and quantities as such, and "" where it said null."""
+    converted: dict[str, t.Any] = _convert(_TYPES, _without_nulls(document))
+    return converted
+
+
+def _convert(types: t.Any, value: t.Any) -> t.Any:
+    if callable(types):
+        return types(value) if isinstance(value, str) else value
+    if isinstance(types, list):
+        if not isinstance(value, list):
+            return value
+        return [_convert(types[0], element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    converted = dict(value)
+    for key in types:
+        if key in value:
+            converted[key] = _convert(types[key], value[key])
+    return converted
+
+
+def _without_nulls(value: t.Any) -> t.Any:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return {key: _without_nulls(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_without_nulls(child) for child in value]
+    return value
+
+
+def part(document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
+    """`compute` or `network` of a document; classic VMs lack one or both."""
+    value = document.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def tags_of(compute: dict[str, t.Any]) -> tuple[dict[str, t.Any], bool]:
+    """Tags as a dict, and whether they had to be guessed from the old text form.
+
+    IMDS should not repeat a name; where it does, the first one counts.
+    """
+    listed_tags = compute.get("tagsList")
+    if isinstance(listed_tags, list):
+        tags: dict[str, t.Any] = {}
+        for tag in listed_tags:
+            if isinstance(tag, dict) and isinstance(tag.get("name"), str):
+                value = tag.get("value")
+                tags.setdefault(tag["name"], "" if value is None else value)
+        return tags, False
+    text = compute.get("tags")
+    if not isinstance(text, str) or not text:
+        return {}, False
+    return _tags_from_text(text), True
+
+
+def _tags_from_text(text: str) -> dict[str, t.Any]:
+    # "name:value;name:value", with nothing quoted: a ";" within a value cuts it short.
+    tags: dict[str, t.Any] = {}
+    for pair in text.split(";"):
+        name, _colon, value = pair.partition(":")
+        if name:
+            tags.setdefault(name, value)
+    return tags
+
+
+def addresses_of(network: dict[str, t.Any]) -> dict[str, list[str]]:
+    """Private and public addresses: IPv4 then IPv6, each in the order of the document."""
+    entries = [entry for family in ("ipv4", "ipv6") for entry in _entries(network, family)]
+    return {
+        "private": _texts(entries, "privateIpAddress"),
+        "public": _texts(entries, "publicIpAddress"),
+    }
+
+
+def _entries(network: dict[str, t.Any], family: str) -> t.Iterator[dict[str, t.Any]]:
+    for interface in _dicts(network.get("interface")):
+        yield from _dicts(part(interface, family).get("ipAddress"))
+
+
+def _dicts(value: t.Any) -> t.Iterator[dict[str, t.Any]]:
+    if isinstance(value, list):
+        yield from (element for element in value if isinstance(element, dict))
+
+
+def _texts(entries: list[dict[str, t.Any]], key: str) -> list[str]:
+    return [entry[key] for entry in entries if isinstance(entry.get(key), str) and entry[key]]
+
+
+# A route's names are IMDS' own keys and indexes. What would change the meaning of the URL that
+# is made of them (IMDS decodes percent signs before it splits) is refused.
+_UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
+
+
+def parse_route(route: str) -> tuple[str, ...]:
+    """The segments of a route-parameter path; a leading "/" or "/metadata/" is tolerated."""
+    segments = tuple(segment for segment in route.strip("/").split("/"))
+    if segments[0] == "metadata":
+        segments = segments[1:]
+    if not segments or not all(segments):
+        raise OptionError(
+            f"{printable(route)!r} is not an IMDS route: expected something like instance/compute/name"
+        )
+    for segment in segments:
+        if _UNSAFE_SEGMENT.search(segment):
+            raise OptionError(
+                f"{printable(route)!r} is not an IMDS route: {printable(segment)!r} is neither a key "
+                "nor an index. Query parameters go into the option params"
+            )
+    return segments
+
+
+def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
+    """What IMDS answers for a route of the document: a leaf as text, a container as data."""
+    value = document
+    for depth, segment in enumerate(segments):
+        if not _has(value, segment):
+            raise NotFoundError(_no_such_route(root, segments, depth, value))
+        value = value[int(segment)] if isinstance(value, list) else value[segment]
+    return value if isinstance(value, (dict, list)) else leaf_text(value)
+
+
+def _has(value: t.Any, segment: str) -> bool:
+    if isinstance(value, dict):
+        return segment in value
+    if isinstance(value, list):
+        # Digits of ASCII without leading zeros: what IMDS lists as the index.
+        return re.match(r"(0|[1-9][0-9]{0,8})\Z", segment) is not None and int(segment) < len(value)
+    return False
+
+
+def leaf_text(value: t.Any) -> str:
+    """A leaf as IMDS writes it with format=text; documents hold texts nearly without exception."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
+
+def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.Any) -> str:
+    wanted = "/".join((root, *segments))
+    deepest = "/".join((root, *segments[:depth]))
+    if isinstance(value, dict):
+        there = f"has {listed(sorted(value))}"
+    elif isinstance(value, list):
+        there = f"is a list of {len(value)}" + (f" (0 to {len(value) - 1})" if value else "")
+    else:
+        there = "is a value and has nothing below it"
+    return f"there is no {printable(wanted)!r}: {printable(deepest)!r} {there}"
+
+
+__all__ = (
+    "MAX_DEPTH",
+    "addresses_of",
+    "instance_document",
+    "leaf_text",
+    "parse_json",
+    "parse_json_text",
+    "parse_route",
+    "part",
+    "tags_of",
+    "typed",
+    "walk",
+)

@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that can go wrong, as one tree. Private to imds.azure.
+
+Core code raises these and nothing else; modules and plugins translate them once.
+
+ImdsError                  one message for a person: what, where, what to do
+├── OptionError            a value that can't work; nothing was sent
+├── UnavailableError       no usable answer within the deadline
+├── RefusedError           IMDS answered and said no
+│   ├── NotFoundError      there is nothing at that route
+│   └── VersionError       no api-version that both sides know
+└── MalformedError         an answer or a file that is not what it should be
+
+TransportError             one attempt failed; only the retry loop sees it
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class ImdsError(Exception):
+    """A failure whose text is the whole message for the user."""
+
+    # The HTTP status of the last answer; None where there was no answer.
+    status: int | None = None
+
+
+class OptionError(ImdsError):
+    pass
+
+
+class UnavailableError(ImdsError):
+    pass
+
+
+class RefusedError(ImdsError):
+    pass
+
+
+class NotFoundError(RefusedError):
+    pass
+
+
+class VersionError(RefusedError):
+    pass
+
+
+class MalformedError(ImdsError):
+    pass
+
+
+class TransportError(Exception):
+    """One attempt without an answer; `retry` is False where a second one can't help."""
+
+    def __init__(self, reason: str, retry: bool = True) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry = retry
+
+
+def printable(text: str, limit: int = 300) -> str:
+    """Foreign text for a message: one line, no control characters, not endless."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listed(names: t.Iterable[str], limit: int = 60) -> str:
+    """Names for a message: the first of them, and how many more there are."""
+    every = [printable(name, 80) for name in names]
+    if not every:
+        return "nothing"
+    more = len(every) - limit
+    return ", ".join(every[:limit]) + (f" and {more} more" if more > 0 else "")
+
+
+__all__ = (
+    "ImdsError",
+    "MalformedError",
+    "NotFoundError",
+    "OptionError",
+    "RefusedError",
+    "TransportError",
+    "UnavailableError",
+    "VersionError",
+    "listed",
+    "printable",
+)

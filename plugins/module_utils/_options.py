@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options that all plugins share, and the client made of them. Private to imds.azure.
+
+The doc fragment imds.azure.imds documents what stands here; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible.module_utils.basic import env_fallback
+
+from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
+from ._errors import OptionError, printable
+from ._platform import firmware_says_azure
+from ._retry import RetryPolicy
+from ._transport import Transport
+
+ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
+# Enough to learn that nobody is there, and short enough for a fleet that is only partly in Azure.
+_OFF_AZURE_SECONDS = 2.0
+
+GetOption = t.Callable[[str], t.Any]
+
+
+def shared_argument_spec() -> dict[str, t.Any]:
+    return {
+        "endpoint": {
+            "type": "str",
+            "default": DEFAULT_ENDPOINT,
+            "fallback": (env_fallback, [ENDPOINT_VARIABLE]),
+        },
+        "api_version": {"type": "str", "default": LATEST},
+        "timeout": {"type": "float", "default": 10.0},
+        "deadline": {"type": "float", "default": 90.0},
+    }
+
+
+def client_from(get_option: GetOption, send: Transport, seams: Seams | None = None) -> ImdsClient:
+    """A client by a plugin's options; bad values raise OptionError before anything is sent."""
+    endpoint = checked_endpoint(str(get_option("endpoint")))
+    policy = RetryPolicy(
+        timeout=_seconds("timeout", get_option("timeout")),
+        deadline=_seconds("deadline", get_option("deadline")),
+    )
+    # Another endpoint than the default is there for a reason, whatever the firmware says.
+    if endpoint == DEFAULT_ENDPOINT and firmware_says_azure() is False:
+        policy = policy._replace(
+            timeout=min(policy.timeout, _OFF_AZURE_SECONDS),
+            deadline=min(policy.deadline, _OFF_AZURE_SECONDS),
+            attempts=1,
+        )
+    return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams)
+
+
+def _seconds(name: str, value: t.Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise OptionError(
+            f"{name} must be a number of seconds above 0, not {printable(str(value))!r}"
+        )
+    return seconds
+
+
+__all__ = ("ENDPOINT_VARIABLE", "client_from", "shared_argument_spec")

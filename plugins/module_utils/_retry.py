@@ -1,0 +1,89 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Retry or not, and after how long: decisions only, nothing here sleeps. Private to imds.azure."""
+
+from __future__ import annotations
+
+import calendar
+import email.utils
+import re
+import typing as t
+
+# Every other status is final. 404 is retried on root documents alone: IMDS answers it for a
+# moment while it starts, and anywhere else it is the plain answer to a wrong route.
+_RETRIED = frozenset((408, 410, 429, 500, 502, 503, 504))
+# For how long a status may go on before it is believed. 410 means that IMDS is being updated,
+# which is documented to take up to 70 s. Everything else may last as long as the deadline.
+_PATIENCE = {404: 30.0, 410: 70.0}
+_FIRST_WAIT = 0.5
+_LONGEST_WAIT = 16.0
+# "Retry-After: 0" must not become a loop that keeps the rate limit busy by itself.
+_SHORTEST_WAIT = 0.2
+
+
+class Failure(t.NamedTuple):
+    """What one attempt came to; without a status there was no answer, or none of use."""
+
+    status: int | None = None
+    retry: bool = True
+    retry_after: str | None = None
+
+
+class RetryPolicy(t.NamedTuple):
+    timeout: float = 10.0  # seconds for one attempt
+    deadline: float = 90.0  # seconds for all attempts and waits of one call
+    attempts: int | None = None  # None: as many as fit into the deadline
+
+    def wait(
+        self,
+        failure: Failure,
+        attempt: int,
+        elapsed: float,
+        jitter: float,
+        now: float,
+        root: bool = False,
+    ) -> float | None:
+        """Seconds until the next attempt, or None when this failure is the last word.
+
+        `attempt` counts from 1, `elapsed` from the start of the call; `jitter` is between 0 and
+        1; `now` is the wall clock, for a Retry-After that names a date.
+        """
+        if not _may_retry(failure, root) or attempt == self.attempts:
+            return None
+        if failure.status in _PATIENCE and elapsed >= _PATIENCE[failure.status]:
+            return None
+        asked = _retry_after(failure.retry_after, now)
+        wait = _backoff(attempt, jitter) if asked is None else max(asked, _SHORTEST_WAIT)
+        return wait if elapsed + wait < self.deadline else None
+
+
+def _may_retry(failure: Failure, root: bool) -> bool:
+    if failure.status is None:
+        return failure.retry
+    return failure.status in _RETRIED or (failure.status == 404 and root)
+
+
+def _backoff(attempt: int, jitter: float) -> float:
+    # Half of the wait is fixed and half is drawn, so that many processes on one VM spread out.
+    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(attempt, 16))
+    return longest * (0.5 + jitter / 2)
+
+
+def _retry_after(value: str | None, now: float) -> float | None:
+    if value is None:
+        return None
+    text = value.strip()
+    if re.match(r"[0-9]{1,9}\Z", text):
+        return float(text)
+    parsed = email.utils.parsedate_tz(text)
+    if parsed is None:
+        return None
+    try:
+        moment = calendar.timegm((*parsed[:6], 0, 0, 0)) - (parsed[9] or 0)
+    except (ValueError, OverflowError):
+        return None
+    return max(0.0, moment - now)
+
+
+__all__ = ("Failure", "RetryPolicy")

@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One request, one answer: the port to HTTP, and its form on the standard library.
+
+`http.client` knows no proxy, netrc, cookie or redirect, so none can get between a host and its
+IMDS, and it costs a managed node nothing to install. Private to imds.azure.
+"""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import socket
+import time
+import typing as t
+from urllib.parse import urlsplit
+
+from ._errors import TransportError
+
+MAX_BODY = 4 * 1024 * 1024
+
+
+class Request(t.NamedTuple):
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes | None = None
+
+
+class Response(t.NamedTuple):
+    status: int
+    headers: dict[str, str]  # names in lower case
+    body: bytes
+
+
+# Sends a request and gives the answer, whatever its status, or raises TransportError.
+# The number is the seconds that all of it may take.
+Transport = t.Callable[[Request, float], Response]
+
+
+class DeadlineSocket(socket.socket):
+    """A socket whose reads all end at one moment: a server that drips can't outlast it."""
+
+    deadline: float | None = None
+
+    def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:
+        if self.deadline is not None:
+            self.settimeout(seconds_until(self.deadline))
+        return super().recv_into(*args, **kwargs)
+
+
+def seconds_until(deadline: float) -> float:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
+        raise socket.timeout("timed out")
+    return remaining
+
+
+def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
+    timed = DeadlineSocket(fileno=plain.detach())
+    timed.deadline = deadline
+    timed.settimeout(seconds_until(deadline))
+    return timed
+
+
+class _Connection(http.client.HTTPConnection):
+    deadline: float = 0.0
+
+    def connect(self) -> None:
+        address = (self.host, self.port)
+        plain = socket.create_connection(address, timeout=seconds_until(self.deadline))
+        self.sock = with_deadline(plain, self.deadline)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def http_transport(request: Request, timeout: float) -> Response:
+    """The transport of the managed node."""
+    parts = urlsplit(request.url)
+    connection = _Connection(parts.hostname or "", parts.port or 80)
+    connection.deadline = time.monotonic() + timeout
+    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    try:
+        connection.request(request.method, target, request.body, request.headers)
+        answer = connection.getresponse()
+        body = read_body(answer.read, answer.length)
+        if answer.length:
+            raise TransportError(cut_short(len(body), answer.length))
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return Response(answer.status, headers, body)
+    except (OSError, http.client.HTTPException) as exc:
+        raise TransportError(reason_of(exc, timeout)) from exc
+    finally:
+        connection.close()
+
+
+def read_body(read: t.Callable[[int], bytes], announced: int | None) -> bytes:
+    """The body, refused as soon as it is known to be too large."""
+    body = b"" if announced and announced > MAX_BODY else read(MAX_BODY + 1)
+    if len(body) > MAX_BODY or (announced or 0) > MAX_BODY:
+        raise TransportError(f"the answer is larger than {MAX_BODY // 1024**2} MiB", retry=False)
+    return body
+
+
+def cut_short(got: int, missing: int) -> str:
+    return f"the answer ended after {got} of {got + missing} bytes"
+
+
+_BY_ERRNO = {
+    errno.ECONNREFUSED: "connection refused",
+    errno.ECONNRESET: "the connection was reset",
+    errno.EPIPE: "the connection was reset",
+    errno.EHOSTUNREACH: "no route to the host",
+    errno.ENETUNREACH: "the network is unreachable",
+    errno.ETIMEDOUT: "no answer to the connection attempt",
+    errno.EACCES: "the connection was forbidden by this host",
+    errno.EPERM: "the connection was forbidden by this host",
+}
+
+
+def reason_of(exc: BaseException, timeout: float) -> str:
+    """Why an attempt failed, for a person; HTTP libraries wrap the cause several times over."""
+    chain = list(_causes(exc))
+    for cause in chain:
+        if isinstance(cause, socket.timeout):
+            return f"no complete answer within {timeout:.3g} s"
+        if isinstance(cause, http.client.IncompleteRead) and cause.expected:
+            return cut_short(len(cause.partial), cause.expected)
+    for cause in chain:
+        if isinstance(cause, socket.gaierror):
+            return "the name could not be resolved"
+        if isinstance(cause, http.client.RemoteDisconnected):
+            return "the connection was closed without an answer"
+        if isinstance(cause, OSError) and cause.errno in _BY_ERRNO:
+            return _BY_ERRNO[cause.errno]
+    if any(isinstance(cause, http.client.HTTPException) for cause in chain):
+        return f"the answer is not proper HTTP ({type(chain[-1]).__name__})"
+    return f"{type(chain[-1]).__name__}: {chain[-1]}"
+
+
+def _causes(exc: BaseException) -> t.Iterator[BaseException]:
+    seen: list[BaseException] = []
+    waiting = [exc]
+    while waiting:
+        cause = waiting.pop(0)
+        if cause in seen:
+            continue
+        seen.append(cause)
+        yield cause
+        linked = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
+        waiting.extend(link for link in linked if isinstance(link, BaseException))
+
+
+__all__ = (
+    "MAX_BODY",
+    "DeadlineSocket",
+    "Request",
+    "Response",
+    "Transport",
+    "cut_short",
+    "http_transport",
+    "read_body",
+    "reason_of",
+    "seconds_until",
+    "with_deadline",
+)

@@ -1,0 +1,286 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: instance_facts
+short_description: Facts of an Azure VM from its Instance Metadata Service
+version_added: 0.1.0
+description:
+  - Gives a playbook what an Azure VM knows about itself, from the Azure Instance Metadata Service (IMDS), as C(ansible_facts.azure_imds).
+  - Takes one request to an address that only the VM itself can reach. No credentials, no Azure SDK and nothing to install on the managed
+    node but Python 3.7 or newer.
+author:
+  - The imds.azure contributors (@imds-azure)
+extends_documentation_fragment:
+  - imds.azure._imds
+  - imds.azure._attributes
+  - imds.azure._attributes.reads
+  - imds.azure._attributes.facts
+  - imds.azure._attributes.actiongroup
+options:
+  gather_subset:
+    description:
+      - The parts of the fact to return. A name adds a part, C(!name) takes it away, and only C(!name) entries mean everything else.
+    type: list
+    elements: str
+    default:
+      - all
+    choices:
+      - all
+      - compute
+      - network
+      - cloud
+      - tags
+      - addresses
+      - '!all'
+      - '!compute'
+      - '!network'
+      - '!cloud'
+      - '!tags'
+      - '!addresses'
+  raw:
+    description:
+      - Keep every value of C(compute) and C(network) as IMDS sent it, that is as text, instead of turning documented booleans and quantities
+        into booleans and integers.
+    type: bool
+    default: false
+  required:
+    description:
+      - V(true) fails where IMDS does not answer.
+      - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module. A warning says so
+        wherever the firmware does not rule Azure out and something did answer.
+    type: bool
+    default: true
+  user_data:
+    description:
+      - V(false) leaves out C(compute.userData) and C(compute.customData), because facts end up in caches and logs.
+      - V(true) keeps them and adds C(user_data_text).
+    type: bool
+    default: false
+notes:
+  - Two VMs of one placement group can share C(platformFaultDomain) and C(zone) with VMs of another location. Zones and domains mean something
+    only within a location or a set.
+seealso:
+  - plugin: imds.azure.metadata
+    plugin_type: lookup
+  - plugin: imds.azure.instances
+    plugin_type: inventory
+  - name: Azure Instance Metadata Service
+    description: Microsoft's documentation of the service and of each field.
+    link: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service
+"""
+
+EXAMPLES = r"""
+- name: Know the VM that this play runs on
+  imds.azure.instance_facts:
+
+- name: Say where it is
+  ansible.builtin.debug:
+    msg: >-
+      {{ ansible_facts.azure_imds.compute.name }} is in {{ ansible_facts.azure_imds.compute.location }},
+      zone {{ ansible_facts.azure_imds.compute.zone }},
+      fault domain {{ ansible_facts.azure_imds.compute.platformFaultDomain }}
+
+- name: Run a task in the public cloud only
+  ansible.builtin.debug:
+    msg: "Resource Manager is at {{ ansible_facts.azure_imds.cloud.resource_manager }}"
+  when: ansible_facts.azure_imds.compute.azEnvironment is imds.azure.cloud('AzurePublicCloud')
+
+- name: Keep the fact small, and go on where there is no IMDS
+  imds.azure.instance_facts:
+    gather_subset:
+      - tags
+      - addresses
+    required: false
+"""
+
+RETURN = r"""
+ansible_facts:
+  description: Facts of the VM, under one key.
+  returned: success
+  type: dict
+  contains:
+    azure_imds:
+      description: What IMDS says of the VM. Empty when O(required=false) and IMDS does not answer.
+      returned: success
+      type: dict
+      contains:
+        api_version:
+          description: The version of IMDS that answered.
+          returned: when IMDS answered
+          type: str
+          sample: '2025-04-07'
+        compute:
+          description:
+            - The VM in the names and the nesting of IMDS. Documented booleans are booleans and documented quantities integers (unless O(raw=true));
+              identifiers such as C(zone), C(platformFaultDomain) and C(vmId) are text; what does not apply to the VM is an empty text.
+            - Fields that this collection does not know are passed through.
+          returned: when O(gather_subset) has it and the document does (those of some classic VMs do not)
+          type: dict
+          sample:
+            azEnvironment: AzurePublicCloud
+            location: westeurope
+            name: web-0
+            platformFaultDomain: '0'
+            vmId: 02aab8a4-74ef-476e-8182-f6d2ba4166a6
+            zone: '1'
+        network:
+          description: The VM's network interfaces in the names and the nesting of IMDS.
+          returned: when O(gather_subset) has it and the document does
+          type: dict
+          sample:
+            interface:
+              - ipv4:
+                  ipAddress:
+                    - privateIpAddress: 10.0.0.4
+                      publicIpAddress: ''
+                  subnet:
+                    - address: 10.0.0.0
+                      prefix: 24
+                ipv6:
+                  ipAddress: []
+                macAddress: 000D3A123456
+        cloud:
+          description: The Azure cloud of the VM, from C(azEnvironment).
+          returned: when O(gather_subset) has it
+          type: dict
+          contains:
+            name:
+              description: The canonical name, whatever the casing that IMDS uses. An unknown cloud keeps its own name.
+              type: str
+              returned: always
+              sample: AzurePublicCloud
+            resource_manager:
+              description: URL of Azure Resource Manager; empty for an unknown cloud, as the ones below.
+              type: str
+              returned: always
+              sample: https://management.azure.com
+            authority:
+              description: URL of Microsoft Entra ID.
+              type: str
+              returned: always
+              sample: https://login.microsoftonline.com
+            key_vault_suffix:
+              description: Domain of the key vaults.
+              type: str
+              returned: always
+              sample: vault.azure.net
+            storage_suffix:
+              description: Domain of the storage accounts.
+              type: str
+              returned: always
+              sample: core.windows.net
+            attested_domain:
+              description: Domain in whose name attested documents are signed.
+              type: str
+              returned: always
+              sample: metadata.azure.com
+        tags:
+          description:
+            - The VM's tags, names and values untouched. Where IMDS repeats a name, the first one counts.
+            - Versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning, because values that hold a
+              semicolon are cut there.
+          returned: when O(gather_subset) has it
+          type: dict
+          sample:
+            Role: WebRole
+        addresses:
+          description: Addresses of all interfaces, IPv4 then IPv6, in the order of the document.
+          returned: when O(gather_subset) has it
+          type: dict
+          contains:
+            private:
+              description: Private addresses.
+              type: list
+              elements: str
+              returned: always
+              sample: [10.0.0.4]
+            public:
+              description: Public addresses that the instance document has. Those of a Standard SKU are not in it.
+              type: list
+              elements: str
+              returned: always
+              sample: []
+        gathered_at:
+          description: When the VM was asked, by its own clock, in UTC.
+          returned: when IMDS answered
+          type: str
+          sample: '2026-01-31T12:00:00Z'
+        user_data_text:
+          description: C(compute.userData) decoded; empty, with a warning, when that is not text.
+          returned: when O(user_data=true) and O(gather_subset) has C(compute)
+          type: str
+          sample: '#cloud-config'
+"""
+
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
+from ansible_collections.imds.azure.plugins.module_utils._facts import (
+    GATHERED_AT,
+    SUBSETS,
+    azure_imds,
+    chosen_subsets,
+)
+from ansible_collections.imds.azure.plugins.module_utils._options import (
+    client_from,
+    shared_argument_spec,
+)
+from ansible_collections.imds.azure.plugins.module_utils._platform import firmware_says_azure
+from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
+
+
+def argument_spec() -> dict[str, t.Any]:
+    subsets = ["all", *SUBSETS]
+    return dict(
+        shared_argument_spec(),
+        gather_subset={
+            "type": "list",
+            "elements": "str",
+            "default": ["all"],
+            "choices": [*subsets, *(f"!{name}" for name in subsets)],
+        },
+        raw={"type": "bool", "default": False},
+        required={"type": "bool", "default": True},
+        user_data={"type": "bool", "default": False},
+    )
+
+
+def nothing_answered(module: AnsibleModule, exc: ImdsError) -> dict[str, t.Any]:
+    """The empty fact, with a warning where a VM may have lost what it should have had."""
+    in_azure = firmware_says_azure()
+    if in_azure or (in_azure is None and exc.status is not None):
+        module.warn(f"azure_imds is empty: {exc}")
+    return {}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    option = module.params.__getitem__
+    try:
+        subsets = chosen_subsets(option("gather_subset"))
+        answer = client_from(option, http_transport).instance()
+        facts, warnings = azure_imds(
+            answer.data, answer.api_version, subsets, option("raw"), option("user_data")
+        )
+        facts["gathered_at"] = time.strftime(GATHERED_AT, time.gmtime())
+    except OptionError as exc:
+        module.fail_json(msg=str(exc))
+    except ImdsError as exc:
+        if option("required"):
+            module.fail_json(msg=str(exc))
+        facts, warnings = nothing_answered(module, exc), []
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(ansible_facts={"azure_imds": facts})
+
+
+if __name__ == "__main__":
+    main()

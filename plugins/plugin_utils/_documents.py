@@ -1,0 +1,166 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instance documents and snapshots from files. Private to imds.azure."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import json
+import os
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    instance_document,
+    parse_json_text,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    MalformedError,
+    OptionError,
+    printable,
+)
+
+# The key under which a snapshot of the gather playbook has the fact.
+FACT = "azure_imds"
+
+
+class Document(t.NamedTuple):
+    data: dict[str, t.Any]  # an instance document, or the fact made of one
+    is_fact: bool = False
+    api_version: str = ""  # of an instance document, where it is known
+    snapshot_of: str = ""  # the host that a snapshot was taken of
+    host: str = ""  # the host of an earlier inventory source that this is about
+
+
+OnBroken = t.Callable[[MalformedError], None]
+
+
+def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[str]]:
+    """The files that the patterns name, each once and sorted, and the patterns that name none."""
+    found: set[str] = set()
+    without: list[str] = []
+    for pattern in patterns:
+        absolute = os.path.normpath(os.path.join(folder, os.path.expanduser(pattern)))
+        matches = glob.glob(absolute, recursive=True)
+        if not matches and not glob.has_magic(absolute):
+            raise OptionError(f"documents: there is no file {printable(absolute)}")
+        if not matches:
+            without.append(pattern)
+        found.update(matches)
+    return sorted(found), without
+
+
+def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
+    """The documents of a file. What is broken is handed on, and the rest of the file still read."""
+    reader = _READERS.get(os.path.splitext(path)[1].lower())
+    if reader is None:
+        on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
+        return
+    try:
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
+    except OSError as exc:
+        on_broken(MalformedError(f"{path}: it can't be read: {exc.strerror or exc}"))
+        return
+    except UnicodeDecodeError:
+        on_broken(MalformedError(f"{path}:{_line_not_utf8(path)}: it is not UTF-8"))
+        return
+    yield from reader(path, text, on_broken)
+
+
+def _read_json(path: str, text: str, on_broken: OnBroken) -> t.Iterator[Document]:
+    try:
+        data = parse_json_text(text)
+    except ValueError as exc:
+        on_broken(_not_json(path, 1, exc))
+        return
+    if not isinstance(data, list):
+        yield from _document(path, 1, data, on_broken)
+        return
+    line_of = _ElementLines(text)
+    for index, element in enumerate(data):
+        yield from _document(path, functools.partial(line_of.get, index), element, on_broken)
+
+
+def _read_ndjson(path: str, text: str, on_broken: OnBroken) -> t.Iterator[Document]:
+    # JSON escapes line ends within texts, except for the exotic ones that splitlines knows.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            data = parse_json_text(line)
+        except ValueError as exc:
+            on_broken(_not_json(path, number, exc))
+            continue
+        yield from _document(path, number, data, on_broken)
+
+
+_READERS = {".json": _read_json, ".ndjson": _read_ndjson}
+
+
+def _document(
+    path: str, line: int | t.Callable[[], int], data: t.Any, on_broken: OnBroken
+) -> t.Iterator[Document]:
+    try:
+        yield _shaped(data)
+    except MalformedError as exc:
+        number = line if isinstance(line, int) else line()
+        on_broken(MalformedError(f"{path}:{number}: {exc}"))
+
+
+def _shaped(data: t.Any) -> Document:
+    is_fact = isinstance(data, dict) and FACT in data
+    document = instance_document(data[FACT] if is_fact else data)
+    if not is_fact and not ("compute" in document or "network" in document):
+        raise MalformedError("it has neither compute nor network: this is no instance document")
+    if is_fact and not document:
+        raise MalformedError(f"its {FACT} is empty: this host had no IMDS")
+    name = data.get("inventory_hostname") if is_fact else None
+    return Document(document, is_fact, snapshot_of=name if isinstance(name, str) else "")
+
+
+def _not_json(path: str, first_line: int, exc: ValueError) -> MalformedError:
+    if isinstance(exc, json.JSONDecodeError):
+        line = first_line + exc.lineno - 1
+        return MalformedError(f"{path}:{line}:{exc.colno}: it is not JSON: {exc.msg}")
+    return MalformedError(f"{path}:{first_line}: it is not JSON: {printable(str(exc))}")
+
+
+class _ElementLines:
+    """On which line each element of a list starts; asked for only where one is broken."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: list[int] = []
+
+    def get(self, index: int) -> int:
+        if not self._lines:
+            self._lines = list(self._find())
+        return self._lines[index]
+
+    def _find(self) -> t.Iterator[int]:
+        decode = json.JSONDecoder().raw_decode
+        position = self._next(self._text.index("[") + 1)
+        while self._text[position : position + 1] not in ("]", ""):
+            yield self._text.count("\n", 0, position) + 1
+            _element, end = decode(self._text, position)
+            position = self._next(end)
+
+    def _next(self, position: int) -> int:
+        while self._text[position : position + 1] in (" ", "\t", "\r", "\n", ","):
+            position += 1
+        return position
+
+
+def _line_not_utf8(path: str) -> int:
+    with open(path, "rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                return number
+    return 1
+
+
+__all__ = ("FACT", "Document", "documents_in", "files_of")

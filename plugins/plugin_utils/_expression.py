@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""JMESPath expressions as functions; plain paths work without the library. Private to imds.azure."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
+
+try:
+    import jmespath
+    import jmespath.exceptions
+except ImportError:
+    jmespath = None  # type: ignore[assignment]
+
+Expression = t.Callable[[t.Any], t.Any]
+
+# Names joined by dots mean the same to everybody, need no library and are quick over a fleet.
+_PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
+
+
+def compiled(text: str, option: str) -> Expression:
+    """The expression as a function of a document."""
+    if _PLAIN_PATH.match(text):
+        return _path(text.split("."))
+    if jmespath is None:
+        raise OptionError(
+            f"{option} {printable(text)!r} is a JMESPath expression, which needs the Python library "
+            "jmespath on the controller: pip install jmespath"
+        )
+    try:
+        expression = jmespath.compile(text)
+    except (jmespath.exceptions.JMESPathError, ValueError) as exc:
+        raise OptionError(
+            f"{option} {printable(text)!r} is not a JMESPath expression: {printable(str(exc))}"
+        ) from None
+
+    def search(document: t.Any) -> t.Any:
+        try:
+            return expression.search(document)
+        except jmespath.exceptions.JMESPathError as exc:
+            raise OptionError(f"{option} {printable(text)!r}: {printable(str(exc))}") from None
+
+    return search
+
+
+def _path(names: list[str]) -> Expression:
+    def search(document: t.Any) -> t.Any:
+        for name in names:
+            if not isinstance(document, dict):
+                return None
+            document = document.get(name)
+        return document
+
+    return search
+
+
+__all__ = ("Expression", "compiled")

@@ -1,0 +1,103 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The built-in groups of a VM: plain Python over plain data, no templates. Private to imds.azure."""
+
+from __future__ import annotations
+
+import functools
+import typing as t
+
+from ansible.plugins.inventory import to_safe_group_name
+
+from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
+
+_Compute = dict[str, t.Any]
+
+
+class _Grouping(t.NamedTuple):
+    parent: str
+    prefix: str
+    value: t.Callable[[_Compute], t.Any]
+
+
+def _field(key: str) -> t.Callable[[_Compute], t.Any]:
+    return lambda compute: compute.get(key)
+
+
+def _lower(key: str) -> t.Callable[[_Compute], str]:
+    # Azure does not keep to one casing for these, nor to one spelling for locations.
+    return lambda compute: _text(compute.get(key)).lower().replace(" ", "")
+
+
+def _cloud(compute: _Compute) -> str:
+    return cloud_named(_text(compute.get("azEnvironment"))).name
+
+
+def _scale_set(compute: _Compute) -> str:
+    # A uniform set gives its name; a flexible one only its resource id.
+    flexible = compute.get("virtualMachineScaleSet")
+    resource_id = flexible.get("id") if isinstance(flexible, dict) else ""
+    return _text(compute.get("vmScaleSetName")) or _text(resource_id).rpartition("/")[2]
+
+
+_GROUPINGS = {
+    "zone": _Grouping("zones", "zone_", _field("zone")),
+    "fault_domain": _Grouping("fault_domains", "fault_domain_", _field("platformFaultDomain")),
+    "location": _Grouping("locations", "location_", _lower("location")),
+    "update_domain": _Grouping("update_domains", "update_domain_", _field("platformUpdateDomain")),
+    "cloud": _Grouping("clouds", "cloud_", _cloud),
+    "scale_set": _Grouping("scale_sets", "scale_set_", _scale_set),
+    "resource_group": _Grouping("resource_groups", "resource_group_", _lower("resourceGroupName")),
+    "vm_size": _Grouping("vm_sizes", "vm_size_", _field("vmSize")),
+    "os_type": _Grouping("os_types", "os_type_", _lower("osType")),
+    "physical_zone": _Grouping("physical_zones", "physical_zone_", _field("physicalZone")),
+    "subscription": _Grouping("subscriptions", "subscription_", _lower("subscriptionId")),
+}
+_TAGS = "tags"
+GROUPINGS = (*_GROUPINGS, _TAGS)
+
+# For a group and its parent.
+Membership = tuple[str, str]
+
+
+def grouper(
+    group_by: t.Iterable[str],
+) -> t.Callable[[_Compute, dict[str, t.Any]], list[Membership]]:
+    """A function that gives the groups of a VM by its compute and its tags."""
+    names = list(group_by)
+    unknown = [name for name in names if name not in GROUPINGS]
+    if unknown:
+        raise OptionError(f"group_by has no {listed(unknown)}: it takes {listed(GROUPINGS)}")
+    groupings = [_GROUPINGS[name] for name in names if name != _TAGS]
+    with_tags = _TAGS in names
+
+    def groups_of(compute: _Compute, tags: dict[str, t.Any]) -> list[Membership]:
+        groups = []
+        for grouping in groupings:
+            value = _text(grouping.value(compute))
+            if value:
+                groups.append((_safe(grouping.prefix + value), grouping.parent))
+        if with_tags:
+            groups.extend((_tag_group(name, _text(tags[name])), _TAGS) for name in tags if name)
+        return groups
+
+    return groups_of
+
+
+def _text(value: t.Any) -> str:
+    return value if isinstance(value, str) else "" if value is None else str(value)
+
+
+def _tag_group(name: str, value: str) -> str:
+    return _safe(f"tag_{name}_{value}" if value else f"tag_{name}")
+
+
+@functools.lru_cache(maxsize=65536)
+def _safe(name: str) -> str:
+    # A fleet has few groups and many hosts: each name is made valid once.
+    return str(to_safe_group_name(name))
+
+
+__all__ = ("GROUPINGS", "Membership", "grouper")

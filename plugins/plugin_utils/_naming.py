@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Host names that never depend on the order in which VMs were read. Private to imds.azure."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
+from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
+
+_TAG = "tag:"
+# What can't be in an Azure VM's name but would mean something to Ansible: separators and signs
+# of host patterns, paths, white space and templates.
+_UNFIT = re.compile(r"[^\w.:\-]+")
+
+Namer = t.Callable[[dict[str, t.Any]], str]
+
+
+def namer(expression: str) -> Namer:
+    """The name that an expression of the option hostnames gives; "" where it gives none."""
+    if expression.startswith(_TAG):
+        tag = expression[len(_TAG) :]
+        return lambda view: _fit(expression, view["tags"].get(tag))
+    search = compiled(expression, "hostnames")
+    return lambda view: _fit(expression, search(view))
+
+
+def _fit(expression: str, value: t.Any) -> str:
+    if isinstance(value, (dict, list)) and value:
+        raise OptionError(
+            f"hostnames {printable(expression)!r} gives a {type(value).__name__}, not a text"
+        )
+    return _UNFIT.sub("_", str(value)) if value or value == 0 else ""
+
+
+def distinct_names(
+    choices: t.Sequence[list[str]],
+    last_resorts: t.Callable[[int], list[str]],
+    taken: t.Container[str],
+) -> tuple[list[str], dict[str, int]]:
+    """One name for each VM, and the names that nobody got, with how many VMs wanted each.
+
+    `choices` are the names of each VM by preference, and `last_resorts` gives what makes a name
+    its own where no choice is left. All VMs that want one name move on, so that none of them has
+    it by chance of order.
+    """
+    names = [own[0] for own in choices]
+    contested: dict[str, int] = {}
+    ladders: dict[int, list[str]] = {}
+    while True:
+        movers = _clashing(names, taken)
+        for vm in movers:
+            if vm not in ladders:
+                ladders[vm] = [*choices[vm], *last_resorts(vm)]
+        movers = [vm for vm in movers if names[vm] != ladders[vm][-1]]
+        if not movers:
+            return names, contested
+        contested.update(collections.Counter(names[vm] for vm in movers))
+        for vm in movers:
+            names[vm] = ladders[vm][ladders[vm].index(names[vm]) + 1]
+
+
+def _clashing(names: list[str], taken: t.Container[str]) -> list[int]:
+    wanted = collections.Counter(names)
+    return [vm for vm, name in enumerate(names) if wanted[name] > 1 or name in taken]
+
+
+def fingerprint(data: t.Any) -> str:
+    """A short text that two different documents don't share."""
+    canonical = json.dumps(data, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+__all__ = ("Namer", "distinct_names", "fingerprint", "namer")

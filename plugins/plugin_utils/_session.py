@@ -1,0 +1,114 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The controller's transport, on requests. Private to imds.azure.
+
+Nothing of the controller's surroundings gets into a request: no proxy variables, no netrc, no
+cookies, no redirects.
+"""
+
+from __future__ import annotations
+
+import http.cookiejar
+import time
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    OptionError,
+    TransportError,
+)
+from ansible_collections.imds.azure.plugins.module_utils._transport import (
+    DeadlineSocket,
+    Request,
+    Response,
+    Transport,
+    cut_short,
+    read_body,
+    reason_of,
+    with_deadline,
+)
+
+try:
+    import requests
+    import requests.adapters
+    import urllib3
+    import urllib3.connection
+    import urllib3.connectionpool
+except ImportError as exc:
+    _IMPORT_ERROR: ImportError | None = exc
+else:
+    _IMPORT_ERROR = None
+
+    class _Connection(urllib3.connection.HTTPConnection):
+        """A pooled connection that gives each request one deadline for everything it does."""
+
+        _deadline = 0.0
+
+        def request(self, *args: t.Any, **kwargs: t.Any) -> None:
+            # urllib3 has set the timeout of this request by now, and connects within the call.
+            self._deadline = time.monotonic() + t.cast(float, self.timeout)
+            if isinstance(self.sock, DeadlineSocket):
+                self.sock.deadline = self._deadline
+            super().request(*args, **kwargs)
+
+        def connect(self) -> None:
+            super().connect()
+            self.sock = with_deadline(self.sock, self._deadline)
+
+    class _Pool(urllib3.connectionpool.HTTPConnectionPool):
+        ConnectionCls = _Connection
+
+    class _Adapter(requests.adapters.HTTPAdapter):
+        def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = {"http": _Pool}
+
+
+def requests_transport() -> Transport:
+    """A transport with a pool of its own."""
+    if _IMPORT_ERROR is not None:
+        raise OptionError(
+            "this plugin needs the Python library requests on the controller: "
+            f"pip install requests ({_IMPORT_ERROR})"
+        )
+    session = requests.Session()
+    session.trust_env = False
+    session.headers.clear()
+    session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+    session.mount("http://", _Adapter())
+
+    def send(request: Request, timeout: float) -> Response:
+        try:
+            return _send(session, request, timeout)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
+            raise TransportError(reason_of(exc, timeout)) from exc
+
+    return send
+
+
+def _send(session: requests.Session, request: Request, timeout: float) -> Response:
+    with session.request(
+        request.method,
+        request.url,
+        headers=request.headers,
+        data=request.body,
+        timeout=timeout,
+        allow_redirects=False,
+        stream=True,
+    ) as answer:
+        announced = answer.headers.get("Content-Length", "")
+        length = int(announced) if announced.isdecimal() else None
+        body = read_body(lambda size: _read(answer, size), length)
+        if length is not None and len(body) < length and request.method != "HEAD":
+            raise TransportError(cut_short(len(body), length - len(body)))
+        headers = {name.lower(): value for name, value in answer.headers.items()}
+        return Response(answer.status_code, headers, body)
+
+
+def _read(answer: requests.Response, size: int) -> bytes:
+    # As sent: a body that is compressed although nobody asked for it is no answer of IMDS.
+    body: bytes = answer.raw.read(size, decode_content=False)
+    return body
+
+
+__all__ = ("requests_transport",)

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.imds.azure.plugins.module_utils._clouds import same_cloud
+
+
+def cloud(value: t.Any, *names: t.Any) -> bool:
+    """Is an azEnvironment, or the cloud of azure_imds, one of the clouds named?"""
+    if isinstance(value, dict):
+        value = value.get("name")
+    if not names or not all(isinstance(name, str) for name in (value, *names)):
+        raise AnsibleFilterError(
+            "imds.azure.cloud compares texts: azEnvironment is imds.azure.cloud('AzurePublicCloud'), "
+            "with one name or several"
+        )
+    return any(same_cloud(value, name) for name in names)
+
+
+class TestModule:
+    def tests(self) -> dict[str, t.Callable[..., bool]]:
+        return {"cloud": cloud}
