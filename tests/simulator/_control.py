@@ -107,6 +107,8 @@ def faults_from_json(value: Any) -> list[Fault]:
 def _body(request: Request) -> Any:
     try:
         return json.loads(request.body)
+    except RecursionError as exc:
+        raise ValueError("the body is nested too deep") from exc
     except ValueError as exc:
         raise ValueError(f"the body is not JSON: {exc}") from exc
 

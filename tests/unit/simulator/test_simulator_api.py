@@ -11,6 +11,7 @@ import threading
 
 import pytest
 import requests
+
 from simulator import Fault, Simulator, SimulatorError, Vm, sample_fleet
 
 DOCUMENT = {"compute": {"name": "one", "location": "westeurope"}}

@@ -1,0 +1,184 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The simulator as a program: options, fleet files, beginning and end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import simulator
+from simulator import FleetError, load_fleet
+from simulator.__main__ import main
+
+TESTS = Path(simulator.__file__).parents[1]
+
+
+@contextmanager
+def program(*options: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simulator", *options],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> Any:
+    end = time.monotonic() + 8
+    while not path.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    return json.loads(path.read_text())
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_from_beginning_to_end(
+    tmp_path: Path, session: requests.Session, ending: signal.Signals
+) -> None:
+    endpoints = tmp_path / "endpoints.json"
+    # Not what an earlier run left there.
+    endpoints.write_text('{"old": ""}')
+    options = ["--quiet"] if ending == signal.SIGINT else []
+    with program("--port", "0", "--endpoints", str(endpoints), *options) as process:
+        while (urls := wait_for(endpoints, process)) == {"old": ""}:
+            time.sleep(0.02)
+        assert list(urls)[:2] == ["web-1", "web-2"]
+        for name, url in urls.items():
+            answer = session.get(
+                f"{url}/metadata/instance/compute/name?api-version=2021-02-01&format=text",
+                headers={"Metadata": "true"},
+            )
+            assert answer.text == name
+        faults = [{"kind": "hang"}]
+        session.put(f"{urls['web-1']}/simulator/faults", json=faults).raise_for_status()
+        with pytest.raises(requests.ReadTimeout):
+            session.get(urls["web-1"], timeout=0.1)
+        process.send_signal(ending)
+        out, err = process.communicate(timeout=5)
+    assert process.returncode == 0
+    assert err == ""
+    if ending == signal.SIGINT:
+        assert out == ""
+    else:
+        assert f"worker-1  {urls['worker-1']}" in out
+        assert "westeurope, zone 3" in out
+        assert out.count("curl -sH Metadata:true --noproxy '*' 'http://127.0.0.1:") == 2
+    assert os.listdir(tmp_path) == ["endpoints.json"]
+
+
+def write(tmp_path: Path, content: str | bytes) -> str:
+    path = tmp_path / "fleet.json"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+def test_a_fleet_file(tmp_path: Path) -> None:
+    plain = {"compute": {"name": "plain"}}
+    full = {
+        "name": "full",
+        "document": {},
+        "versions": ["2021-02-01"],
+        "unlisted_versions": ["2021-01-01"],
+        "legacy_versions": True,
+        "versions_route": False,
+        "loadbalancer": {"inboundRules": []},
+        "rate_limit": 2,
+        "faults": [{"kind": "hang"}],
+    }
+    unnamed = {"document": plain, "loadbalancer": None, "rate_limit": None}
+    items = [plain, {"network": {}}, full]
+    for content in (items, {"vms": items}):
+        vms = load_fleet(write(tmp_path, json.dumps(content)))
+        assert [vm.name for vm in vms] == ["plain", "vm-1", "full"]
+        assert vms[0].document == plain
+        assert (vms[2].versions, vms[2].unlisted_versions) == (["2021-02-01"], ["2021-01-01"])
+        assert (vms[2].legacy_versions, vms[2].versions_route) == (True, False)
+        assert (vms[2].loadbalancer, vms[2].rate_limit) == ({"inboundRules": []}, 2)
+        assert vms[2].faults[0].kind == "hang"
+    (vm,) = load_fleet(write(tmp_path, b"\xef\xbb\xbf" + json.dumps([unnamed]).encode()))
+    assert (vm.name, vm.loadbalancer, vm.rate_limit) == ("plain", None, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[\n{"compute": {}},\n]', ", line 3, column 1: "),
+        (b"\xff", ": not UTF-8 at byte 0"),
+        ("[" * 100_000, ": nested too deep"),
+        ("{}", ': a fleet is a list of virtual machines, or {"vms": [...]}'),
+        ("[]", ": a fleet is a list"),
+        ("[1]", ": vms[0]: a virtual machine is an object"),
+        ('[{"document": {}}]', ": vms[0]: it has no name"),
+        ('[{"name": "x"}]', ": vms[0]: its document is not an object"),
+        ('[{"name": "x", "document": {}, "tags": {}}]', ": vms[0]: unknown field 'tags'; known: "),
+        ('[{"name": "x", "document": {}, "versions": [1]}]', "versions is a list of texts"),
+        ('[{"name": "x", "document": {}, "rate_limit": -1}]', "rate_limit is a whole number"),
+        ('[{"name": "x", "document": {}, "rate_limit": true}]', "rate_limit is a whole number"),
+        ('[{"name": "x", "document": {}, "versions_route": 1}]', "versions_route is true or false"),
+        ('[{"name": "x", "document": {}, "legacy_versions": 1}]', "legacy_versions is true or f"),
+        ('[{"name": "x", "document": {}, "loadbalancer": []}]', "loadbalancer is an object or n"),
+        ('[{"name": "x", "document": {}, "faults": [{}]}]', ": vms[0]: faults[0]: it has no kind"),
+    ],
+)
+def test_fleet_files_that_are_broken(tmp_path: Path, content: str | bytes, message: str) -> None:
+    path = write(tmp_path, content)
+    with pytest.raises(FleetError) as caught:
+        load_fleet(path)
+    assert str(caught.value).startswith(path)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--fleet", "/nowhere/fleet.json"], "cannot read /nowhere/fleet.json: No such file"),
+        (["--host", "10.0.0.1"], "not a loopback or link-local address: 10.0.0.1"),
+        (["--host", "example.com"], "not an IP address: 'example.com'"),
+        (["--port", "70000"], "argument --port: not a port: '70000'"),
+        (["--port", "x"], "argument --port: not a whole number: 'x'"),
+        (["--port", "65535"], "cannot listen on 127.0.0.1:65536 for 'web-2': "),
+        (["--rate-limit", "-1"], "argument --rate-limit: "),
+        (["--colour"], "unrecognized arguments: --colour"),
+        (["--host", "127.255.255.255", "--addresses", "--port", "0"], "too many virtual machines"),
+        (["--port", "0", "--quiet", "--endpoints", "/nowhere/x"], "cannot write /nowhere/x: No s"),
+    ],
+)
+def test_errors_are_one_message(
+    capsys: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert main(options) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"simulator: {message}")
+    assert err.count("\n") == 1
+
+
+def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--port", str(port)]) == 2
+    assert capsys.readouterr().err == (
+        f"simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use\n"
+    )
