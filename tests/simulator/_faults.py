@@ -69,6 +69,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         _check(self)
+        self.headers = dict(self.headers)
         if self.body_base64 is not None:
             self.body, self.body_base64 = base64.b64decode(self.body_base64), None
 

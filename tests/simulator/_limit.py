@@ -13,7 +13,8 @@ class RateLimit:
     """At most so many requests in any one second.
 
     Assumption: IMDS documents five a second and not how it counts. Here, a sliding window of one
-    second holds the requests that were let through; the refused ones cost nothing.
+    second holds the requests that were let through, to whatever route and with whatever answer;
+    the refused ones cost nothing.
     """
 
     def __init__(self) -> None:

@@ -19,6 +19,7 @@ from simulator._vm import Vm
 # Assumption: the body of a 405; only its status is known.
 METHOD_NOT_ALLOWED = error(405, "Method not allowed")
 NO_HEADER = error(400, "Bad request: . Required metadata header not specified")
+# Assumption: no Retry-After; nobody has seen IMDS send one.
 TOO_MANY = as_text("Too many requests", 429)
 
 

@@ -32,10 +32,6 @@ class _Sent(web.StreamResponse):
     async def prepare(self, _request: web.BaseRequest) -> AbstractStreamWriter | None:
         raise ConnectionResetError
 
-    @property
-    def prepared(self) -> bool:
-        return True
-
 
 def response(answer: Answer) -> web.StreamResponse:
     return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
