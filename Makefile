@@ -17,14 +17,23 @@ CHECKS := cd tests && $(PYTHON) -m checks
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+demo: ## the main job, shown on simulated virtual machines
+	@cd tests && $(PYTHON) -m demo
+
 test: ## lint, unit tests and integration tests
-	@$(CHECKS) lint units --cores "$(CORES)"
+	@$(CHECKS) lint units integration --cores "$(CORES)"
 
 lint: ## static checks: style, types, licences, documentation
 	@$(CHECKS) lint
 
 units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(CHECKS) units --cores "$(CORES)" --arguments '$(ARGS)'
+
+integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
+	@$(CHECKS) integration --cores "$(CORES)" --arguments '$(TARGETS)'
+
+sanity: ## ansible-test's own checks (CORES=2.19)
+	@$(CHECKS) sanity --cores "$(CORES)" --arguments '$(ARGS)'
 
 clean: ## remove all that the other targets made
 	rm -rf .venv .ansible dist

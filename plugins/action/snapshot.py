@@ -1,0 +1,34 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
+
+
+class ActionModule(ActionBase):
+    _requires_connection = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, arguments = self.validate_argument_spec(
+            {
+                "folder": {"type": "path", "required": True},
+                "azure_imds": {"type": "dict", "required": True},
+            }
+        )
+        host = (task_vars or {})["inventory_hostname"]
+        try:
+            path, changed = write_snapshot(
+                arguments["folder"], host, arguments["azure_imds"], dry=self._task.check_mode
+            )
+        except ImdsError as exc:
+            return dict(result, failed=True, msg=str(exc))
+        return dict(result, changed=changed, path=path)

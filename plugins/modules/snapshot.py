@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The documentation of the action plugin of the same name, which does all of the work.
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: snapshot
+short_description: Write the facts of an Azure VM to a file on the controller
+version_added: 0.1.0
+description:
+  - Writes C(azure_imds) of a host to C(FOLDER/INVENTORY_HOSTNAME.json) on the controller, for O(imds.azure.instances#inventory:sources=documents).
+  - A file is replaced as a whole or not at all, so an older snapshot is never lost to a failure.
+  - Runs on the controller alone and does not connect to the host.
+author:
+  - The imds.azure contributors (@imds-azure)
+extends_documentation_fragment:
+  - imds.azure._attributes
+attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+    details:
+      - C(changed) is V(false) where nothing but C(gathered_at) differs. The file is written nevertheless, so that it tells its age.
+  platform:
+    support: full
+    platforms: posix
+options:
+  folder:
+    description:
+      - Where the files are. It is made where it is missing. A relative path counts from the folder that Ansible was started in.
+    type: path
+    required: true
+  azure_imds:
+    description:
+      - The fact to write.
+    type: dict
+    required: true
+seealso:
+  - module: imds.azure.instance_facts
+  - plugin: imds.azure.instances
+    plugin_type: inventory
+"""
+
+EXAMPLES = r"""
+- name: Know the VM
+  imds.azure.instance_facts:
+
+- name: Keep what it knows for an inventory
+  imds.azure.snapshot:
+    folder: snapshots
+    azure_imds: "{{ ansible_facts.azure_imds }}"
+"""
+
+RETURN = r"""
+path:
+  description: The file of this host.
+  returned: success
+  type: str
+  sample: /home/user/snapshots/web-0.json
+"""
