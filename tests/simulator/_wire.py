@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 
-from aiohttp import HttpVersion11, web
+from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
@@ -144,13 +144,9 @@ _BY_HAND: dict[str, Callable[[_Wire, Fault, Answer], Awaitable[None]]] = {
 
 
 async def _oversize(request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
-    """A document of one huge text. No header says beforehand how much it is."""
+    """A document of one huge text. It has no Content-Length: aiohttp sends it in chunks."""
     answer = Answer(fault.status or 200, headers=tuple(fault.headers.items()))
     response = web.StreamResponse(status=answer.status, headers=_headers(answer))
-    if request.version >= HttpVersion11:
-        response.enable_chunked_encoding()
-    else:
-        response.force_close()
     await response.prepare(request)
     await response.write(b'{"compute":{"name":"')
     left = int((fault.mebibytes or 0) * len(_MEBIBYTE))

@@ -6,8 +6,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
+import time
+from collections.abc import Callable
 
 import pytest
 import requests
@@ -28,12 +31,33 @@ def test_every_vm_has_its_own_port_and_document(session: requests.Session) -> No
         assert simulator.endpoints["two"] == simulator["two"].url
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
+
+
+def test_nothing_goes_on_for_a_client_that_has_gone(session: requests.Session) -> None:
+    faults = [Fault("hang", times=1), Fault("stall", times=1), Fault("endless_headers")]
+    with Simulator([Vm("one", DOCUMENT, faults=faults)]) as simulator:
+        loop = simulator._loop
+        before = len(asyncio.all_tasks(loop))
+        for _fault in faults:
+            with pytest.raises(requests.RequestException):
+                session.get(simulator["one"].url + URL, headers=HEADERS, timeout=0.05)
+        wait_until(lambda: len(asyncio.all_tasks(loop)) == before)
+
+
 def test_nothing_is_left_when_it_ends() -> None:
     threads = threading.active_count()
     with Simulator([Vm("one", DOCUMENT, faults=[Fault("hang")])]) as simulator:
         host, port = simulator["one"].url.removeprefix("http://").split(":")
         client = socket.create_connection((host, int(port)))
         client.sendall(b"GET /metadata/instance HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: len(simulator["one"].requests) == 1)
+        start = time.monotonic()
+    assert time.monotonic() - start < 5
     with client:
         assert client.recv(1) == b""
     with pytest.raises(ConnectionRefusedError):

@@ -58,12 +58,9 @@ def test_from_beginning_to_end(
     tmp_path: Path, session: requests.Session, ending: signal.Signals
 ) -> None:
     endpoints = tmp_path / "endpoints.json"
-    # Not what an earlier run left there.
-    endpoints.write_text('{"old": ""}')
     options = ["--quiet"] if ending == signal.SIGINT else []
     with program("--port", "0", "--endpoints", str(endpoints), *options) as process:
-        while (urls := wait_for(endpoints, process)) == {"old": ""}:
-            time.sleep(0.02)
+        urls = wait_for(endpoints, process)
         assert list(urls)[:2] == ["web-1", "web-2"]
         for name, url in urls.items():
             answer = session.get(
@@ -175,10 +172,14 @@ def test_errors_are_one_message(
     assert err.count("\n") == 1
 
 
-def test_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    endpoints = tmp_path / "endpoints.json"
+    endpoints.write_text('{"web-1": "http://127.0.0.1:1"}')
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert main(["--port", str(port)]) == 2
+        assert main(["--port", str(port), "--endpoints", str(endpoints)]) == 2
     assert capsys.readouterr().err == (
         f"simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use\n"
     )
+    # Nobody takes what an earlier run left there for this one's.
+    assert not endpoints.exists()
