@@ -46,6 +46,7 @@ INTRODUCED: dict[str, tuple[str, ...]] = {
         "compute.storageProfile.dataDisks[].isUltraDisk",
         "compute.storageProfile.dataDisks[].opsPerSecondThrottle",
     ),
+    # Assumption: this version; it is the one that cloud-init asks for it with.
     "2021-08-01": ("extended",),
     "2021-10-01": ("compute.platformSubFaultDomain",),
     "2021-11-01": (

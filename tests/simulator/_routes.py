@@ -66,6 +66,7 @@ def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
     if request.method not in root.methods:
         return root.wrong_verb(request)
     # Assumption: status and body of this refusal; it is documented only that there is one.
+    # Assumption: names that mean nothing are ignored.
     if request.repeated_parameters():
         return BAD_REQUEST
     try:
