@@ -35,5 +35,9 @@ integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
 sanity: ## ansible-test's own checks (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments '$(ARGS)'
 
+simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
+	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
+	PYTHONPATH=tests exec "$$bin/python" -m simulator $(ARGS)
+
 clean: ## remove all that the other targets made
 	rm -rf .venv .ansible dist

@@ -10,13 +10,20 @@ import shlex
 import sys
 import typing as t
 
+from checks.integration import integration
 from checks.lint import lint
 from checks.report import Outcome
+from checks.sanity import sanity
 from checks.units import units
 from environments import CORES, EnvironmentFailed
 
 Part = t.Callable[[t.Sequence[str], t.Sequence[str]], Outcome]
-PARTS: dict[str, Part] = {"lint": lint, "units": units}
+PARTS: dict[str, Part] = {
+    "lint": lint,
+    "units": units,
+    "integration": integration,
+    "sanity": sanity,
+}
 # The parts that run tests, so that it's wrong when they ran none.
 TESTING = {"units", "integration"}
 

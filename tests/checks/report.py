@@ -68,10 +68,11 @@ def run(
     return answer
 
 
-def say(name: str, answer: Answer, verdict: str = "") -> None:
-    """The one line; with the output before it when the command failed."""
+def say(name: str, answer: Answer, verdict: str = "", important: str = "") -> None:
+    """The one line; when the command failed, below its output or what is important in that."""
     if answer.status:
-        print(f"--- {name}, exit status {answer.status}:\n{answer.output.rstrip()}\n---")
+        output = (important or answer.output).rstrip()
+        print(f"--- {name}, exit status {answer.status}:\n{output}\n---")
     print(
         f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)",
         flush=True,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import typing as t
-import xml.etree.ElementTree as ElementTree
+from xml.etree import ElementTree
 
 from checks import report
 from environments import ROOT, bin_folder

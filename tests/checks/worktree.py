@@ -26,6 +26,8 @@ def copy(name: str) -> t.Iterator[pathlib.Path]:
             target = tree / COLLECTION / path
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / path, target, follow_symlinks=False)
+        # Else ansible-test asks the repository around it, which ignores all of .venv.
+        subprocess.run(["git", "init", "--quiet", "--template="], cwd=tree / COLLECTION, check=True)
         yield tree / COLLECTION
 
 

@@ -1,0 +1,63 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The integration tests: ansible-test's targets, on each ansible-core, against the simulator."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import re
+import typing as t
+
+from checks import home, isolation, report, worktree
+from environments import CORES, bin_folder
+
+COMMAND = ("ansible-test", "integration", "--local", "--color", "no", "--continue-on-error")
+# Its last words, with the names of the targets below them; and what it says before each target.
+FAILED = re.compile(
+    r"^.*integration test\(s\) listed below .* failed\..*\n((?:[\w.-]+\n)+)", re.MULTILINE
+)
+START = re.compile(r"^(?=Running \S+ integration test )", re.MULTILINE)
+
+
+def integration(cores: t.Sequence[str], targets: t.Sequence[str]) -> report.Outcome:
+    if not isolation.prefix():
+        print(
+            "integration: no network namespaces here, so only the tests' own care keeps them local"
+        )
+    outcomes = [run_targets(core, targets) for core in cores or CORES]
+    return sum(outcomes, report.Outcome())
+
+
+def run_targets(core: str, targets: t.Sequence[str]) -> report.Outcome:
+    name = f"integration {core}"
+    env = {**report.with_programs(bin_folder(core)), "HOME": str(home.folder())}
+    with worktree.copy(core) as tree:
+        answer = report.run(name, (*isolation.prefix(), *COMMAND, *targets), tree, env)
+        passed = passed_targets(tree / "tests" / "output" / "data")
+    failed = failed_targets(answer.output)
+    # When it failed without a failed target, ansible-test itself did: an unknown target, a bad alias, a crash.
+    outcome = report.Outcome(len(passed), len(failed) or int(answer.status != 0))
+    report.say(name, answer, str(outcome), output_of(failed, answer.output))
+    return outcome
+
+
+def passed_targets(data: pathlib.Path) -> list[str]:
+    """ansible-test writes down which targets passed."""
+    files = data.glob("integration-*.json")
+    return [
+        name for file in files for name in json.loads(file.read_text(encoding="utf-8"))["targets"]
+    ]
+
+
+def failed_targets(output: str) -> list[str]:
+    """Those that failed it only says."""
+    named = FAILED.search(output)
+    return named[1].split() if named else []
+
+
+def output_of(targets: t.Collection[str], output: str) -> str:
+    """What these targets printed; nothing when there are none."""
+    sections = START.split(FAILED.sub("", output))
+    return "".join(section for section in sections[1:] if section.split()[1] in targets)

@@ -1,0 +1,56 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""ansible-test's own checks of a collection."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import typing as t
+
+from checks import home, report, worktree
+from environments import bin_folder, find_python
+
+# ansible-core 2.16 demands a Python 2 header from every file; later ones don't.  With the first, modules are also
+# compiled and imported by every Python that is there; with the second by its own, else it would take twice as long.
+CORES = {"core-2.19": (), "core-newest": ("--python", "default")}
+COMMAND = ("ansible-test", "sanity", "--local", "--color", "no")
+PYTHONS = tuple(f"3.{minor}" for minor in range(8, 15))
+
+
+def sanity(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
+    bad = [core for core in cores or CORES if not check(core, arguments)]
+    return report.Outcome(failed=len(bad))
+
+
+def check(core: str, arguments: t.Sequence[str]) -> bool:
+    name = f"sanity {core}"
+    programs = bin_folder(core)
+    env = {**os.environ, "PATH": search_path(programs), "HOME": str(home.prepare(programs))}
+    with worktree.copy(core) as tree:
+        answer = report.run(name, (*COMMAND, *CORES.get(core, ()), *arguments), tree, env)
+    report.say(name, answer, "" if answer.status else verdict(answer.output), errors(answer.output))
+    return answer.status == 0
+
+
+def search_path(programs: pathlib.Path) -> str:
+    """Real Pythons first: ansible-test takes a version manager's stand-ins for Pythons, and they may not run."""
+    pythons = (find_python(version) for version in PYTHONS)
+    folders = (os.path.dirname(python) for python in pythons if python)
+    others = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    usable = (folder for folder in others if os.path.basename(folder) != "shims")
+    return os.pathsep.join((str(programs), *folders, *usable))
+
+
+def errors(output: str) -> str:
+    """Without all that pip says while ansible-test makes its environments."""
+    return "\n".join(re.findall(r"^(?:ERROR|FATAL|See documentation).*", output, re.MULTILINE))
+
+
+def verdict(output: str) -> str:
+    """How many checks ran, and which were left out because a program is missing."""
+    ran = set(re.findall(r"^Running sanity test [\"'](\S+)[\"']", output, re.MULTILINE))
+    skipped = re.findall(r"^WARNING: .*[Ss]kipp.*", output, re.MULTILINE)
+    return "; ".join((f"ok, {len(ran)} checks", *skipped))
