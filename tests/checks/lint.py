@@ -9,7 +9,7 @@ import os
 import pathlib
 import typing as t
 
-from checks import report, worktree
+from checks import architecture, report, worktree
 from environments import ROOT, VENVS, bin_folder
 
 
@@ -29,6 +29,7 @@ MYPY = (
     "--cache-dir",
     str(VENVS / "mypy-cache"),
 )
+OLDEST = "-t={}.{}-".format(*architecture.OLDEST_PYTHON)
 TOOLS = (
     Tool("ruff check", ("ruff", "check", "--quiet", ".")),
     Tool("ruff format", ("ruff", "format", "--quiet", "--check", "--diff", ".")),
@@ -38,7 +39,15 @@ TOOLS = (
         "../../..",
         in_tree=True,
     ),
-    Tool("mypy tests", (*MYPY, "-m", "environments", "-p", "checks", "-p", "simulator"), "tests"),
+    Tool(
+        "mypy tests",
+        (*MYPY, "-m", "environments", "-p", "checks", "-p", "demo", "-p", "simulator"),
+        "tests",
+    ),
+    # What runs on managed nodes asks for no newer Python than these may have.
+    Tool(
+        "vermin", ("vermin", "-q", "--no-tips", "--violations", OLDEST, *architecture.MANAGED_NODE)
+    ),
     Tool("yamllint", ("yamllint", "--strict", ".")),
     Tool("reuse", ("reuse", "lint", "--lines")),
     Tool("antsibull-changelog", ("antsibull-changelog", "lint")),
