@@ -67,7 +67,7 @@ options:
     type: int
   hostnames:
     description:
-      - What names a host, the first that is not empty. JMESPath expressions over O(hostnames#view), or V(tag:NAME) for the value of a tag.
+      - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
       - The names of groups and C(localhost) are not given to a VM either. Characters other than letters, digits and C(._-:) become C(_).
@@ -112,7 +112,7 @@ options:
       - tags
   filters:
     description:
-      - Which VMs are in the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the same data as O(hostnames). The first
+      - Which VMs are in the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the VM's data, as in O(hostnames). The first
         whose expression holds decides; a VM for which none holds is included.
       - Hosts of earlier inventory sources stay in the inventory; a filter only keeps this plugin from grouping them.
     type: list
@@ -146,8 +146,8 @@ notes:
 """
 
 EXAMPLES = r"""
-# imds.yml: the VM that Ansible runs on
 ---
+# imds.yml: the VM that Ansible runs on
 plugin: imds.azure.instances
 
 ---

@@ -15,18 +15,20 @@ description:
   - Runs on the controller alone and does not connect to the host.
 author:
   - The imds.azure contributors (@imds-azure)
-extends_documentation_fragment:
-  - imds.azure._attributes
 attributes:
   check_mode:
+    description: Can run in C(check_mode) and return what it would return without it.
     support: full
   diff_mode:
+    description: Returns details on what has changed when in diff mode.
     support: none
   idempotent:
+    description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
     details:
       - C(changed) is V(false) where nothing but C(gathered_at) differs. The file is written nevertheless, so that it tells its age.
   platform:
+    description: Target OS or families that can be operated against.
     support: full
     platforms: posix
 options:

@@ -86,7 +86,7 @@ def lay_out() -> None:
 
 @contextlib.contextmanager
 def simulator(programs: pathlib.Path) -> t.Iterator[dict[str, str]]:
-    command = [programs / "python", "-m", "simulator", "--port=0", "--quiet"]
+    command = [f"{programs}/python", "-m", "simulator", "--port=0", "--quiet"]
     process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=ROOT / "tests")
     try:
         deadline = time.monotonic() + 30

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import ast
 import pathlib
 
 import pytest
@@ -36,7 +37,7 @@ def test_layers_name_files_that_exist(path: str) -> None:
 
 @pytest.mark.parametrize("path", architecture.EXCEPTIONS)
 def test_exceptions_are_needed(path: str) -> None:
-    tree = architecture.ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
     assert set(architecture.EXCEPTIONS[path]) <= set(architecture.imports(path, tree))
 
 

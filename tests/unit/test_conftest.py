@@ -29,13 +29,17 @@ def test_no_connection_leaves_this_machine(method: str, host: str) -> None:
 
 
 @pytest.mark.parametrize("host", OUTSIDE)
-@pytest.mark.parametrize("flags", [(), (0,)])
-def test_no_datagram_leaves_this_machine(host: str, flags: tuple[int, ...]) -> None:
+def test_no_datagram_leaves_this_machine(host: str) -> None:
     with (
         make_socket(host, socket.SOCK_DGRAM) as outgoing,
         pytest.raises(pytest.fail.Exception, match="only loopback"),
     ):
-        outgoing.sendto(b"", *flags, (host, 9))
+        outgoing.sendto(b"", (host, 9))
+    with (
+        make_socket(host, socket.SOCK_DGRAM) as outgoing,
+        pytest.raises(pytest.fail.Exception, match="only loopback"),
+    ):
+        outgoing.sendto(b"", 0, (host, 9))
 
 
 def test_an_except_clause_does_not_hide_the_guard() -> None:

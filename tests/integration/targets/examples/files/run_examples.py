@@ -1,0 +1,95 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the examples of the README and of the plugins' documentation, each as it is written.
+
+    run_examples.py ROOT
+
+README.md: a fenced block of YAML is written to the file that its first line names, and each line of a fenced block
+of sh is run. Plugins: the tasks of EXAMPLES become a play, and each inventory of EXAMPLES is read.
+"""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import yaml
+
+FENCED = re.compile(r"^```(yaml|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PLAY = {"name": "Examples", "hosts": "localhost", "connection": "local", "gather_facts": False}
+
+
+def main(root: pathlib.Path) -> int:
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    blocks = FENCED.findall(readme)
+    for text in (text for kind, text in blocks if kind == "yaml"):
+        write_named(text)
+    commands = [line for kind, text in blocks if kind == "sh" for line in text.splitlines()]
+    commands += [command for path in plugins(root) for command in examples_of(path)]
+    pathlib.Path("fleet.ndjson").write_text(
+        '{"compute": {"name": "web-9", "vmId": "9"}}\n', encoding="utf-8"
+    )
+    return max([run(command) for command in commands], default=1)
+
+
+def write_named(text: str) -> str:
+    """Writes an example to the file that its first line names: "# NAME.yml", with or without more."""
+    match = re.match(r"# ([\w.-]+\.yml)\b", text)
+    if match is None:
+        sys.exit(f"an example does not say which file it is: {text[:80]!r}")
+    pathlib.Path(match[1]).write_text(text, encoding="utf-8")
+    return match[1]
+
+
+def plugins(root: pathlib.Path) -> list[pathlib.Path]:
+    return [
+        root / "plugins" / name
+        for name in (
+            "modules/instance_facts.py",
+            "modules/snapshot.py",
+            "lookup/metadata.py",
+            "inventory/instances.py",
+            "test/cloud.yml",
+        )
+    ]
+
+
+def examples_of(path: pathlib.Path) -> list[str]:
+    text = examples(path)
+    if path.parent.name == "inventory":
+        texts = [part.strip() + "\n" for part in re.split(r"^---$", text, flags=re.MULTILINE)]
+        names = [write_named(part) for part in texts if "plugin:" in part]
+        return [f"ansible-inventory -i hosts.yml -i {name} --graph" for name in names]
+    play = pathlib.Path(f"{path.parent.name}_{path.stem}.yml")
+    play.write_text(yaml.safe_dump([{**PLAY, "tasks": yaml.safe_load(text)}]), encoding="utf-8")
+    return [f"ansible-playbook {play}"]
+
+
+def examples(path: pathlib.Path) -> str:
+    source = path.read_text(encoding="utf-8")
+    if path.suffix == ".yml":
+        return str(yaml.safe_load(source)["EXAMPLES"])
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "EXAMPLES":
+            return str(ast.literal_eval(node.value))
+    sys.exit(f"{path} has no EXAMPLES")
+
+
+def run(command: str) -> int:
+    answer = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+    # An inventory that can't be read is only a warning to Ansible.
+    broken = "Failed to parse" in answer.stderr or "Unable to parse" in answer.stderr
+    print(f"$ {command}\n{answer.stdout}", flush=True)
+    if answer.returncode or broken:
+        print(f"failed: {command}\n{answer.stdout}\n{answer.stderr}", file=sys.stderr)
+    return 1 if answer.returncode or broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1])))
