@@ -18,16 +18,24 @@ from ._errors import MalformedError, NotFoundError, OptionError, listed, printab
 # code, JSON encoders, Ansible's own) clear of Python's recursion limit.
 MAX_DEPTH = 64
 
-_Converter = t.Callable[[str], t.Any]
+_Converter = t.Callable[[t.Any], t.Any]
+_BOOLEANS = {
+    "true": True,
+    "True": True,
+    "TRUE": True,
+    "false": False,
+    "False": False,
+    "FALSE": False,
+}
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 
 
-def _boolean(text: str) -> bool | str:
-    return {"true": True, "false": False}.get(text.lower(), text)
+def _boolean(value: t.Any) -> t.Any:
+    return _BOOLEANS.get(value, value) if isinstance(value, str) else value
 
 
-def _integer(text: str) -> int | str:
-    return int(text) if _INTEGER.match(text) else text
+def _integer(value: t.Any) -> t.Any:
+    return int(value) if isinstance(value, str) and _INTEGER.match(value) else value
 
 
 _SUBNET = {"prefix": _integer}
@@ -46,7 +54,7 @@ _DISK: dict[str, t.Any] = {
 
 # What is documented as a boolean or a quantity, by its place; a list stands for each element.
 # Identifiers that look like numbers (zone, fault and update domains) are text and stay so.
-_TYPES: dict[str, t.Any] = {
+_TYPES: dict[str, dict[str, t.Any]] = {
     "compute": {
         "isHostCompatibilityLayerVm": _boolean,
         "isVmInStandbyPool": _boolean,
@@ -123,35 +131,48 @@ def _kind(value: t.Any) -> str:
     return names.get(type(value), "a number")
 
 
-def typed(document: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The document with documented booleans and quantities as such, and "" where it said null."""
-    converted: dict[str, t.Any] = _convert(_TYPES, _without_nulls(document))
-    return converted
-
-
-def _convert(types: t.Any, value: t.Any) -> t.Any:
+def _converter(types: t.Any) -> _Converter:
+    """What applies a part of the table of types; made once, because fleets have many documents."""
     if callable(types):
-        return types(value) if isinstance(value, str) else value
+        return t.cast(_Converter, types)
     if isinstance(types, list):
-        if not isinstance(value, list):
+        of_element = _converter(types[0])
+
+        def of_list(value: t.Any) -> t.Any:
+            return [of_element(element) for element in value] if isinstance(value, list) else value
+
+        return of_list
+    parts = [(key, _converter(types[key])) for key in types]
+
+    def of_dict(value: t.Any) -> t.Any:
+        if not isinstance(value, dict):
             return value
-        return [_convert(types[0], element) for element in value]
-    if not isinstance(value, dict):
-        return value
-    converted = dict(value)
-    for key in types:
-        if key in value:
-            converted[key] = _convert(types[key], value[key])
+        converted = dict(value)
+        for key, convert in parts:
+            if key in converted:
+                converted[key] = convert(converted[key])
+        return converted
+
+    return of_dict
+
+
+_CONVERTERS = {name: _converter(types) for name, types in _TYPES.items()}
+
+
+def typed(name: str, part: dict[str, t.Any]) -> dict[str, t.Any]:
+    """A copy of `compute` or `network` with documented booleans and quantities as such."""
+    converted: dict[str, t.Any] = _CONVERTERS[name](part)
     return converted
 
 
-def _without_nulls(value: t.Any) -> t.Any:
+def without_nulls(value: t.Any) -> t.Any:
+    """A copy that says "" where the document says null, which IMDS means by it."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        return {key: _without_nulls(child) for key, child in value.items()}
+        return {key: without_nulls(child) for key, child in value.items()}
     if isinstance(value, list):
-        return [_without_nulls(child) for child in value]
+        return [without_nulls(child) for child in value]
     return value
 
 
@@ -192,21 +213,25 @@ def _tags_from_text(text: str) -> dict[str, t.Any]:
 
 def addresses_of(network: dict[str, t.Any]) -> dict[str, list[str]]:
     """Private and public addresses: IPv4 then IPv6, each in the order of the document."""
-    entries = [entry for family in ("ipv4", "ipv6") for entry in _entries(network, family)]
+    interfaces = _dicts(network.get("interface"))
+    entries = [
+        entry
+        for family in ("ipv4", "ipv6")
+        for interface in interfaces
+        for entry in _dicts(part(interface, family).get("ipAddress"))
+    ]
     return {
         "private": _texts(entries, "privateIpAddress"),
         "public": _texts(entries, "publicIpAddress"),
     }
 
 
-def _entries(network: dict[str, t.Any], family: str) -> t.Iterator[dict[str, t.Any]]:
-    for interface in _dicts(network.get("interface")):
-        yield from _dicts(part(interface, family).get("ipAddress"))
-
-
-def _dicts(value: t.Any) -> t.Iterator[dict[str, t.Any]]:
-    if isinstance(value, list):
-        yield from (element for element in value if isinstance(element, dict))
+def _dicts(value: t.Any) -> list[dict[str, t.Any]]:
+    return (
+        [element for element in value if isinstance(element, dict)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 def _texts(entries: list[dict[str, t.Any]], key: str) -> list[str]:
@@ -286,4 +311,5 @@ __all__ = (
     "tags_of",
     "typed",
     "walk",
+    "without_nulls",
 )

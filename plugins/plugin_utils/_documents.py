@@ -23,6 +23,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 
 # The key under which a snapshot of the gather playbook has the fact.
 FACT = "azure_imds"
+# In a text without it no document says null.
+_NULL = "null"
 
 
 class Document(t.NamedTuple):
@@ -31,6 +33,7 @@ class Document(t.NamedTuple):
     api_version: str = ""  # of an instance document, where it is known
     snapshot_of: str = ""  # the host that a snapshot was taken of
     host: str = ""  # the host of an earlier inventory source that this is about
+    nulls: bool = True  # False where it says null nowhere
 
 
 OnBroken = t.Callable[[MalformedError], None]
@@ -58,58 +61,68 @@ def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
         on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
         return
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            yield from reader(path, file, on_broken)
     except OSError as exc:
         on_broken(MalformedError(f"{path}: it can't be read: {exc.strerror or exc}"))
-        return
-    except UnicodeDecodeError:
-        on_broken(MalformedError(f"{path}:{_line_not_utf8(path)}: it is not UTF-8"))
-        return
-    yield from reader(path, text, on_broken)
 
 
-def _read_json(path: str, text: str, on_broken: OnBroken) -> t.Iterator[Document]:
+def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
+    text = _text(path, 1, file.read(), on_broken)
+    if text is None:
+        return
     try:
         data = parse_json_text(text)
     except ValueError as exc:
         on_broken(_not_json(path, 1, exc))
         return
+    nulls = _NULL in text
     if not isinstance(data, list):
-        yield from _document(path, 1, data, on_broken)
+        yield from _document(path, 1, data, nulls, on_broken)
         return
     line_of = _ElementLines(text)
     for index, element in enumerate(data):
-        yield from _document(path, functools.partial(line_of.get, index), element, on_broken)
+        line = functools.partial(line_of.get, index)
+        yield from _document(path, line, element, nulls, on_broken)
 
 
-def _read_ndjson(path: str, text: str, on_broken: OnBroken) -> t.Iterator[Document]:
-    # JSON escapes line ends within texts, except for the exotic ones that splitlines knows.
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
+def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
+    # Line by line, so that a file of a whole fleet is never in memory as a whole.
+    for number, line in enumerate(file, 1):
+        text = _text(path, number, line.rstrip(b"\r\n"), on_broken)
+        if text is None or not text.strip():
             continue
         try:
-            data = parse_json_text(line)
+            data = parse_json_text(text)
         except ValueError as exc:
             on_broken(_not_json(path, number, exc))
             continue
-        yield from _document(path, number, data, on_broken)
+        yield from _document(path, number, data, _NULL in text, on_broken)
+
+
+def _text(path: str, first_line: int, content: bytes, on_broken: OnBroken) -> str | None:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = first_line + content.count(b"\n", 0, exc.start)
+        on_broken(MalformedError(f"{path}:{line}: it is not UTF-8"))
+        return None
 
 
 _READERS = {".json": _read_json, ".ndjson": _read_ndjson}
 
 
 def _document(
-    path: str, line: int | t.Callable[[], int], data: t.Any, on_broken: OnBroken
+    path: str, line: int | t.Callable[[], int], data: t.Any, nulls: bool, on_broken: OnBroken
 ) -> t.Iterator[Document]:
     try:
-        yield _shaped(data)
+        yield _shaped(data, nulls)
     except MalformedError as exc:
         number = line if isinstance(line, int) else line()
         on_broken(MalformedError(f"{path}:{number}: {exc}"))
 
 
-def _shaped(data: t.Any) -> Document:
+def _shaped(data: t.Any, nulls: bool) -> Document:
     is_fact = isinstance(data, dict) and FACT in data
     document = instance_document(data[FACT] if is_fact else data)
     if not is_fact and not ("compute" in document or "network" in document):
@@ -117,7 +130,8 @@ def _shaped(data: t.Any) -> Document:
     if is_fact and not document:
         raise MalformedError(f"its {FACT} is empty: this host had no IMDS")
     name = data.get("inventory_hostname") if is_fact else None
-    return Document(document, is_fact, snapshot_of=name if isinstance(name, str) else "")
+    snapshot_of = name if isinstance(name, str) else ""
+    return Document(document, is_fact, snapshot_of=snapshot_of, nulls=nulls)
 
 
 def _not_json(path: str, first_line: int, exc: ValueError) -> MalformedError:
@@ -151,16 +165,6 @@ class _ElementLines:
         while self._text[position : position + 1] in (" ", "\t", "\r", "\n", ","):
             position += 1
         return position
-
-
-def _line_not_utf8(path: str) -> int:
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                line.decode("utf-8-sig" if number == 1 else "utf-8")
-            except UnicodeDecodeError:
-                return number
-    return 1
 
 
 __all__ = ("FACT", "Document", "documents_in", "files_of")

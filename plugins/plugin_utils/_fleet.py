@@ -1,7 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents in, named and grouped VMs out: the inventory without Ansible. Private to imds.azure."""
+"""Documents in, named and grouped VMs out: the inventory without Ansible. Private to imds.azure.
+
+A fleet can have 100,000 VMs. So a document is looked at once, when it is added, and only what the
+user wants of it is kept.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +33,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
 )
 
 ADDRESSES = ("private", "public", "none")
+_ALL = frozenset(SUBSETS)
 
 
 class Choices(t.NamedTuple):
@@ -49,6 +54,18 @@ class Vm(t.NamedTuple):
     is_earlier: bool  # a host that an earlier inventory source named
 
 
+class _Seen(t.NamedTuple):
+    """What is kept of a document."""
+
+    identity: str  # its vmId, or a fingerprint where it has none
+    is_in: bool  # by the filters
+    names: list[str]  # by preference; never empty
+    fact: dict[str, t.Any]
+    address: str
+    groups: list[Membership]
+    notices: list[str]
+
+
 class Fleet:
     """VMs as they are added; of two documents of one VM the later one counts."""
 
@@ -57,123 +74,118 @@ class Fleet:
             raise OptionError(
                 f"address has no {printable(choices.address)!r}: it takes {listed(ADDRESSES)}"
             )
-        self._choices = choices
+        self._address = choices.address
+        self._subsets = choices.subsets
         self._rules = [_rule(entry) for entry in choices.filters]
         self._namers = [namer(expression) for expression in choices.hostnames]
         self._groups_of = grouper(choices.group_by)
         # By vmId, and for the hosts of earlier sources by their names.
-        self._found: dict[str, _Known] = {}
-        self._earlier: dict[str, _Known] = {}
+        self._found: dict[str, _Seen] = {}
+        self._earlier: dict[str, _Seen] = {}
         self._hosts_by_identity: dict[str, list[str]] = collections.defaultdict(list)
-        self._notices: collections.Counter[str] = collections.Counter()
 
     def add(self, document: Document) -> None:
-        known = _Known(document)
-        self._notices.update(known.warnings)
+        seen = self._seen(document)
         if document.host:
-            self._found.pop(known.identity, None)
-            self._earlier[document.host] = known
-            self._hosts_by_identity[known.identity].append(document.host)
-        elif known.identity in self._hosts_by_identity:
-            self._earlier.update(dict.fromkeys(self._hosts_by_identity[known.identity], known))
+            self._found.pop(seen.identity, None)
+            self._earlier[document.host] = seen
+            self._hosts_by_identity[seen.identity].append(document.host)
+        elif seen.identity in self._hosts_by_identity:
+            self._earlier.update(dict.fromkeys(self._hosts_by_identity[seen.identity], seen))
         else:
-            self._found[known.identity] = known
+            self._found[seen.identity] = seen
 
-    def vms(self, reserved: t.Collection[str]) -> list[Vm]:
-        """Every VM that the filters let in, under a name that is neither reserved nor shared."""
-        earlier = [(host, vm) for host, vm in self._earlier.items() if self._is_in(vm)]
-        found = [vm for vm in self._found.values() if self._is_in(vm)]
-        groups = [self._groups_of(vm.compute, vm.tags) for vm in found]
+    def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
+        """Every VM that the filters let in, and what is to be said about them.
+
+        A VM has a name that it shares neither with another nor with what is reserved.
+        """
+        earlier = {host: seen for host, seen in self._earlier.items() if seen.is_in}
+        found = [seen for seen in self._found.values() if seen.is_in]
+        names, contested = self._names(found, reserved)
+        vms = [_vm(host, seen, True) for host, seen in earlier.items()]
+        vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
+        return vms, [*_counted([*earlier.values(), *found]), *_contested(contested)]
+
+    def _names(
+        self, found: list[_Seen], reserved: t.Collection[str]
+    ) -> tuple[list[str], dict[str, int]]:
         taken = {*reserved, *self._earlier}
-        taken.update(
-            name for vm_groups in groups for membership in vm_groups for name in membership
+        for membership in {membership for seen in found for membership in seen.groups}:
+            taken.update(membership)
+
+        def last_resorts(index: int) -> list[str]:
+            last, identity = found[index].names[-1], found[index].identity
+            return [f"{last}_{identity}", f"{last}_{fingerprint(identity)}"]
+
+        return distinct_names([seen.names for seen in found], last_resorts, taken)
+
+    def _seen(self, document: Document) -> _Seen:
+        whole = document.data
+        notices: list[str] = []
+        if not document.is_fact:
+            whole, notices = azure_imds(document.data, document.api_version, nulls=document.nulls)
+        compute = part(document.data, "compute")
+        tags = _dict(whole, "tags") or tags_of(compute)[0]
+        view = {**compute, **whole, "tags": tags}
+        if document.snapshot_of:
+            view["inventory_hostname"] = document.snapshot_of
+        identity = str(compute.get("vmId") or "").lower() or fingerprint(document.data)
+        address = self._address_of(whole)
+        if not address and self._address != "none":
+            notices = [*notices, f"ansible_host is not set: no {self._address} address is known"]
+        return _Seen(
+            identity=identity,
+            is_in=self._is_in(view),
+            names=self._names_of(view) or [f"vm_{identity}"],
+            fact=self._wanted(whole),
+            address=address,
+            groups=self._groups_of(compute, tags),
+            notices=notices,
         )
-        names = self._names(found, taken)
-        return [
-            *(
-                self._vm(host, vm, self._groups_of(vm.compute, vm.tags), True)
-                for host, vm in earlier
-            ),
-            *(self._vm(*named, False) for named in zip(names, found, groups, strict=True)),
-        ]
 
-    def warnings(self) -> list[str]:
-        return [f"{text} ({count} VMs)" for text, count in self._notices.items()]
-
-    def _vm(self, name: str, vm: _Known, groups: list[Membership], is_earlier: bool) -> Vm:
-        return Vm(name, vm.fact(self._choices.subsets), self._address(vm), groups, is_earlier)
-
-    def _is_in(self, vm: _Known) -> bool:
+    def _is_in(self, view: dict[str, t.Any]) -> bool:
         for decision, holds in self._rules:
-            if holds(vm.view):
+            if holds(view):
                 return decision
         return True
 
-    def _names(self, vms: list[_Known], taken: t.Container[str]) -> list[str]:
-        choices = [self._choices_of(vm) for vm in vms]
+    def _names_of(self, view: dict[str, t.Any]) -> list[str]:
+        return [name for name in (name_of(view) for name_of in self._namers) if name]
 
-        def last_resorts(index: int) -> list[str]:
-            last = choices[index][-1]
-            by_id = [f"{last}_{vms[index].vm_id}"] if vms[index].vm_id else []
-            return [*by_id, f"{last}_{fingerprint(vms[index].whole)}"]
+    def _address_of(self, whole: dict[str, t.Any]) -> str:
+        addresses = _dict(whole, "addresses") or addresses_of(part(whole, "network"))
+        first: list[str] = addresses.get(self._address) or [""]
+        return str(first[0])
 
-        names, contested = distinct_names(choices, last_resorts, taken)
-        if contested:
-            self._notices[
-                f"hostnames: {listed(sorted(contested))} would name several VMs, a group or "
-                "localhost, so the VMs concerned have other names"
-            ] += sum(contested.values())
-        return names
-
-    def _choices_of(self, vm: _Known) -> list[str]:
-        names = [name for name in (name_of(vm.view) for name_of in self._namers) if name]
-        return list(dict.fromkeys(names)) or [f"vm_{vm.vm_id or fingerprint(vm.whole)}"]
-
-    def _address(self, vm: _Known) -> str:
-        if self._choices.address == "none":
-            return ""
-        addresses = vm.addresses.get(self._choices.address)
-        if addresses:
-            return str(addresses[0])
-        self._notices[f"ansible_host is not set: no {self._choices.address} address is known"] += 1
-        return ""
+    def _wanted(self, whole: dict[str, t.Any]) -> dict[str, t.Any]:
+        if self._subsets == _ALL:
+            return whole
+        kept = (*self._subsets, "api_version", "gathered_at")
+        return {key: whole[key] for key in kept if key in whole}
 
 
-class _Known:
-    """One document and what is asked of it more than once."""
+def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:
+    value = whole.get(key)
+    return value if isinstance(value, dict) else {}
 
-    def __init__(self, document: Document) -> None:
-        self.whole = document.data
-        self.warnings: list[str] = []
-        if not document.is_fact:
-            self.whole, self.warnings = azure_imds(document.data, document.api_version)
-        self.compute = part(self.whole if document.is_fact else document.data, "compute")
-        tags = self.whole.get("tags")
-        self.tags = tags if isinstance(tags, dict) else tags_of(self.compute)[0]
-        self.vm_id = str(self.compute.get("vmId") or "").lower()
-        self.identity = self.vm_id or fingerprint(self.whole)
-        self._snapshot_of = document.snapshot_of
 
-    @property
-    def addresses(self) -> dict[str, list[str]]:
-        addresses = self.whole.get("addresses")
-        return (
-            addresses if isinstance(addresses, dict) else addresses_of(part(self.whole, "network"))
-        )
+def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
+    return Vm(name, seen.fact, seen.address, seen.groups, is_earlier)
 
-    @property
-    def view(self) -> dict[str, t.Any]:
-        """What expressions see: compute's fields, and the parts of the fact beside them."""
-        view = {**self.compute, **self.whole, "tags": self.tags}
-        if self._snapshot_of:
-            view["inventory_hostname"] = self._snapshot_of
-        return view
 
-    def fact(self, subsets: frozenset[str]) -> dict[str, t.Any]:
-        if subsets.issuperset(SUBSETS):
-            return self.whole
-        kept = (*subsets, "api_version", "gathered_at")
-        return {key: value for key, value in self.whole.items() if key in kept}
+def _counted(vms: t.Iterable[_Seen]) -> list[str]:
+    counts = collections.Counter(notice for seen in vms for notice in seen.notices)
+    return [f"{text} ({count} VMs)" for text, count in counts.items()]
+
+
+def _contested(names: dict[str, int]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"hostnames: {listed(sorted(names))} would name several VMs, a group or localhost, so the "
+        f"{sum(names.values())} VMs concerned have other names"
+    ]
 
 
 def _rule(entry: dict[str, str]) -> tuple[bool, Expression]:
