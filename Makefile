@@ -39,5 +39,8 @@ simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000
 	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
 	PYTHONPATH=tests exec "$$bin/python" -m simulator $(ARGS)
 
+benchmark-inventory: ## time the inventory beside what else groups hosts (20 minutes; writes docs/benchmarks)
+	@cd tests && $(PYTHON) -m benchmarks.inventory
+
 clean: ## remove all that the other targets made
 	rm -rf .venv .ansible dist

@@ -29,6 +29,7 @@ MYPY = (
     "--cache-dir",
     str(VENVS / "mypy-cache"),
 )
+DIST = str(VENVS / "dist")
 OLDEST = "-t={}.{}-".format(*architecture.OLDEST_PYTHON)
 TOOLS = (
     Tool("ruff check", ("ruff", "check", "--quiet", ".")),
@@ -53,6 +54,11 @@ TOOLS = (
     Tool("reuse", ("reuse", "lint", "--lines")),
     Tool("antsibull-changelog", ("antsibull-changelog", "lint")),
     Tool("antsibull-docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
+    Tool(
+        "galaxy build",
+        ("ansible-galaxy", "collection", "build", "--force", "--output-path", DIST),
+        in_tree=True,
+    ),
     Tool(
         "ansible-lint",
         ("ansible-lint", "--offline", "--strict", "--profile", "production", "--nocolor"),

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Writes the forms of a fleet that Ansible itself makes: the fact cache, and the finished inventory as JSON and YAML.
+
+    _derive.py FOLDER json|yaml
+
+Runs in the environment of the benchmark, with the fact cache's place in its environment variables.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+
+import yaml
+from ansible import constants
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import cache_loader, init_plugin_loader
+
+
+def main(folder: pathlib.Path, most: str) -> None:
+    init_plugin_loader()
+    manager = InventoryManager(DataLoader(), [str(folder / "documents.imds.yml")])
+    cache = cache_loader.get(constants.CACHE_PLUGIN)
+    for host in manager.get_hosts():
+        cache.set(host.name, {"azure_imds": host.vars["azure_imds"]})
+    finished = {
+        "all": {
+            "hosts": {
+                host.name: {key: host.vars[key] for key in ("ansible_host", "azure_imds")}
+                for host in manager.get_hosts()
+            },
+            "children": {
+                group.name: {
+                    "children": {child.name: {} for child in group.child_groups},
+                    "hosts": {host.name: {} for host in group.hosts},
+                }
+                for group in manager.groups.values()
+                if group.name not in ("all", "ungrouped")
+            },
+        }
+    }
+    # JSON is YAML, and Ansible's plugin for YAML reads it, so that is its ending.
+    (folder / "finished.json.yml").write_text(json.dumps(finished), encoding="utf-8")
+    if most == "yaml":
+        text = yaml.dump(finished, Dumper=yaml.CSafeDumper, default_flow_style=False)
+        (folder / "finished.yml").write_text(text, encoding="utf-8")
+
+
+main(pathlib.Path(sys.argv[1]), sys.argv[2])
