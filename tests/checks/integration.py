@@ -21,6 +21,7 @@ COMMAND = ("ansible-test", "integration", "--local", "--color", "no", "--continu
 FAILED = re.compile(
     r"^.*integration test\(s\) listed below .* failed\..*\n((?:[\w.-]+\n)+)", re.MULTILINE
 )
+TAIL = 50
 START = re.compile(r"^(?=Running \S+ integration test )", re.MULTILINE)
 
 
@@ -65,6 +66,13 @@ def failed_targets(output: str) -> list[str]:
 
 
 def output_of(targets: t.Collection[str], output: str) -> str:
-    """What these targets printed; nothing when there are none."""
+    """What these targets printed last, which is where they failed; nothing when there are none."""
     sections = START.split(FAILED.sub("", output))
-    return "".join(section for section in sections[1:] if section.split()[1] in targets)
+    ends = (end_of(section) for section in sections[1:] if section.split()[1] in targets)
+    return "".join(ends)
+
+
+def end_of(section: str) -> str:
+    first, *lines = section.splitlines(keepends=True)
+    left_out = ["[...]\n"] if len(lines) > TAIL else []
+    return "".join([first, *left_out, *lines[-TAIL:]])

@@ -48,6 +48,13 @@ def test_failed_targets_are_counted_and_shown_without_the_others() -> None:
     assert "good" not in shown
 
 
+def test_of_a_long_output_the_end_is_shown() -> None:
+    lines = "".join(f"line {number}\n" for number in range(integration.TAIL + 1))
+    shown = integration.output_of(["x"], f"Running x integration test role\n{lines}")
+    assert shown.startswith("Running x integration test role\n[...]\nline 1\n")
+    assert shown.endswith(f"line {integration.TAIL}\n")
+
+
 def test_without_failed_targets_nothing_is_picked() -> None:
     output = "FATAL: Target pattern not matched: x\n"
     assert integration.failed_targets(output) == []
