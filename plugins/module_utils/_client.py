@@ -16,7 +16,7 @@ import time
 import typing as t
 from urllib.parse import quote, urlsplit
 
-from ._document import instance_document, parse_json
+from ._document import attested_signature, instance_document, parse_json
 from ._errors import (
     ImdsError,
     MalformedError,
@@ -99,11 +99,18 @@ class ImdsClient:
 
     def instance(self) -> Answer:
         """The whole instance document."""
-        answer = self.route("instance")
+        return self._shaped("instance", (), instance_document)
+
+    def attested_document(self, nonce: str) -> Answer:
+        """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
+        return self._shaped("attested/document", (("nonce", nonce),), attested_signature)
+
+    def _shaped(self, path: str, params: Params, shape: t.Callable[[t.Any], t.Any]) -> Answer:
+        answer = self.route(path, params)
         try:
-            return Answer(answer.api_version, instance_document(answer.data))
+            return Answer(answer.api_version, shape(answer.data))
         except MalformedError as exc:
-            url = self._url("instance", answer.api_version)
+            url = self._url(path, answer.api_version, params)
             error = MalformedError(f"GET {url} was answered, but {exc}. {_NOT_IMDS}")
             error.status = 200
             raise error from None

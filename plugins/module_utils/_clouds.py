@@ -83,9 +83,18 @@ def cloud_named(name: str) -> Cloud:
     return _BY_KEY.get(_key(name)) or Cloud(name)
 
 
+def attested_cloud(dns_name: str) -> Cloud | None:
+    """The cloud whose attested documents are signed in this name: its domain, or one below."""
+    name = dns_name.lower()
+    for cloud in _CLOUDS:
+        if name == cloud.attested_domain or name.endswith(f".{cloud.attested_domain}"):
+            return cloud
+    return None
+
+
 def same_cloud(one: str, other: str) -> bool:
     """Do two names mean the same cloud? Unknown names are compared by letters and digits."""
     return _key(cloud_named(one).name) == _key(cloud_named(other).name)
 
 
-__all__ = ("Cloud", "cloud_named", "same_cloud")
+__all__ = ("Cloud", "attested_cloud", "cloud_named", "same_cloud")

@@ -122,6 +122,16 @@ def instance_document(data: t.Any) -> dict[str, t.Any]:
     return data
 
 
+def attested_signature(data: t.Any) -> str:
+    """The signed message of an attested document, or MalformedError that says what is there."""
+    if not isinstance(data, dict):
+        raise MalformedError(f"it is {_kind(data)}, not an attested document")
+    if data.get("encoding") != "pkcs7" or not isinstance(data.get("signature"), str):
+        raise MalformedError("it has no 'signature' in the 'encoding' pkcs7")
+    signature: str = data["signature"]
+    return signature
+
+
 def _kind(value: t.Any) -> str:
     if value is None:
         return "null"
@@ -302,6 +312,7 @@ def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.An
 __all__ = (
     "MAX_DEPTH",
     "addresses_of",
+    "attested_signature",
     "instance_document",
     "leaf_text",
     "parse_json",

@@ -11,7 +11,8 @@ ImdsError                  one message for a person: what, where, what to do
 ├── RefusedError           IMDS answered and said no
 │   ├── NotFoundError      there is nothing at that route
 │   └── VersionError       no api-version that both sides know
-└── MalformedError         an answer or a file that is not what it should be
+├── MalformedError         an answer or a file that is not what it should be
+└── AttestationError       an attested document that proves nothing; `reason` is a code for it
 
 TransportError             one attempt failed; only the retry loop sees it
 """
@@ -52,6 +53,12 @@ class MalformedError(ImdsError):
     pass
 
 
+class AttestationError(ImdsError):
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 class TransportError(Exception):
     """One attempt without an answer; `retry` is False where a second one can't help."""
 
@@ -77,6 +84,7 @@ def listed(names: t.Iterable[str], limit: int = 60) -> str:
 
 
 __all__ = (
+    "AttestationError",
     "ImdsError",
     "MalformedError",
     "NotFoundError",

@@ -94,11 +94,14 @@ def http_transport(request: Request, timeout: float) -> Response:
         connection.close()
 
 
-def read_body(read: t.Callable[[int], bytes], announced: int | None) -> bytes:
+def read_body(
+    read: t.Callable[[int], bytes], announced: int | None, limit: int = MAX_BODY
+) -> bytes:
     """The body, refused as soon as it is known to be too large."""
-    body = b"" if announced and announced > MAX_BODY else read(MAX_BODY + 1)
-    if len(body) > MAX_BODY or (announced or 0) > MAX_BODY:
-        raise TransportError(f"the answer is larger than {MAX_BODY // 1024**2} MiB", retry=False)
+    body = b"" if announced and announced > limit else read(limit + 1)
+    if len(body) > limit or (announced or 0) > limit:
+        size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
+        raise TransportError(f"the answer is larger than {size}", retry=False)
     return body
 
 

@@ -18,6 +18,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
+    MAX_BODY,
     DeadlineSocket,
     Request,
     Response,
@@ -64,8 +65,8 @@ else:
             self.poolmanager.pool_classes_by_scheme = {"http": _Pool}
 
 
-def requests_transport() -> Transport:
-    """A transport with a pool of its own."""
+def requests_transport(limit: int = MAX_BODY) -> Transport:
+    """A transport with a pool of its own; the limit is that of a body, in bytes."""
     if _IMPORT_ERROR is not None:
         raise OptionError(
             "this plugin needs the Python library requests on the controller: "
@@ -79,14 +80,14 @@ def requests_transport() -> Transport:
 
     def send(request: Request, timeout: float) -> Response:
         try:
-            return _send(session, request, timeout)
+            return _send(session, request, timeout, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
             raise TransportError(reason_of(exc, timeout)) from exc
 
     return send
 
 
-def _send(session: requests.Session, request: Request, timeout: float) -> Response:
+def _send(session: requests.Session, request: Request, timeout: float, limit: int) -> Response:
     with session.request(
         request.method,
         request.url,
@@ -98,7 +99,7 @@ def _send(session: requests.Session, request: Request, timeout: float) -> Respon
     ) as answer:
         announced = answer.headers.get("Content-Length", "")
         length = int(announced) if announced.isdecimal() else None
-        body = read_body(lambda size: _read(answer, size), length)
+        body = read_body(lambda size: _read(answer, size), length, limit)
         if length is not None and len(body) < length and request.method != "HEAD":
             raise TransportError(cut_short(len(body), length - len(body)))
         headers = {name.lower(): value for name, value in answer.headers.items()}

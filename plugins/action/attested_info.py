@@ -1,0 +1,127 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fetches on the managed node, verifies here: the VM is what is being checked.
+
+Documented in plugins/modules/attested_info.py.
+"""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.imds.azure.plugins.module_utils._attested import (
+    argument_spec,
+    checked_nonce,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import AttestationError, ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._options import shared_argument_spec
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
+    Attested,
+    expected,
+    needs_libraries,
+    verify,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._issuers import MAX_BYTES
+from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._trust import trust_from
+
+Verify = t.Callable[[str], Attested]
+# Of what a VM says, only what a failure needs gets into the result.
+_OF_A_FAILURE = ("msg", "reason", "exception", "module_stdout", "module_stderr", "rc")
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        _validation, option = self.validate_argument_spec(argument_spec())
+        try:
+            nonce = checked_nonce(option["nonce"] or secrets.token_hex(16))
+            check = self._verifier(nonce, option) if option["verify"] else None
+        except ImdsError as exc:
+            raise AnsibleActionFail(str(exc)) from None
+        result.update(self._attested(nonce, check, task_vars or {}))
+        return result
+
+    def _attested(
+        self, nonce: str, check: Verify | None, task_vars: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        result = self._fetched(nonce, task_vars)
+        if check is None or result.get("failed"):
+            return result
+        try:
+            attested = check(result["signature"])
+        except AttestationError as exc:
+            if exc.reason != "nonce_mismatch":
+                return _rejected(result, exc)
+            # IMDS was seen to answer out of a cache, with what it had made for another nonce.
+            result = self._fetched(nonce, task_vars)
+            if result.get("failed"):
+                return result
+            try:
+                attested = check(result["signature"])
+            except AttestationError as again:
+                return _rejected(result, again)
+        return {**result, "verified": True, **attested._asdict()}
+
+    def _verifier(self, nonce: str, option: dict[str, t.Any]) -> Verify:
+        """All that can be wrong with the options is found here, before anything is sent."""
+        needs_libraries()
+        wanted = expected(nonce, option["expect"], option["clock_skew"])
+        trust = trust_from(
+            self._found(option["trusted_roots"]), self._found(option["intermediates"])
+        )
+        send = requests_transport(MAX_BYTES) if option["fetch_intermediates"] else None
+
+        def check(signature: str) -> Attested:
+            now = datetime.datetime.now(datetime.timezone.utc)
+            return verify(signature, wanted, trust, now, send)
+
+        return check
+
+    def _found(self, paths: list[str]) -> list[str]:
+        """Files of the controller, looked for beside the role and the playbook as by `copy`."""
+        return [self._find_needle("files", path) for path in paths]
+
+    def _fetched(self, nonce: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        # As they were given: the environment that sets a default is the managed node's.
+        given = {
+            name: self._task.args[name]
+            for name in shared_argument_spec()
+            if name in self._task.args
+        }
+        answer: dict[str, t.Any] = self._execute_module(
+            module_name="imds.azure.attested_info",
+            module_args={**given, "nonce": nonce},
+            task_vars=task_vars,
+        )
+        signature, version = answer.get("signature"), answer.get("api_version")
+        if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):
+            failure = {key: answer[key] for key in _OF_A_FAILURE if key in answer}
+            failure.setdefault("msg", "the module attested_info came back without a document")
+            return {**failure, "failed": True, "verified": False}
+        return {
+            "changed": False,
+            "verified": False,
+            "api_version": version,
+            "nonce": nonce,
+            "signature": signature,
+        }
+
+
+def _rejected(result: dict[str, t.Any], exc: AttestationError) -> dict[str, t.Any]:
+    failed = {**result, "failed": True, "reason": exc.reason, "msg": str(exc)}
+    if exc.reason == "malformed":
+        # It may be of any kind and size.
+        del failed["signature"]
+    return failed

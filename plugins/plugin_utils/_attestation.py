@@ -1,0 +1,323 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is an attested document true? From its bytes to what it proves, or to a reason why not.
+
+Pure but for `send`, which fetches missing intermediates where that is wanted. Every check that
+fails raises AttestationError, and nothing of the document gets out. Private to imds.azure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._clouds import (
+    Cloud,
+    attested_cloud,
+    same_cloud,
+)
+from ansible_collections.imds.azure.plugins.module_utils._document import leaf_text, parse_json
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    AttestationError,
+    OptionError,
+    UnavailableError,
+    listed,
+    printable,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._issuers import issuers
+from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
+    Signed,
+    malformed,
+    signed_content,
+)
+
+try:
+    import asn1crypto.cms
+    import certifi
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
+except ImportError as exc:
+    _IMPORT_ERROR: ImportError | None = exc
+else:
+    _IMPORT_ERROR = None
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
+    from ansible_collections.imds.azure.plugins.plugin_utils._trust import Trust
+
+REASONS = (
+    "bad_signature",
+    "untrusted_chain",
+    "wrong_subject",
+    "expired",
+    "nonce_mismatch",
+    "unexpected_value",
+    "malformed",
+)
+# Every known document lives for exactly 6 hours. Four times that leaves room for a change, and
+# still none for a document that never ends.
+MAX_LIFETIME = datetime.timedelta(hours=24)
+MAX_CLOCK_SKEW = 3600.0
+
+_TIME = re.compile(r"[0-9]{2}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\Z")
+# Identifiers that mean the same in any casing.
+_GUIDS = ("vmId", "subscriptionId")
+# The one expectation that is not about the document, but about whoever signed it.
+_CLOUD = "cloud"
+
+
+class Attested(t.NamedTuple):
+    document: dict[str, t.Any]
+    certificate: dict[str, t.Any]
+    cloud: str
+
+
+class Expected(t.NamedTuple):
+    """What a document must be besides genuine."""
+
+    nonce: str
+    values: t.Mapping[str, t.Any]
+    clock_skew: datetime.timedelta
+
+
+def needs_libraries() -> None:
+    """Raises OptionError where a library is missing or too old."""
+    if _IMPORT_ERROR is not None:
+        raise OptionError(
+            "verifying attested documents needs the Python libraries cryptography 42 or newer, "
+            "asn1crypto and certifi on the controller: pip install 'cryptography>=42' asn1crypto "
+            f"certifi ({_IMPORT_ERROR})"
+        )
+
+
+def expected(nonce: str, values: t.Mapping[str, t.Any], clock_skew: float) -> Expected:
+    """Expectations from options; raises OptionError for those that can't have been meant."""
+    if not 0 <= clock_skew <= MAX_CLOCK_SKEW:
+        raise OptionError(f"clock_skew must be a number of seconds from 0 to {MAX_CLOCK_SKEW:.0f}")
+    _check_values(values, "expect")
+    return Expected(nonce, values, datetime.timedelta(seconds=clock_skew))
+
+
+def _check_values(values: t.Mapping[str, t.Any], place: str) -> None:
+    for name, value in values.items():
+        where = f"{place}.{printable(str(name))}"
+        if value is None:
+            # An empty line of YAML, or a variable that came to nothing: it must not pass for a check.
+            raise OptionError(f"{where} has no value to compare with")
+        if isinstance(value, dict):
+            _check_values(value, where)
+        elif not isinstance(value, (str, bool, int, float)):
+            raise OptionError(f"{where} must be a text, a number, a boolean or a dictionary")
+
+
+def verify(
+    signature: str,
+    wanted: Expected,
+    trust: Trust,
+    now: datetime.datetime,
+    send: Transport | None = None,
+) -> Attested:
+    """What the document says, when everything about it holds now (an aware time)."""
+    signed = signed_content(signature)
+    name, cloud = _signed_in_name(signed.certificate, wanted.values.get(_CLOUD))
+    chain = _trusted_chain(signed, name, trust, now, send)
+    document = _document(signed.content)
+    _check_nonce(document, wanted.nonce)
+    _check_times(document, now, wanted.clock_skew)
+    for field, value in wanted.values.items():
+        if field != _CLOUD:
+            _check_value(document, field, value, str(field))
+    return Attested(document, _described(chain), cloud.name)
+
+
+def _signed_in_name(certificate: x509.Certificate, cloud: t.Any) -> tuple[str, Cloud]:
+    """The name of a cloud's own that the signer has, and the cloud.
+
+    Only alternative names count: a common name may say anything.
+    """
+    names = _dns_names(certificate)
+    known = [(name, found) for name in names if (found := attested_cloud(name)) is not None]
+    if not known or len({found.name for _name, found in known}) > 1:
+        raise AttestationError(
+            "wrong_subject",
+            f"the attested document is signed in the name of {listed(names, 5)}, which is not an "
+            "Azure cloud's own name for it",
+        )
+    name, found = known[0]
+    if cloud is not None and not same_cloud(found.name, str(cloud)):
+        raise AttestationError(
+            "wrong_subject",
+            f"the attested document is signed by {found.name}, where expect.cloud has "
+            f"{printable(str(cloud))}",
+        )
+    return name, found
+
+
+def _dns_names(certificate: x509.Certificate) -> list[str]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+        return extension.value.get_values_for_type(x509.DNSName)
+    except x509.ExtensionNotFound:
+        return []
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+        raise malformed(f"its certificate can't be read ({printable(str(exc), 120)})") from None
+
+
+def _trusted_chain(
+    signed: Signed, name: str, trust: Trust, now: datetime.datetime, send: Transport | None
+) -> list[x509.Certificate]:
+    leaf = signed.certificate
+    if not leaf.not_valid_before_utc <= now <= leaf.not_valid_after_utc:
+        raise AttestationError(
+            "expired",
+            "the certificate that signed the attested document is valid from "
+            f"{_utc(leaf.not_valid_before_utc)} to {_utc(leaf.not_valid_after_utc)}, and now it is "
+            f"{_utc(now)}. Check the clock of the controller",
+        )
+    links = [*trust.intermediates, *signed.others]
+    chain = _chain(leaf, name, trust.roots, links, now)
+    problem = ""
+    try:
+        for link in issuers(leaf, send) if chain is None and send else ():
+            links.append(link)
+            chain = _chain(leaf, name, trust.roots, links, now)
+            if chain is not None:
+                break
+    except UnavailableError as exc:
+        problem = f" (an intermediate could not be fetched: {exc})"
+    if chain is None:
+        raise AttestationError("untrusted_chain", _untrusted(leaf, problem, send is not None))
+    return chain
+
+
+def _untrusted(leaf: x509.Certificate, problem: str, fetching: bool) -> str:
+    advice = "Check trusted_roots" if fetching else "Set fetch_intermediates"
+    return (
+        "no valid chain leads from the certificate that signed the attested document, issued by "
+        f"{printable(leaf.issuer.rfc4514_string(), 120)!r}, to a trusted root{problem}. {advice}, or "
+        "give the missing certificates as intermediates"
+    )
+
+
+def _chain(
+    leaf: x509.Certificate,
+    name: str,
+    roots: t.Sequence[x509.Certificate],
+    links: t.Sequence[x509.Certificate],
+    now: datetime.datetime,
+) -> list[x509.Certificate] | None:
+    # Validity of an anchor is not part of the standard's path validation, but it is of ours.
+    valid = [root for root in roots if root.not_valid_before_utc <= now <= root.not_valid_after_utc]
+    if not valid:
+        return None
+    # Nothing but the name's own domain decides what stands for a wildcard.
+    subject = x509.DNSName(name.replace("*", "any", 1) if name.startswith("*.") else name)
+    with contextlib.suppress(VerificationError, ValueError):
+        verifier = PolicyBuilder().store(Store(valid)).time(now).build_server_verifier(subject)
+        return verifier.verify(leaf, list(links))
+    return None
+
+
+def _document(content: bytes) -> dict[str, t.Any]:
+    try:
+        document = parse_json(content)
+    except ValueError as exc:
+        raise malformed(f"its content is not JSON ({exc})") from None
+    # Classic VMs have nothing but this.
+    if not isinstance(document, dict) or not isinstance(document.get("vmId"), str):
+        raise malformed("its content has no vmId")
+    return document
+
+
+def _check_nonce(document: dict[str, t.Any], nonce: str) -> None:
+    found = document.get("nonce")
+    if found != nonce:
+        there = repr(printable(found, 80)) if isinstance(found, str) else "none"
+        raise AttestationError(
+            "nonce_mismatch",
+            f"the attested document was made for another request: its nonce is {there}, asked for "
+            f"was {nonce!r}",
+        )
+
+
+def _check_times(
+    document: dict[str, t.Any], now: datetime.datetime, skew: datetime.timedelta
+) -> None:
+    created, expires = _moment(document, "createdOn"), _moment(document, "expiresOn")
+    if not created - skew <= now <= expires + skew:
+        raise AttestationError(
+            "expired",
+            f"the attested document is valid from {_utc(created)} to {_utc(expires)}, and now it is "
+            f"{_utc(now)}. Check the clock of the controller",
+        )
+    if not datetime.timedelta(0) <= expires - created <= MAX_LIFETIME:
+        raise AttestationError(
+            "expired",
+            f"the attested document claims to be valid from {_utc(created)} to {_utc(expires)}, "
+            "which is not a lifetime that Azure gives",
+        )
+
+
+def _moment(document: dict[str, t.Any], name: str) -> datetime.datetime:
+    stamps = document.get("timeStamp")
+    text = stamps.get(name) if isinstance(stamps, dict) else None
+    if isinstance(text, str) and _TIME.match(text):
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.strptime(text, "%m/%d/%y %H:%M:%S %z")
+    raise malformed(f"its content has no timeStamp.{name}")
+
+
+def _check_value(document: t.Any, field: str, wanted: t.Any, path: str) -> None:
+    found = document.get(field) if isinstance(document, dict) else None
+    if isinstance(wanted, dict):
+        for inner, value in wanted.items():
+            _check_value(found, inner, value, f"{path}.{inner}")
+    elif found is None or not _equal(field, wanted, found):
+        there = "nothing" if found is None else repr(printable(leaf_text(found), 80))
+        raise AttestationError(
+            "unexpected_value",
+            f"the attested document has {there} as {printable(path, 80)}, expected was "
+            f"{printable(leaf_text(wanted), 80)!r}",
+        )
+
+
+def _equal(field: str, wanted: t.Any, found: t.Any) -> bool:
+    one, other = leaf_text(wanted), leaf_text(found)
+    return one.lower() == other.lower() if field in _GUIDS else one == other
+
+
+def _described(chain: t.Sequence[x509.Certificate]) -> dict[str, t.Any]:
+    leaf = chain[0]
+    return {
+        "subject": leaf.subject.rfc4514_string(),
+        "issuer": leaf.issuer.rfc4514_string(),
+        "serial_number": f"{leaf.serial_number:x}",
+        "sha256": leaf.fingerprint(hashes.SHA256()).hex(),
+        "not_before": _utc(leaf.not_valid_before_utc),
+        "not_after": _utc(leaf.not_valid_after_utc),
+        "dns_names": _dns_names(leaf),
+        "chain": [certificate.subject.rfc4514_string() for certificate in chain],
+    }
+
+
+def _utc(moment: datetime.datetime) -> str:
+    try:
+        return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError):
+        return str(moment)
+
+
+__all__ = (
+    "MAX_CLOCK_SKEW",
+    "MAX_LIFETIME",
+    "REASONS",
+    "Attested",
+    "Expected",
+    "expected",
+    "needs_libraries",
+    "verify",
+)

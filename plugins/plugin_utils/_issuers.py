@@ -1,0 +1,110 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Missing intermediates, from Microsoft's PKI and from nowhere else. Private to imds.azure.
+
+Where to fetch is said by a certificate that a VM handed over, so nothing is believed about it:
+hosts and paths are on a list, answers are small, and the way up is short. What is fetched isn't
+believed either: it counts only as a link to a root that is trusted anyway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    TransportError,
+    UnavailableError,
+    printable,
+)
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Transport
+
+with contextlib.suppress(ImportError):
+    from cryptography import x509
+    from cryptography.x509.oid import AuthorityInformationAccessOID
+
+MAX_HOPS = 4
+MAX_BYTES = 64 * 1024
+_SECONDS = 10.0
+_MAX_URLS = 4  # that one certificate may name; Microsoft's name two
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
+_PORTS = {"http": 80, "https": 443}
+_PATHS = {"www.microsoft.com": "/pkiops/", "caissuers.microsoft.com": "/"}
+
+
+def issuers(certificate: x509.Certificate, send: Transport) -> t.Iterator[x509.Certificate]:
+    """The issuer of a certificate, that one's issuer and so on, as far as Microsoft has them."""
+    for _hop in range(MAX_HOPS):
+        urls = _allowed_urls(certificate)
+        if not urls:
+            return
+        certificate = _first(urls, send)
+        yield certificate
+
+
+def _allowed_urls(certificate: x509.Certificate) -> list[str]:
+    try:
+        access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+        return []
+    urls = [
+        entry.access_location.value
+        for entry in access.value
+        if entry.access_method == AuthorityInformationAccessOID.CA_ISSUERS
+        and isinstance(entry.access_location, x509.UniformResourceIdentifier)
+    ]
+    return [url for url in urls if is_allowed(url)][:_MAX_URLS]
+
+
+def is_allowed(url: str) -> bool:
+    """Whether a URL is one of Microsoft's PKI, and can't be taken for another one."""
+    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return (
+        parts.scheme in _PORTS
+        and port in (None, _PORTS[parts.scheme])
+        and "@" not in parts.netloc
+        and host in _PATHS
+        and _is_below(parts, _PATHS[host])
+    )
+
+
+def _is_below(parts: SplitResult, folder: str) -> bool:
+    return parts.path.startswith(folder) and ".." not in unquote(parts.path) and not parts.query
+
+
+def _first(urls: list[str], send: Transport) -> x509.Certificate:
+    """The certificate at the first of the addresses that gives one."""
+    reasons = []
+    for url in urls:
+        try:
+            return _fetched(url, send)
+        except UnavailableError as exc:
+            reasons.append(f"{url}: {exc}")
+    raise UnavailableError("; ".join(reasons))
+
+
+def _fetched(url: str, send: Transport) -> x509.Certificate:
+    try:
+        answer = send(Request("GET", url, _HEADERS), _SECONDS)
+    except TransportError as exc:
+        raise UnavailableError(exc.reason) from None
+    if answer.status != 200:
+        raise UnavailableError(f"status {answer.status}")
+    if len(answer.body) > MAX_BYTES:
+        raise UnavailableError(f"the answer is larger than {MAX_BYTES // 1024} KiB")
+    try:
+        return x509.load_der_x509_certificate(answer.body)
+    except (ValueError, x509.InvalidVersion) as exc:
+        raise UnavailableError(f"not a certificate ({printable(str(exc), 80)})") from None
+
+
+__all__ = ("MAX_BYTES", "MAX_HOPS", "is_allowed", "issuers")

@@ -1,0 +1,201 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The PKCS#7 message of an attested document: its content, once its signature is found good.
+
+Who signed is not judged here, only that the one signer named by the message did. Pure; private
+to imds.azure.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import AttestationError, printable
+
+# _attestation.needs_libraries() says what is missing, in words.
+with contextlib.suppress(ImportError):
+    from asn1crypto import cms, core
+    from cryptography import x509
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+# Characters of base64. Real messages have about 4400, with a whole chain in them it would be 20000.
+MAX_SIGNATURE = 128 * 1024
+_MAX_CERTIFICATES = 16
+
+# IMDS names the algorithm of a signature (the upper three) where that of a digest belongs.
+_DIGESTS = {
+    "1.2.840.113549.1.1.11": "SHA256",
+    "1.2.840.113549.1.1.12": "SHA384",
+    "1.2.840.113549.1.1.13": "SHA512",
+    "2.16.840.1.101.3.4.2.1": "SHA256",
+    "2.16.840.1.101.3.4.2.2": "SHA384",
+    "2.16.840.1.101.3.4.2.3": "SHA512",
+}
+_RSA = "1.2.840.113549.1.1.1"
+# What asn1crypto raises over bytes that are not what they are taken for.
+_PARSE_ERRORS = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+class Signed(t.NamedTuple):
+    content: bytes
+    certificate: x509.Certificate  # the signer's
+    others: tuple[x509.Certificate, ...]  # whatever else was put into the message
+
+
+class _Message(t.NamedTuple):
+    """A message taken apart, with nothing checked but its form."""
+
+    content: bytes
+    digest: str  # object identifiers, dotted
+    algorithm: str
+    signature: bytes
+    # What the signature is over where it isn't the content itself: the attributes in DER, and
+    # the values among them of content type and message digest.
+    attributes: bytes | None
+    content_types: list[str]
+    message_digests: list[bytes]
+    certificate: bytes | None  # the signer's, in DER
+    others: tuple[bytes, ...]
+
+
+def signed_content(signature: str) -> Signed:
+    """What a message in base64 says and who signed it; raises AttestationError."""
+    der = _decoded(signature)
+    try:
+        message = _message(der)
+    except _PARSE_ERRORS as exc:
+        raise malformed(f"it is not a PKCS#7 message ({printable(str(exc), 120)})") from None
+    if message.certificate is None:
+        raise bad_signature("the certificate that the signer is named by is not in the message")
+    try:
+        certificate = x509.load_der_x509_certificate(message.certificate)
+        others = tuple(x509.load_der_x509_certificate(der) for der in message.others)
+        key = certificate.public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
+        raise malformed(f"a certificate in it can't be read ({printable(str(exc), 120)})") from None
+    _check_signature(message, key)
+    return Signed(message.content, certificate, others)
+
+
+def malformed(what: str) -> AttestationError:
+    return AttestationError("malformed", f"the attested document is malformed: {what}")
+
+
+def bad_signature(what: str) -> AttestationError:
+    return AttestationError(
+        "bad_signature", f"the attested document's signature is not good: {what}"
+    )
+
+
+def _decoded(signature: str) -> bytes:
+    if len(signature) > MAX_SIGNATURE:
+        raise malformed(f"it has more than {MAX_SIGNATURE // 1024} KiB")
+    try:
+        return base64.b64decode(re.sub(r"\s+", "", signature), validate=True)
+    except (binascii.Error, ValueError):
+        raise malformed("its signature is not base64") from None
+
+
+def _message(der: bytes) -> _Message:
+    info = cms.ContentInfo.load(der, strict=True)
+    if info["content_type"].native != "signed_data":
+        raise malformed("it is not a signed message")
+    signed = info["content"]
+    signers = signed["signer_infos"]
+    if len(signers) != 1:
+        raise malformed(f"it has {len(signers)} signers, where there must be exactly one")
+    signer = signers[0]
+    inner = signed["encap_content_info"]
+    if inner["content_type"].native != "data" or isinstance(inner["content"], core.Void):
+        raise malformed("there is no content in it")
+    named, others = _certificates(signed["certificates"], signer["sid"])
+    attributes, content_types, digests = _attributes(signer["signed_attrs"])
+    return _Message(
+        content=bytes(inner["content"]),
+        digest=signer["digest_algorithm"]["algorithm"].dotted,
+        algorithm=signer["signature_algorithm"]["algorithm"].dotted,
+        signature=bytes(signer["signature"]),
+        attributes=attributes,
+        content_types=content_types,
+        message_digests=digests,
+        certificate=named,
+        others=others,
+    )
+
+
+def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes, ...]]:
+    """The certificate that the signer is named by, and all the others."""
+    if isinstance(choices, core.Void):
+        return None, ()
+    if sid.name != "issuer_and_serial_number":
+        raise malformed("its signer is not named by issuer and serial number")
+    if len(choices) > _MAX_CERTIFICATES:
+        raise malformed(f"it has more than {_MAX_CERTIFICATES} certificates")
+    named, others = [], []
+    for choice in choices:
+        if choice.name != "certificate":
+            raise malformed("it has certificates of a kind that is not in use")
+        body = choice.chosen["tbs_certificate"]
+        is_named = (
+            body["issuer"].dump() == sid.chosen["issuer"].dump()
+            and body["serial_number"].native == sid.chosen["serial_number"].native
+        )
+        (named if is_named else others).append(choice.chosen.dump())
+    if len(named) > 1:
+        raise malformed("it has several certificates that the signer is named by")
+    return (named[0] if named else None), tuple(others)
+
+
+def _attributes(attributes: t.Any) -> tuple[bytes | None, list[str], list[bytes]]:
+    if isinstance(attributes, core.Void):
+        return None, [], []
+    values: dict[str, list[t.Any]] = {"content_type": [], "message_digest": []}
+    for attribute in attributes:
+        found = values.get(attribute["type"].native)
+        if found is not None:
+            found.extend(value.native for value in attribute["values"])
+    # Signed is the set as such, not in the tag that it has within the message.
+    return attributes.untag().dump(), values["content_type"], values["message_digest"]
+
+
+def _check_signature(message: _Message, key: t.Any) -> None:
+    digest = _DIGESTS.get(message.digest)
+    if digest is None:
+        raise bad_signature(f"its digest algorithm {message.digest} is not accepted")
+    if _DIGESTS.get(message.algorithm) != digest and message.algorithm != _RSA:
+        raise bad_signature(f"its algorithm {message.algorithm} is not accepted")
+    if not isinstance(key, rsa.RSAPublicKey):
+        raise bad_signature("the signer's key is not an RSA key")
+    algorithm = getattr(hashes, digest)()
+    if message.attributes is not None:
+        _check_attributes(message, algorithm)
+    signed = message.content if message.attributes is None else message.attributes
+    try:
+        key.verify(message.signature, signed, padding.PKCS1v15(), algorithm)
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError):
+        raise bad_signature("it was not made over this content with the signer's key") from None
+
+
+def _check_attributes(message: _Message, algorithm: hashes.HashAlgorithm) -> None:
+    """The attributes are what is signed, so they must be about this content and no other."""
+    digest = hashes.Hash(algorithm)
+    digest.update(message.content)
+    if message.message_digests != [digest.finalize()] or message.content_types != ["data"]:
+        raise bad_signature("its signed attributes are not about this content")
+
+
+__all__ = ("MAX_SIGNATURE", "Signed", "bad_signature", "malformed", "signed_content")
