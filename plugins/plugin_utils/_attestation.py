@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import importlib
 import re
 import typing as t
 
@@ -34,20 +35,18 @@ from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
     signed_content,
 )
 
-try:
-    import asn1crypto.cms
-    import certifi
+# needs_libraries() says what is missing, in words.
+with contextlib.suppress(ImportError):
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
     from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-except ImportError as exc:
-    _IMPORT_ERROR: ImportError | None = exc
-else:
-    _IMPORT_ERROR = None
 
 if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
     from ansible_collections.imds.azure.plugins.plugin_utils._trust import Trust
+
+# cryptography has had the last one since its version 42.
+_MODULES = ("asn1crypto.cms", "certifi", "cryptography.x509.verification")
 
 REASONS = (
     "bad_signature",
@@ -84,14 +83,17 @@ class Expected(t.NamedTuple):
     clock_skew: datetime.timedelta
 
 
-def needs_libraries() -> None:
+def needs_libraries(modules: t.Iterable[str] = _MODULES) -> None:
     """Raises OptionError where a library is missing or too old."""
-    if _IMPORT_ERROR is not None:
+    try:
+        for module in modules:
+            importlib.import_module(module)
+    except ImportError as exc:
         raise OptionError(
             "verifying attested documents needs the Python libraries cryptography 42 or newer, "
             "asn1crypto and certifi on the controller: pip install 'cryptography>=42' asn1crypto "
-            f"certifi ({_IMPORT_ERROR})"
-        )
+            f"certifi ({exc})"
+        ) from None
 
 
 def expected(nonce: str, values: t.Mapping[str, t.Any], clock_skew: float) -> Expected:

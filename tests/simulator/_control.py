@@ -70,6 +70,24 @@ def _replace_document(vm: Vm, request: Request) -> Answer:
     return _DONE
 
 
+def _attested(vm: Vm, _request: Request) -> Answer:
+    # Signing needs libraries that nothing else here does.
+    from simulator._attested import authorities
+
+    return as_json({"stale_nonces": vm.stale_nonces, "claims": vm.claims} | authorities())
+
+
+def _replace_attested(vm: Vm, request: Request) -> Answer:
+    given = _body(request)
+    if not isinstance(given, dict) or set(given) - {"stale_nonces", "claims"}:
+        raise ValueError("it is an object with stale_nonces, claims or both")
+    stale_nonces, claims = given.get("stale_nonces", 0), given.get("claims", {})
+    if not is_count(stale_nonces) or not isinstance(claims, dict):
+        raise ValueError("stale_nonces is a whole number, 0 or more; claims is an object")
+    vm.stale_nonces, vm.claims = stale_nonces, claims
+    return _DONE
+
+
 def _vm(vm: Vm, _request: Request) -> Answer:
     return as_json(
         {
@@ -89,7 +107,13 @@ _ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
     "requests": {"GET": _requests, "DELETE": _forget_requests},
     "faults": {"GET": _faults, "PUT": _replace_faults, "DELETE": _forget_faults},
     "document": {"GET": _document, "PUT": _replace_document},
+    "attested": {"GET": _attested, "PUT": _replace_attested},
 }
+
+
+def is_count(value: Any) -> bool:
+    """By type and not by isinstance: true is an int to Python."""
+    return type(value) is int and value >= 0
 
 
 def faults_from_json(value: Any) -> list[Fault]:

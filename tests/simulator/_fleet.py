@@ -11,7 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from simulator._control import faults_from_json
+from simulator._control import faults_from_json, is_count
 from simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
@@ -96,7 +96,7 @@ def _is_list_of_text(value: Any) -> bool:
 
 
 def _is_limit(value: Any) -> bool:
-    return value is None or (type(value) is int and value >= 0)
+    return value is None or is_count(value)
 
 
 _TYPES: dict[str, tuple[str, Any]] = {
@@ -105,5 +105,7 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "legacy_versions": ("true or false", lambda value: isinstance(value, bool)),
     "versions_route": ("true or false", lambda value: isinstance(value, bool)),
     "loadbalancer": ("an object or null", lambda value: isinstance(value, (dict, type(None)))),
+    "stale_nonces": ("a whole number, 0 or more", is_count),
+    "claims": ("an object", lambda value: isinstance(value, dict)),
     "rate_limit": ("a whole number, 0 or more, or null", _is_limit),
 }

@@ -40,12 +40,20 @@ def _bare(vm: Vm, request: Request) -> Answer:
     return NOT_FOUND
 
 
+def _attested(vm: Vm, request: Request) -> Answer:
+    # Signing needs libraries that nothing else here does.
+    from simulator._attested import attested
+
+    return attested(vm, request)
+
+
 def _nothing(_vm: Vm, _request: Request) -> Answer:
     return NOT_FOUND
 
 
 ROOTS = {
     "": Root(_bare),
+    "attested": Root(_attested),
     "instance": Root(instance),
     "loadbalancer": Root(loadbalancer, wrong_verb=wrong_verb),
     "versions": Root(versions),

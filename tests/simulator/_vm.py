@@ -32,6 +32,10 @@ class Vm:
     versions_route: bool = True
     # What /metadata/loadbalancer gives, without its outer key. None: there is no load balancer.
     loadbalancer: dict[str, Any] | None = None
+    # How many of the next attested documents hold the nonce of an earlier request.
+    stale_nonces: int = 0
+    # What attested documents say instead of what follows from the document; None: nothing at all.
+    claims: dict[str, Any] = field(default_factory=dict)
     # Requests a second; 0: no limit; None: that of the simulator.
     rate_limit: int | None = None
     faults: list[Fault] = field(default_factory=list)
