@@ -34,6 +34,8 @@ attributes:
   async:
     description: Supports being used with the C(async) keyword.
     support: none
+  facts:
+    support: none
 options:
   nonce:
     description:

@@ -230,7 +230,8 @@ def _document(content: bytes) -> dict[str, t.Any]:
     except ValueError as exc:
         raise malformed(f"its content is not JSON ({exc})") from None
     # Classic VMs have nothing but this.
-    if not isinstance(document, dict) or not isinstance(document.get("vmId"), str):
+    vm_id = document.get("vmId") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or not isinstance(vm_id, str) or not vm_id:
         raise malformed("its content has no vmId")
     return document
 

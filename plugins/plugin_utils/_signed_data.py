@@ -145,7 +145,8 @@ def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes
         raise malformed("its signer is not named by issuer and serial number")
     if len(choices) > _MAX_CERTIFICATES:
         raise malformed(f"it has more than {_MAX_CERTIFICATES} certificates")
-    named, others = [], []
+    named: list[bytes] = []
+    others: list[bytes] = []
     for choice in choices:
         if choice.name != "certificate":
             raise malformed("it has certificates of a kind that is not in use")
