@@ -12,14 +12,19 @@ import datetime
 import secrets
 import typing as t
 
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imds.azure.plugins.module_utils._attested import (
     argument_spec,
     checked_nonce,
 )
-from ansible_collections.imds.azure.plugins.module_utils._errors import AttestationError, ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    AttestationError,
+    ImdsError,
+    OptionError,
+    printable,
+)
 from ansible_collections.imds.azure.plugins.module_utils._options import shared_argument_spec
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
     Attested,
@@ -44,12 +49,13 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validation, option = self.validate_argument_spec(argument_spec())
         try:
+            _validation, option = self.validate_argument_spec(argument_spec())
             nonce = checked_nonce(option["nonce"] or secrets.token_hex(16))
             check = self._verifier(nonce, option) if option["verify"] else None
-        except ImdsError as exc:
-            raise AnsibleActionFail(str(exc)) from None
+        except (AnsibleActionFail, ImdsError) as exc:
+            # Not raised, because whatever failed_when says about a task would be passed over then.
+            return {**result, "failed": True, "verified": False, "msg": str(exc)}
         result.update(self._attested(nonce, check, task_vars or {}))
         return result
 
@@ -79,7 +85,7 @@ class ActionModule(ActionBase):
         needs_libraries()
         wanted = expected(nonce, option["expect"], option["clock_skew"])
         trust = trust_from(
-            self._found(option["trusted_roots"]), self._found(option["intermediates"])
+            self._files("trusted_roots", option), self._files("intermediates", option)
         )
         send = requests_transport(MAX_BYTES) if option["fetch_intermediates"] else None
 
@@ -89,9 +95,18 @@ class ActionModule(ActionBase):
 
         return check
 
-    def _found(self, paths: list[str]) -> list[str]:
-        """Files of the controller, looked for beside the role and the playbook as by `copy`."""
-        return [self._find_needle("files", path) for path in paths]
+    def _files(self, name: str, option: dict[str, t.Any]) -> list[str]:
+        """Files of the controller, looked for in the role and beside the playbook as by `copy`."""
+        found = []
+        for path in option[name]:
+            try:
+                found.append(self._find_needle("files", path))
+            except AnsibleError:
+                raise OptionError(
+                    f"{name}: there is no file {printable(path)} on the controller, neither in the "
+                    "files of the role nor beside the playbook"
+                ) from None
+        return found
 
     def _fetched(self, nonce: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
         # As they were given: the environment that sets a default is the managed node's.

@@ -66,7 +66,7 @@ def attested(vm: Vm, request: Request) -> Answer:
         nonce = default_nonce(now - timedelta(hours=1))
     compute = vm.document.get("compute", {})
     text = content(compute, version, now, nonce, vm.claims)
-    message = signed(text, _signer(_domain(compute), compute.get("location", "")))
+    message = signed(text, _signer(_domain(compute), _region(compute)))
     return as_json({"encoding": "pkcs7", "signature": base64.b64encode(message).decode()})
 
 
@@ -118,6 +118,10 @@ def _domain(compute: dict[str, Any]) -> str:
     return DOMAINS.get(name, DOMAINS["azurepubliccloud"])
 
 
+def _region(compute: dict[str, Any]) -> str:
+    return "".join(str(compute.get("location", "")).lower().split())
+
+
 @functools.cache
 def authority() -> tuple[Identity, Identity]:
     """A root, and the intermediate that it issued."""
@@ -126,8 +130,8 @@ def authority() -> tuple[Identity, Identity]:
 
 
 @functools.cache
-def _signer(domain: str, location: str) -> Identity:
-    names = [f"{location}.{domain}", domain] if location else [domain]
+def _signer(domain: str, region: str) -> Identity:
+    names = [f"{region}.{domain}", domain] if region else [domain]
     return issued(domain, authority()[1], names=names, days=180)
 
 
