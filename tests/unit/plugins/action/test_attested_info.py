@@ -1,0 +1,213 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The action: what it sends to the managed node, what it believes of the answer, what it returns."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import pathlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
+
+from ansible_collections.imds.azure.plugins.action.attested_info import ActionModule
+from simulator import _attested as azure
+
+VM_ID = "b7b3a3a1-0001-4c4c-9d9d-0a0b0c0d0e0f"
+ENDPOINT = "http://127.0.0.1:8169"
+
+
+class Action(ActionModule):
+    """The action on a managed node whose module gives these answers, one after the other."""
+
+    def __init__(self, args: dict[str, Any], *answers: Any) -> None:
+        task = Task()
+        task.args = args
+        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+        super().__init__(task, connection, None, DataLoader(), None, None)
+        self._answers = list(answers)
+        self.sent: list[dict[str, Any]] = []
+
+    def _execute_module(self, **options: Any) -> dict[str, Any]:
+        assert options["module_name"] == "imds.azure.attested_info"
+        self.sent.append(options["module_args"])
+        answer = self._answers.pop(0)
+        return answer(options["module_args"]["nonce"]) if callable(answer) else answer
+
+
+def answers(nonce: str = "", **claims: Any) -> Any:
+    """The module's result: a document for the nonce that it is given, or for another one."""
+
+    def answer(given: str) -> dict[str, Any]:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        content = azure.content({"vmId": VM_ID}, "2025-04-07", now, nonce or given, claims)
+        message = azure.signed(content, azure._signer("metadata.azure.com", "westeurope"))
+        return {"signature": base64.b64encode(message).decode(), "api_version": "2025-04-07"}
+
+    return answer
+
+
+@pytest.fixture
+def trust(tmp_path: pathlib.Path) -> dict[str, Any]:
+    paths = {}
+    for name, pem in azure.authorities().items():
+        paths[name] = tmp_path / f"{name}.pem"
+        paths[name].write_text(pem)
+    return {
+        "trusted_roots": [str(paths["roots"])],
+        "intermediates": [str(paths["intermediates"])],
+        "endpoint": ENDPOINT,
+    }
+
+
+def test_a_verified_document(trust: dict[str, Any]) -> None:
+    action = Action({**trust, "expect": {"vmId": VM_ID}}, answers())
+    result = action.run(task_vars={})
+    (sent,) = action.sent
+    assert sent == {"endpoint": ENDPOINT, "nonce": result["nonce"]}
+    assert len(result["nonce"]) == 32
+    assert set(result) == {
+        "changed",
+        "verified",
+        "document",
+        "certificate",
+        "cloud",
+        "signature",
+        "nonce",
+        "api_version",
+    }
+    assert result["verified"] is True
+    assert result["changed"] is False
+    assert result["document"]["vmId"] == VM_ID
+
+
+def test_every_run_has_its_own_nonce(trust: dict[str, Any]) -> None:
+    nonces = {Action(dict(trust), answers()).run()["nonce"] for _run in range(5)}
+    assert len(nonces) == 5
+
+
+def test_options_go_to_the_node_as_they_were_given(trust: dict[str, Any]) -> None:
+    """Defaults are the node's own: its environment may say where IMDS is."""
+    given = {"api_version": "2021-02-01", "timeout": "3", "deadline": 9}
+    action = Action({**trust, **given, "nonce": "mine"}, answers())
+    assert action.run()["verified"] is True
+    assert action.sent == [{"endpoint": ENDPOINT, "nonce": "mine", **given}]
+    del trust["endpoint"]
+    action = Action(dict(trust, nonce="mine"), answers())
+    action.run()
+    assert action.sent == [{"nonce": "mine"}]
+
+
+def test_a_stale_document_is_fetched_once_more(trust: dict[str, Any]) -> None:
+    action = Action(trust, answers(nonce="earlier"), answers())
+    assert action.run()["verified"] is True
+    first, second = action.sent
+    assert first == second
+
+
+def test_a_document_that_stays_stale(trust: dict[str, Any]) -> None:
+    action = Action(trust, answers(nonce="earlier"), answers(nonce="later"))
+    result = action.run()
+    assert len(action.sent) == 2
+    assert (result["failed"], result["verified"]) == (True, False)
+    assert result["reason"] == "nonce_mismatch"
+    assert "'later'" in result["msg"]
+    assert "document" not in result
+
+
+def test_only_a_stale_document_is_fetched_again(trust: dict[str, Any]) -> None:
+    action = Action({**trust, "expect": {"vmId": "other"}}, answers())
+    result = action.run()
+    assert (result["reason"], len(action.sent)) == ("unexpected_value", 1)
+    action = Action(trust, answers(nonce="earlier"), {"failed": True, "msg": "gone"})
+    assert action.run() == {"failed": True, "msg": "gone", "verified": False}
+
+
+def test_a_failure_has_the_document_as_it_was_sent_and_nothing_of_it(trust: dict[str, Any]) -> None:
+    result = Action({**trust, "expect": {"cloud": "china"}}, answers()).run()
+    assert set(result) == {
+        "changed",
+        "failed",
+        "verified",
+        "reason",
+        "msg",
+        "signature",
+        "nonce",
+        "api_version",
+    }
+    malformed = {"signature": "%", "api_version": "2025-04-07"}
+    assert "signature" not in Action(trust, malformed).run()
+
+
+def test_without_verifying_nothing_is_looked_into() -> None:
+    anything = {"signature": "anything", "api_version": "2025-04-07"}
+    result = Action({"verify": False, "nonce": "mine"}, anything).run()
+    assert result == {"changed": False, "verified": False, "nonce": "mine", **anything}
+
+
+HOSTILE = {
+    "verified": True,
+    "document": {"vmId": VM_ID},
+    "cloud": "AzurePublicCloud",
+    "certificate": {},
+    "ansible_facts": {"ansible_user": "root"},
+    "_ansible_no_log": False,
+    "changed": True,
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"failed": True, "msg": "no"},
+        {"failed": True, "msg": "no", "signature": "AAAA", "api_version": "2025-04-07"},
+        {"msg": "no", "failed": False},
+        {"msg": "no", "signature": None, "api_version": "2025-04-07"},
+        {"msg": "no", "signature": ["AAAA"], "api_version": "2025-04-07"},
+        {"msg": "no", "signature": "AAAA", "api_version": {}},
+    ],
+)
+@pytest.mark.parametrize("verify", [True, False])
+def test_nothing_else_that_a_vm_says_gets_through(
+    trust: dict[str, Any], answer: dict[str, Any], verify: bool
+) -> None:
+    result = Action({**trust, "verify": verify}, {**HOSTILE, **answer}).run()
+    assert result == {"failed": True, "msg": "no", "verified": False}
+
+
+def test_a_vm_that_says_it_is_verified(trust: dict[str, Any]) -> None:
+    answer = {**HOSTILE, "signature": "AAAA", "api_version": "2025-04-07"}
+    result = Action(trust, answer).run()
+    assert (result["failed"], result["verified"], result["reason"]) == (True, False, "malformed")
+    assert not set(result) & {"document", "cloud", "certificate", "ansible_facts"}
+    assert Action(trust, {}).run()["msg"] == "the module attested_info came back without a document"
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"nonce": "x" * 33}, "is not 1 to 32 ASCII characters"),
+        ({"nonce": "ü"}, "is not 1 to 32 ASCII characters"),
+        ({"nonce": "a\n"}, "is not 1 to 32 ASCII characters"),
+        ({"clock_skew": "nan"}, "clock_skew must be a number of seconds"),
+        ({"clock_skew": "soon"}, "clock_skew"),
+        ({"expect": {"vmId": None}}, "expect.vmId has no value"),
+        ({"expect": ["vmId"]}, "expect"),
+        ({"trusted_roots": ["/no/such.pem"]}, "trusted_roots: there is no file /no/such.pem"),
+        ({"intermediates": ["/no/such.pem"]}, "intermediates: there is no file /no/such.pem"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+def test_bad_options_are_found_before_anything_is_sent(
+    trust: dict[str, Any], options: dict[str, Any], says: str
+) -> None:
+    action = Action({**trust, **options})
+    result = action.run()
+    assert (result["failed"], result["verified"]) == (True, False)
+    assert says in result["msg"]
+    assert action.sent == []
