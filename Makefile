@@ -21,10 +21,10 @@ demo: ## the main job, shown on simulated virtual machines
 	@cd tests && $(PYTHON) -m demo
 
 test: ## lint, unit tests and integration tests
-	@$(CHECKS) lint units integration --cores "$(CORES)"
+	@$(CHECKS) lint certificates units integration --cores "$(CORES)"
 
-lint: ## static checks: style, types, licences, documentation
-	@$(CHECKS) lint
+lint: ## static checks: style, types, licences, documentation, certificates that end
+	@$(CHECKS) lint certificates
 
 units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(CHECKS) units --cores "$(CORES)" --arguments '$(ARGS)'

@@ -6,8 +6,8 @@
 The certificates are public data of their issuers. Microsoft lists them, each with its serial number
 and fingerprint, at
 https://learn.microsoft.com/azure/security/fundamentals/azure-certificate-authority-details
-A test compares this table with the certificates in it, and `make lint` warns a year before one of
-them ends. What has expired is taken out: it can't verify anything any more.
+A test compares this table with the certificates in it. `make lint` warns when one has less than a
+year left, and fails when one has expired: that is to be taken out, it verifies nothing any more.
 """
 
 from __future__ import annotations

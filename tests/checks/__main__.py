@@ -10,6 +10,7 @@ import shlex
 import sys
 import typing as t
 
+from checks.certificates import certificates
 from checks.integration import integration
 from checks.lint import lint
 from checks.report import Outcome
@@ -20,6 +21,7 @@ from environments import CORES, EnvironmentFailed
 Part = t.Callable[[t.Sequence[str], t.Sequence[str]], Outcome]
 PARTS: dict[str, Part] = {
     "lint": lint,
+    "certificates": certificates,
     "units": units,
     "integration": integration,
     "sanity": sanity,
