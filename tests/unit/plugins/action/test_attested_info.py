@@ -28,16 +28,19 @@ class Action(ActionModule):
     def __init__(self, args: dict[str, Any], *answers: Any) -> None:
         task = Task()
         task.args = args
-        connection = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
-        super().__init__(task, connection, None, DataLoader(), None, None)
+        connection: Any = SimpleNamespace(_shell=SimpleNamespace(tmpdir="/nowhere"))
+        unused: Any = None
+        super().__init__(task, connection, unused, DataLoader(), unused, unused)
         self._answers = list(answers)
         self.sent: list[dict[str, Any]] = []
 
-    def _execute_module(self, **options: Any) -> dict[str, Any]:
-        assert options["module_name"] == "imds.azure.attested_info"
-        self.sent.append(options["module_args"])
+    def _execute_module(
+        self, module_name: Any = None, module_args: Any = None, *_others: Any, **_options: Any
+    ) -> Any:
+        assert module_name == "imds.azure.attested_info"
+        self.sent.append(module_args)
         answer = self._answers.pop(0)
-        return answer(options["module_args"]["nonce"]) if callable(answer) else answer
+        return answer(module_args["nonce"]) if callable(answer) else answer
 
 
 def answers(nonce: str = "", **claims: Any) -> Any:
