@@ -150,6 +150,9 @@ def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes
     for choice in choices:
         if choice.name != "certificate":
             raise malformed("it has certificates of a kind that is not in use")
+        if choice.chosen["signature_value"].contents[:1] != b"\0":
+            # The count of bits that are left over: the only one nobody's signature is over.
+            raise malformed("the signature of a certificate in it does not end with a byte")
         body = choice.chosen["tbs_certificate"]
         is_named = (
             body["issuer"].dump() == sid.chosen["issuer"].dump()

@@ -238,6 +238,12 @@ def test_one_bit_of_the_certificate() -> None:
         for position in range(start, start + len(der)):
             seen.add(reason(flipped(message, position)))
     assert {"bad_signature", "untrusted_chain", "malformed"} <= seen
+    # A bit string begins with how many of its last bits don't count.
+    unused = start + der.index(b"\x03\x82\x01\x01\x00", len(der) - 270) + 4
+    for bit in range(8):
+        spoilt = bytearray(message)
+        spoilt[unused] ^= 1 << bit
+        assert reason(bytes(spoilt)) == "malformed"
     # The signature that its issuer made is at its end, and nothing else sees to that.
     assert reason(flipped(message, start + len(der) - 1)) == "untrusted_chain"
 
