@@ -29,6 +29,7 @@ from ._errors import (
     listed,
     printable,
 )
+from ._platform import firmware_says_azure
 from ._retry import Failure, RetryPolicy
 from ._transport import Request, Response, Transport
 
@@ -79,6 +80,7 @@ class Seams(t.NamedTuple):
     wall: t.Callable[[], float] = time.time
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[], float] = random.random
+    in_azure: t.Callable[[], bool | None] = firmware_says_azure
 
 
 class ImdsClient:

@@ -15,7 +15,6 @@ from ansible.module_utils.basic import env_fallback
 
 from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
 from ._errors import OptionError, printable
-from ._platform import firmware_says_azure
 from ._retry import RetryPolicy
 from ._transport import Transport
 
@@ -47,7 +46,7 @@ def client_from(get_option: GetOption, send: Transport, seams: Seams | None = No
         deadline=_seconds("deadline", get_option("deadline")),
     )
     # Another endpoint than the default is there for a reason, whatever the firmware says.
-    if endpoint == DEFAULT_ENDPOINT and firmware_says_azure() is False:
+    if endpoint == DEFAULT_ENDPOINT and (seams or Seams()).in_azure() is False:
         policy = policy._replace(
             timeout=min(policy.timeout, _OFF_AZURE_SECONDS),
             deadline=min(policy.deadline, _OFF_AZURE_SECONDS),

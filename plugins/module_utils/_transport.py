@@ -58,9 +58,11 @@ def seconds_until(deadline: float) -> float:
 
 
 def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
+    """The same connection with a deadline; when that is over, the plain socket stays to be closed."""
+    remaining = seconds_until(deadline)
     timed = DeadlineSocket(fileno=plain.detach())
+    timed.settimeout(remaining)
     timed.deadline = deadline
-    timed.settimeout(seconds_until(deadline))
     return timed
 
 
@@ -69,8 +71,8 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         address = (self.host, self.port)
-        plain = socket.create_connection(address, timeout=seconds_until(self.deadline))
-        self.sock = with_deadline(plain, self.deadline)
+        self.sock = socket.create_connection(address, timeout=seconds_until(self.deadline))
+        self.sock = with_deadline(self.sock, self.deadline)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
@@ -82,12 +84,13 @@ def http_transport(request: Request, timeout: float) -> Response:
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request(request.method, target, request.body, request.headers)
-        answer = connection.getresponse()
-        body = read_body(answer.read, answer.length)
-        if answer.length:
-            raise TransportError(cut_short(len(body), answer.length))
-        headers = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, headers, body)
+        # Closed by itself: the answer keeps the socket open where the server ends the connection.
+        with connection.getresponse() as answer:
+            body = read_body(answer.read, answer.length)
+            if answer.length:
+                raise TransportError(cut_short(len(body), answer.length))
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return Response(answer.status, headers, body)
     except (OSError, http.client.HTTPException) as exc:
         raise TransportError(reason_of(exc, timeout)) from exc
     finally:
@@ -125,10 +128,9 @@ def reason_of(exc: BaseException, timeout: float) -> str:
     """Why an attempt failed, for a person; HTTP libraries wrap the cause several times over."""
     chain = list(_causes(exc))
     for cause in chain:
-        if isinstance(cause, socket.timeout):
+        # The kernel's own ETIMEDOUT is one of these, too, and has nothing to do with our seconds.
+        if isinstance(cause, socket.timeout) and cause.errno is None:
             return f"no complete answer within {timeout:.3g} s"
-        if isinstance(cause, http.client.IncompleteRead) and cause.expected:
-            return cut_short(len(cause.partial), cause.expected)
     for cause in chain:
         if isinstance(cause, socket.gaierror):
             return "the name could not be resolved"
@@ -136,8 +138,11 @@ def reason_of(exc: BaseException, timeout: float) -> str:
             return "the connection was closed without an answer"
         if isinstance(cause, OSError) and cause.errno in _BY_ERRNO:
             return _BY_ERRNO[cause.errno]
-    if any(isinstance(cause, http.client.HTTPException) for cause in chain):
-        return f"the answer is not proper HTTP ({type(chain[-1]).__name__})"
+    for cause in chain:
+        if isinstance(cause, http.client.IncompleteRead):
+            return "the answer ended too early"
+        if isinstance(cause, http.client.HTTPException):
+            return f"the answer is not proper HTTP ({type(cause).__name__})"
     return f"{type(chain[-1]).__name__}: {chain[-1]}"
 
 

@@ -59,6 +59,12 @@ else:
     class _Pool(urllib3.connectionpool.HTTPConnectionPool):
         ConnectionCls = _Connection
 
+    class _Session(requests.Session):
+        def get_redirect_target(self, *_answer: t.Any) -> str | None:
+            # Asked of every answer, also where redirects are off: requests would read the body
+            # of a redirect whole, whatever its size, and stumble over a broken Location.
+            return None
+
     class _Adapter(requests.adapters.HTTPAdapter):
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
             super().init_poolmanager(*args, **kwargs)
@@ -72,7 +78,7 @@ def requests_transport(limit: int = MAX_BODY) -> Transport:
             "this plugin needs the Python library requests on the controller: "
             f"pip install requests ({_IMPORT_ERROR})"
         )
-    session = requests.Session()
+    session = _Session()
     session.trust_env = False
     session.headers.clear()
     session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
@@ -97,16 +103,17 @@ def _send(session: requests.Session, request: Request, timeout: float, limit: in
         allow_redirects=False,
         stream=True,
     ) as answer:
-        announced = answer.headers.get("Content-Length", "")
-        length = int(announced) if announced.isdecimal() else None
-        body = read_body(lambda size: _read(answer, size), length, limit)
-        if length is not None and len(body) < length and request.method != "HEAD":
-            raise TransportError(cut_short(len(body), length - len(body)))
+        announced = answer.raw.length_remaining
+        body = read_body(lambda size: _read(answer, size), announced, limit)
+        if announced and len(body) < announced:
+            raise TransportError(cut_short(len(body), announced - len(body)))
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, headers, body)
 
 
 def _read(answer: requests.Response, size: int) -> bytes:
+    # What is missing is told by us, in the words of both transports.
+    answer.raw.enforce_content_length = False
     # As sent: a body that is compressed although nobody asked for it is no answer of IMDS.
     body: bytes = answer.raw.read(size, decode_content=False)
     return body

@@ -115,6 +115,8 @@ def is_address(host: str | bytes) -> bool:
 
 if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
+# For what tests share; last, because its folders have names that packages have, too.
+sys.path.append(str(TESTS / "unit"))
 forget_settings()
 make_collection_tree()
 guard_socket()

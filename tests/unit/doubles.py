@@ -1,0 +1,277 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What stands in for the world in unit tests: answers from a script, a clock, a server of bytes.
+
+send = Script((URL, ok(document)))       a transport that expects exactly these requests
+clock = Clock()                          time that passes only while somebody sleeps
+with RawServer(answering(HTTP)) as url   whatever bytes a test wants, over a real socket
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import pathlib
+import socket
+import struct
+import threading
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+FIXTURES = pathlib.Path(__file__).with_name("fixtures")
+BASE = "http://169.254.169.254/metadata"
+JSON = {"content-type": "application/json; charset=utf-8"}
+# The moment at which every fake clock starts: Saturday, 31 January 2026, 12:00:00 UTC.
+WALL = 1769860800.0
+
+
+def load(name: str) -> t.Any:
+    return json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def ok(data: t.Any) -> Response:
+    """A 200 with JSON as IMDS writes it."""
+    body = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return Response(200, JSON, body.encode("utf-8", "surrogatepass"))
+
+
+def text(value: str) -> Response:
+    return Response(200, {"content-type": "text/plain; charset=utf-8"}, value.encode())
+
+
+def refusal(status: int, body: str | bytes = "", **headers: str) -> Response:
+    """An answer that isn't a 200; headers with "_" for "-"."""
+    raw = body.encode() if isinstance(body, str) else body
+    return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+
+
+def unknown_version(*newest: str) -> Response:
+    """Today's answer to a version that IMDS does not know."""
+    words = "Bad request. api-version is invalid or was not specified in the request."
+    return refusal(400, json.dumps({"error": words, "newest-versions": list(newest)}))
+
+
+OLD_UNKNOWN_VERSION = refusal(404, '{ "error": "Not found. Invalid version requested" }')
+
+
+class Clock:
+    """Time that passes only in sleeps, and in requests that take some."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.sleeps: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.sleeps.append(seconds)
+        self.now += seconds
+
+    def seams(self, jitter: float = 1.0, in_azure: bool | None = None) -> Seams:
+        return Seams(
+            clock=lambda: self.now,
+            wall=lambda: WALL + self.now,
+            sleep=self.sleep,
+            jitter=lambda: jitter,
+            in_azure=lambda: in_azure,
+        )
+
+
+Outcome = Response | Exception
+
+
+class Script:
+    """A transport that expects exactly these requests: URL and outcome, in this order."""
+
+    def __init__(self, *steps: tuple[str, Outcome]) -> None:
+        self._steps = list(steps)
+        self.requests: list[Request] = []
+
+    def __call__(self, request: Request, timeout: float) -> Response:
+        assert timeout > 0
+        assert self._steps, f"one request too many: {request.method} {request.url}"
+        url, outcome = self._steps.pop(0)
+        assert (request.method, request.url) == ("GET", url)
+        assert request.headers["Metadata"] == "true"
+        assert "x-forwarded-for" not in {name.lower() for name in request.headers}
+        assert request.body is None
+        self.requests.append(request)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    def __enter__(self) -> Script:
+        return self
+
+    def __exit__(self, kind: object, *_rest: object) -> None:
+        if kind is None:
+            assert not self._steps, f"never asked for: {self._steps}"
+
+
+class Always:
+    """A transport that answers everything the same way, after so many seconds of its clock."""
+
+    def __init__(self, outcome: Outcome, clock: Clock | None = None, seconds: float = 0.0) -> None:
+        self._outcome = outcome
+        self._clock = clock
+        self._seconds = seconds
+        self.requests: list[Request] = []
+        self.timeouts: list[float] = []
+
+    def __call__(self, request: Request, timeout: float) -> Response:
+        self.requests.append(request)
+        self.timeouts.append(timeout)
+        if self._clock is not None:
+            self._clock.now += min(self._seconds, timeout)
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+
+def client(
+    send: t.Callable[[Request, float], Response],
+    clock: Clock | None = None,
+    api_version: str = "latest",
+    **policy: t.Any,
+) -> ImdsClient:
+    seams = (clock or Clock()).seams()
+    return ImdsClient(send, api_version=api_version, policy=RetryPolicy(**policy), seams=seams)
+
+
+Behaviour = t.Callable[[socket.socket, threading.Event], None]
+
+
+class RawServer:
+    """One behaviour for each connection, the last one for all that follow."""
+
+    def __init__(self, *behaviours: Behaviour) -> None:
+        self._behaviours = behaviours
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self.received: list[bytes] = []
+
+    @property
+    def connections(self) -> int:
+        return len(self._threads) - 1
+
+    def __enter__(self) -> RawServer:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.02)
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.url = f"http://{self.address}"
+        self._start(self._accept)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(5)
+            assert not thread.is_alive()
+        self._listener.close()
+
+    def _start(self, target: t.Callable[..., None], *args: t.Any) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._stopping.is_set():
+            with contextlib.suppress(socket.timeout):
+                connection, _peer = self._listener.accept()
+                index = min(self.connections, len(self._behaviours) - 1)
+                self._start(self._serve, connection, self._behaviours[index])
+
+    def _serve(self, connection: socket.socket, behave: Behaviour) -> None:
+        connection.settimeout(0.02)
+        # The client may be gone at any time, which is the point of many a test.
+        with connection, contextlib.suppress(OSError):
+            behave(_Recorded(connection, self), self._stopping)
+
+
+class _Recorded:
+    """The socket, of which the server remembers what was read."""
+
+    def __init__(self, connection: socket.socket, server: RawServer) -> None:
+        self._connection = connection
+        self._server = server
+
+    def __getattr__(self, name: str) -> t.Any:
+        return getattr(self._connection, name)
+
+    def recv(self, size: int) -> bytes:
+        data = self._connection.recv(size)
+        self._server.received.append(data)
+        return data
+
+
+def read_request(connection: socket.socket, stopping: threading.Event) -> bytes:
+    """The head of the next request; b"" when the client or the test has gone."""
+    head = b""
+    while b"\r\n\r\n" not in head and not stopping.is_set():
+        try:
+            data = connection.recv(65536)
+        except TimeoutError:
+            continue
+        if not data:
+            return b""
+        head += data
+    return head
+
+
+def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", "")
+    return "\r\n".join(lines).encode("latin-1") + body
+
+
+def answering(data: bytes, keep: bool = False) -> Behaviour:
+    """These bytes for a request, then the end; or for each request until the client goes."""
+
+    def behave(connection: socket.socket, stopping: threading.Event) -> None:
+        while read_request(connection, stopping):
+            connection.sendall(data)
+            if not keep:
+                return
+
+    return behave
+
+
+def endless(head: bytes, block: bytes) -> Behaviour:
+    """As fast as the client takes it, and without end."""
+
+    def behave(connection: socket.socket, stopping: threading.Event) -> None:
+        read_request(connection, stopping)
+        connection.sendall(head)
+        while not stopping.is_set():
+            with contextlib.suppress(socket.timeout):
+                connection.send(block)
+
+    return behave
+
+
+def dripping(head: bytes, drop: bytes, every: float = 0.02) -> Behaviour:
+    """A little at a time, so that no single read ever waits for long."""
+
+    def behave(connection: socket.socket, stopping: threading.Event) -> None:
+        read_request(connection, stopping)
+        connection.sendall(head)
+        while not stopping.wait(every):
+            connection.sendall(drop)
+
+    return behave
+
+
+def silent(connection: socket.socket, stopping: threading.Event) -> None:
+    """Takes the request and says nothing."""
+    read_request(connection, stopping)
+    stopping.wait(30)
+
+
+def reset(connection: socket.socket, stopping: threading.Event) -> None:
+    read_request(connection, stopping)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def closing(connection: socket.socket, stopping: threading.Event) -> None:
+    read_request(connection, stopping)

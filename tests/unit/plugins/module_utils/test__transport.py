@@ -1,0 +1,435 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The contract of both transports, each test over a real socket with each of them."""
+
+from __future__ import annotations
+
+import gzip
+import pathlib
+import socket
+import time
+import typing as t
+
+import pytest
+from doubles import (
+    Behaviour,
+    RawServer,
+    answering,
+    closing,
+    dripping,
+    endless,
+    http,
+    reset,
+    silent,
+)
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._transport import (
+    MAX_BODY,
+    Request,
+    Response,
+    Transport,
+    http_transport,
+    reason_of,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from simulator import Fault, Simulator, Vm
+
+HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}
+# What a slow machine may take beside the timeout.
+GRACE = 1.5
+DOCUMENT = {"compute": {"name": "wéb-1"}, "network": {}}
+
+
+@pytest.fixture(params=["http.client", "requests"])
+def send(request: pytest.FixtureRequest) -> Transport:
+    return http_transport if request.param == "http.client" else requests_transport()
+
+
+@pytest.fixture(scope="module")
+def simulated() -> t.Iterator[Vm]:
+    with Simulator([Vm("web-1", DOCUMENT)], rate_limit=0) as simulator:
+        yield simulator["web-1"]
+
+
+@pytest.fixture
+def vm(simulated: Vm) -> Vm:
+    simulated.faults.clear()
+    simulated.requests.clear()
+    return simulated
+
+
+def get(url: str, **headers: str) -> Request:
+    return Request("GET", url, {**HEADERS, **headers})
+
+
+def instance(vm: Vm) -> Request:
+    return get(f"{vm.url}/metadata/instance?api-version=2025-04-07")
+
+
+def failure(send: Transport, request: Request, timeout: float = 5.0) -> TransportError:
+    """How it fails, which has to be soon after the timeout at the latest."""
+    begun = time.monotonic()
+    with pytest.raises(TransportError) as caught:
+        send(request, timeout)
+    assert time.monotonic() - begun < timeout + GRACE
+    return caught.value
+
+
+# What is sent
+
+
+def test_an_answer_is_status_headers_and_body(send: Transport, vm: Vm) -> None:
+    answer = send(instance(vm), 5)
+    assert answer.status == 200
+    assert answer.body == '{"compute":{"name":"wéb-1"},"network":{}}'.encode()
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    assert answer.headers["server"].startswith("IMDS/")
+
+
+def test_exactly_these_headers_are_sent(send: Transport, vm: Vm) -> None:
+    send(instance(vm), 5)
+    (request,) = vm.requests
+    assert request.method == "GET"
+    assert request.target == "/metadata/instance?api-version=2025-04-07"
+    assert sorted(request.headers) == [
+        ("Accept-Encoding", "identity"),
+        ("Host", vm.url[len("http://") :]),
+        ("Metadata", "true"),
+        ("User-Agent", "tests"),
+    ]
+    assert request.body == b""
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/metadata/instance/compute/tagsList/0/n%C3%A4me?format=text&api-version=2025-04-07",
+        "/metadata/instance/a~b/c%26d?x=%2B%20%3D%3F",
+        "/metadata/instance/..a/b..?nonce=",
+    ],
+)
+def test_the_url_arrives_as_it_was_given(send: Transport, vm: Vm, target: str) -> None:
+    send(get(vm.url + target), 5)
+    assert vm.requests[0].target == target
+
+
+def test_a_body_is_sent_whole(send: Transport, vm: Vm) -> None:
+    body = b'{"StartRequests":[{"EventId":"\xc3\xa4"}]}'
+    send(Request("POST", f"{vm.url}/metadata/scheduledevents", HEADERS, body), 5)
+    (request,) = vm.requests
+    assert (request.method, request.body) == ("POST", body)
+    assert sorted(name for name, _value in request.headers) == [
+        "Accept-Encoding",
+        "Content-Length",
+        "Host",
+        "Metadata",
+        "User-Agent",
+    ]
+
+
+@pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
+def test_proxies_of_the_environment_see_nothing(
+    send: Transport, vm: Vm, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    # What urllib takes for a CGI program ignores HTTP_PROXY.
+    monkeypatch.delenv("REQUEST_METHOD", raising=False)
+    with RawServer(answering(http(b"trapped"))) as trap:
+        monkeypatch.setenv(name, trap.url)
+        assert send(instance(vm), 5).body != b"trapped"
+        assert trap.connections == 0
+    assert vm.requests[0].target.startswith("/")
+
+
+def test_netrc_is_not_read(
+    send: Transport, vm: Vm, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(
+        "machine 127.0.0.1 login me password secret\ndefault login me password secret\n"
+    )
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+    send(instance(vm), 5)
+    assert vm.requests[0].header("Authorization") is None
+
+
+def test_cookies_are_not_sent_back(send: Transport, vm: Vm) -> None:
+    vm.faults = [Fault("headers", headers={"Set-Cookie": "session=1; Path=/"}, times=1)]
+    assert send(instance(vm), 5).headers["set-cookie"].startswith("session=1")
+    send(instance(vm), 5)
+    assert [request.header("Cookie") for request in vm.requests] == [None, None]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_not_followed(send: Transport, vm: Vm, status: int) -> None:
+    with RawServer(answering(http(b"trapped"))) as trap:
+        vm.faults = [Fault("status", status=status, headers={"Location": trap.url})]
+        answer = send(instance(vm), 5)
+        assert (answer.status, answer.headers["location"]) == (status, trap.url)
+        assert trap.connections == 0
+    assert len(vm.requests) == 1
+
+
+# What comes back
+
+
+@pytest.mark.parametrize("status", [200, 204, 400, 401, 403, 404, 405, 410, 429, 500, 503, 599])
+def test_every_status_is_an_answer(send: Transport, vm: Vm, status: int) -> None:
+    vm.faults = [Fault("status", status=status, body="" if status == 204 else "words")]
+    answer = send(instance(vm), 5)
+    assert (answer.status, answer.body) == (status, b"" if status == 204 else b"words")
+
+
+def test_a_body_that_is_compressed_unasked_stays_so(send: Transport) -> None:
+    packed = gzip.compress(b'{"compute":{}}')
+    with RawServer(answering(http(packed, "Content-Encoding: gzip"))) as server:
+        assert send(get(server.url), 5).body == packed
+
+
+@pytest.mark.parametrize(
+    ("sent", "body"),
+    [
+        (b"HTTP/1.1 200 OK\r\n\r\nto the end", b"to the end"),
+        (b"HTTP/1.0 200 OK\r\n\r\nold", b"old"),
+        (b"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\nok", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", b"ok"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", b""),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", b"ok"),
+    ],
+)
+def test_bodies_framed_in_every_way(send: Transport, sent: bytes, body: bytes) -> None:
+    with RawServer(answering(sent)) as server:
+        answer = send(get(server.url), 5)
+        assert (answer.status, answer.body) == (200, body)
+
+
+def test_a_large_body_is_read_whole(send: Transport) -> None:
+    body = bytes(range(256)) * (MAX_BODY // 256)
+    with RawServer(answering(http(body))) as server:
+        assert send(get(server.url), 10).body == body
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_replaced(send: Transport) -> None:
+    with RawServer(answering(http(b"ok"))) as server:
+        for _count in range(3):
+            assert send(get(server.url), 5).body == b"ok"
+            time.sleep(0.05)
+        assert server.connections == 3
+
+
+def test_a_deadline_is_for_one_request_also_on_a_kept_connection(send: Transport) -> None:
+    with RawServer(answering(http(b"ok"), keep=True)) as server:
+        assert send(get(server.url), 0.3).body == b"ok"
+        time.sleep(0.4)
+        assert send(get(server.url), 0.3).body == b"ok"
+
+
+def test_ipv6(send: Transport) -> None:
+    with Simulator([Vm("six", DOCUMENT)], rate_limit=0, host="::1") as simulator:
+        assert send(instance(simulator["six"]), 5).status == 200
+        (request,) = simulator["six"].requests
+        assert request.header("Host") == simulator["six"].url[len("http://") :]
+
+
+# What goes wrong
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("hang"),
+        Fault("stall"),
+        Fault("stall", after_bytes=0),
+        Fault("drip", bytes_per_second=20),
+        Fault("drip_headers", bytes_per_second=20),
+        Fault("endless_headers", bytes_per_second=200),
+        Fault("delay", seconds=3),
+    ],
+    ids=lambda fault: fault.kind,
+)
+def test_whatever_is_slow_ends_with_the_timeout(send: Transport, vm: Vm, fault: Fault) -> None:
+    vm.faults = [fault]
+    assert failure(send, instance(vm), 0.2).reason == "no complete answer within 0.2 s"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        silent,
+        dripping(b"", b"H"),
+        dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+        dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        dripping(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["silent", "status", "headers", "body", "chunks", "continue"],
+)
+def test_whatever_drips_ends_with_the_timeout(send: Transport, behaviour: Behaviour) -> None:
+    with RawServer(behaviour) as server:
+        assert failure(send, get(server.url), 0.2).reason == "no complete answer within 0.2 s"
+
+
+def test_a_server_that_does_not_accept_ends_with_the_timeout(send: Transport) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        waiting = []
+        for _count in range(4):  # until the queue of the kernel is full
+            early = socket.socket()
+            early.setblocking(False)
+            early.connect_ex(address)
+            waiting.append(early)
+        error = failure(send, get(f"http://127.0.0.1:{address[1]}"), 0.2)
+        for early in waiting:
+            early.close()
+    assert error.reason == "no complete answer within 0.2 s"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (closing, "the connection was closed without an answer"),
+        (reset, "the connection was reset"),
+        (answering(http(b"12345")[:-2]), "the answer ended after 3 of 5 bytes"),
+        (answering(http(b"12345")[:-5]), "the answer ended after 0 of 5 bytes"),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nabc"),
+            "the answer ended too early",
+        ),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n"),
+            "the answer ended too early",
+        ),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"),
+            "the answer ended too early",
+        ),
+        (answering(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not proper HTTP (BadStatusLine)"),
+        (answering(b"\x16\x03\x01\x02\x00\x01"), "the answer is not proper HTTP (BadStatusLine)"),
+        (answering(b"HTTP/1.1 abc OK\r\n\r\n"), "the answer is not proper HTTP (BadStatusLine)"),
+        (answering(b"HTTP/2 200\r\n\r\n"), "the answer is not proper HTTP (UnknownProtocol)"),
+        (answering(b"HTTP/1.1 " + b"2" * 70000), "the answer is not proper HTTP (LineTooLong)"),
+        (
+            answering(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n"),
+            "the answer is not proper HTTP (HTTPException)",
+        ),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70000 + b"\r\n\r\n"),
+            "the answer is not proper HTTP (LineTooLong)",
+        ),
+    ],
+)
+def test_the_reason_reads_well(send: Transport, behaviour: Behaviour, reason: str) -> None:
+    with RawServer(behaviour) as server:
+        error = failure(send, get(server.url))
+    assert (error.reason, error.retry) == (reason, True)
+
+
+def test_refused(send: Transport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    assert failure(send, get(f"http://127.0.0.1:{port}")).reason == "connection refused"
+
+
+@pytest.mark.parametrize("kind", ["reset", "close", "truncate"])
+def test_half_an_answer_of_imds_itself(send: Transport, vm: Vm, kind: str) -> None:
+    vm.faults = [Fault(kind, after_bytes=7)] if kind != "close" else [Fault(kind)]
+    reasons = {
+        "reset": ("the connection was reset", "the answer ended after 7 of 42 bytes"),
+        "close": ("the connection was closed without an answer",),
+        "truncate": ("the answer ended after 7 of 42 bytes",),
+    }
+    assert failure(send, instance(vm)).reason in reasons[kind]
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 209715200\r\n\r\n{"),
+        endless(b"HTTP/1.1 200 OK\r\n\r\n", b" " * 65536),
+        endless(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"10000\r\n" + b" " * 65536 + b"\r\n",
+        ),
+        answering(http(b" " * (MAX_BODY + 1))),
+        endless(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b" " * 65536),
+        endless(b"HTTP/1.1 500 Trouble\r\n\r\n", b" " * 65536),
+    ],
+    ids=["announced", "endless", "chunks", "a byte too many", "redirect", "error"],
+)
+def test_what_is_too_large_is_refused_and_not_asked_for_again(
+    send: Transport, behaviour: Behaviour
+) -> None:
+    with RawServer(behaviour) as server:
+        error = failure(send, get(server.url), 10)
+    assert (error.reason, error.retry) == ("the answer is larger than 4 MiB", False)
+
+
+def test_200_mib_of_json(send: Transport, vm: Vm) -> None:
+    vm.faults = [Fault("oversize", mebibytes=200)]
+    assert failure(send, instance(vm), 10).reason == "the answer is larger than 4 MiB"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        answering(b"HTTP/1.1 200 OK\r\nno colon at all\r\n: no name\r\n\x00\xff: \xfe\r\n\r\n"),
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok"),
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nok"),
+        answering(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nok"),
+        answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\nok"),
+        answering(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"),
+        answering(b"HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\x00"),
+        answering(b"HTTP/1.1 200 OK\r\nSet-Cookie: \xff=\x01; expires=never\r\n\r\n"),
+        answering(b"\r\n\r\n\r\n"),
+        answering(b"<html>"),
+        answering(b"\xff" * 1000),
+        answering(b""),
+    ],
+)
+def test_oddities_are_answers_or_transport_errors(send: Transport, behaviour: Behaviour) -> None:
+    with RawServer(behaviour) as server:
+        try:
+            outcome: Response | TransportError = send(get(server.url), 1)
+        except TransportError as exc:
+            outcome = exc
+    if isinstance(outcome, TransportError):
+        assert outcome.reason == " ".join(outcome.reason.split()) != ""
+
+
+@pytest.mark.parametrize(
+    ("exc", "reason"),
+    [
+        (OSError(113, "No route to host"), "no route to the host"),
+        (OSError(101, "Network is unreachable"), "the network is unreachable"),
+        (OSError(110, "Connection timed out"), "no answer to the connection attempt"),
+        (
+            PermissionError(1, "Operation not permitted"),
+            "the connection was forbidden by this host",
+        ),
+        (PermissionError(13, "Permission denied"), "the connection was forbidden by this host"),
+        (BrokenPipeError(32, "Broken pipe"), "the connection was reset"),
+        (socket.gaierror(-2, "Name or service not known"), "the name could not be resolved"),
+        (TimeoutError("timed out"), "no complete answer within 2 s"),
+        (OSError("odd"), "OSError: odd"),
+    ],
+)
+def test_reasons_of_what_loopback_can_not_show(exc: OSError, reason: str) -> None:
+    assert reason_of(exc, 2.0) == reason
+
+
+def test_the_reason_is_found_however_deep_it_is_wrapped() -> None:
+    outer = RuntimeError("gave up", ValueError("not this one"))
+    outer.__cause__ = RuntimeError("in between")
+    outer.__cause__.__context__ = ConnectionRefusedError(111, "Connection refused")
+    outer.__cause__.__context__.__context__ = outer  # a circle, which must not be walked for ever
+    assert reason_of(outer, 2.0) == "connection refused"
