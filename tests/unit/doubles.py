@@ -140,6 +140,9 @@ def client(
     return ImdsClient(send, api_version=api_version, policy=RetryPolicy(**policy), seams=seams)
 
 
+# How often the threads of a server look whether the test is over.
+_POLL = 0.02
+
 Behaviour = t.Callable[[socket.socket, threading.Event], None]
 
 
@@ -158,7 +161,7 @@ class RawServer:
 
     def __enter__(self) -> RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(0.02)
+        self._listener.settimeout(_POLL)
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.url = f"http://{self.address}"
         self._start(self._accept)
@@ -184,7 +187,7 @@ class RawServer:
                 self._start(self._serve, connection, self._behaviours[index])
 
     def _serve(self, connection: socket.socket, behave: Behaviour) -> None:
-        connection.settimeout(0.02)
+        connection.settimeout(_POLL)
         # The client may be gone at any time, which is the point of many a test.
         with connection, contextlib.suppress(OSError):
             behave(_Recorded(connection, self), self._stopping)
@@ -230,7 +233,9 @@ def answering(data: bytes, keep: bool = False) -> Behaviour:
 
     def behave(connection: socket.socket, stopping: threading.Event) -> None:
         while read_request(connection, stopping):
+            connection.settimeout(10)
             connection.sendall(data)
+            connection.settimeout(_POLL)
             if not keep:
                 return
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import gzip
 import pathlib
 import socket
@@ -384,7 +386,6 @@ def test_200_mib_of_json(send: Transport, vm: Vm) -> None:
     [
         answering(b"HTTP/1.1 200 OK\r\nno colon at all\r\n: no name\r\n\x00\xff: \xfe\r\n\r\n"),
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok"),
-        answering(b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nok"),
         answering(b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\nok"),
         answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\nok"),
         answering(b"HTTP/1.1 302 Found\r\nLocation: http://[::1\r\nContent-Length: 0\r\n\r\n"),
@@ -404,6 +405,17 @@ def test_oddities_are_answers_or_transport_errors(send: Transport, behaviour: Be
             outcome = exc
     if isinstance(outcome, TransportError):
         assert outcome.reason == " ".join(outcome.reason.split()) != ""
+
+
+# urllib3 leaves the connection of such an answer to the garbage collector, which is called here so
+# that the warning about it doesn't show in some other test.
+@pytest.mark.filterwarnings("ignore:.*DeadlineSocket:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+def test_two_lengths_are_no_traceback(send: Transport) -> None:
+    sent = b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nok"
+    with RawServer(answering(sent)) as server, contextlib.suppress(TransportError):
+        assert send(get(server.url), 1).body == b"ok"
+    gc.collect()
 
 
 @pytest.mark.parametrize(
