@@ -26,6 +26,7 @@ from ._errors import (
     TransportError,
     UnavailableError,
     VersionError,
+    in_seconds,
     listed,
     printable,
 )
@@ -42,6 +43,7 @@ NEWEST_TESTED = "2025-04-07"
 FLOOR = "2017-12-01"
 
 _VERSION = re.compile(r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")
+_HOST = re.compile(r"[0-9A-Za-z.:%_-]+\Z")
 _HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
 
 Params = t.Sequence[t.Tuple[str, str]]
@@ -122,6 +124,8 @@ class ImdsClient:
         call = self._call(path)
         try:
             return self._negotiated(call, path, params, parse_json)
+        except VersionError:
+            raise
         except RefusedError as exc:
             # A leaf has no JSON form: asked for it, IMDS answers 400 and not a word about why.
             if exc.status != 400 or not path.startswith("instance/"):
@@ -134,15 +138,18 @@ class ImdsClient:
 
     def _call(self, path: str) -> _Call:
         slow = _ENDPOINTS.get(path, _Endpoint()).timeout
-        policy = self._policy._replace(
-            timeout=max(self._policy.timeout, slow), deadline=max(self._policy.deadline, slow)
-        )
+        policy = self._policy
+        # A single attempt is for learning that nobody is there: nothing that is worth the wait.
+        if policy.attempts != 1:
+            policy = policy._replace(
+                timeout=max(policy.timeout, slow), deadline=max(policy.deadline, slow)
+            )
         return _Call(self._send, policy, self._seams)
 
     def _url(self, path: str, version: str = "", params: Params = ()) -> str:
         query = (*((("api-version", version),) if version else ()), *params)
-        pairs = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-        route = "/".join(quote(segment, safe="") for segment in path.split("/"))
+        pairs = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query)
+        route = "/".join(_quoted(segment) for segment in path.split("/"))
         return f"{self._endpoint}/metadata/{route}" + (f"?{pairs}" if pairs else "")
 
     def _negotiated(self, call: _Call, path: str, params: Params, parse: _Parse) -> Answer:
@@ -181,11 +188,24 @@ class ImdsClient:
 
     def _listed_versions(self, call: _Call) -> list[str]:
         url = self._url("versions")
-        data = call.get(url, parse_json)
+        try:
+            data = call.get(url, parse_json)
+        except _VersionRejected as rejection:
+            # Where it wants a version for its list of versions, it names some in refusing.
+            if not rejection.offered:
+                raise _no_version({"": rejection}, fixed=False) from None
+            return sorted(rejection.offered)
         found = data.get("apiVersions") if isinstance(data, dict) else None
         if not isinstance(found, list):
             raise MalformedError(f"GET {url} was answered, but without apiVersions. {_NOT_IMDS}")
         return [version for version in found if isinstance(version, str)]
+
+
+def _quoted(text: str) -> str:
+    try:
+        return quote(text, safe="")
+    except UnicodeEncodeError:
+        raise OptionError(f"{printable(text)!r} can't be sent: it is not Unicode text") from None
 
 
 def checked_endpoint(endpoint: str) -> str:
@@ -203,12 +223,16 @@ def checked_endpoint(endpoint: str) -> str:
     extras = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
     if parts.scheme != "http" or extras or port == 0 or not _is_local(host):
         raise OptionError(refusal)
-    return f"http://{parts.netloc}"
+    # One endpoint has one name, by which the default is known.
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}" + (f":{port}" if port not in (None, 80) else "")
 
 
 def _is_local(host: str) -> bool:
     if host == "localhost":
         return True
+    if not _HOST.match(host):  # A scope of IPv6 may otherwise hold nearly anything.
+        return False
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -268,10 +292,11 @@ def _rejects_version(response: Response, always_there: bool) -> bool:
 def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> VersionError:
     last = list(rejections.values())[-1]
     offered = sorted({v for rejection in rejections.values() for v in rejection.offered})
+    asked = listed(version or "none" for version in rejections)
     there = f"It offers {listed(offered)}" if offered else "It names none that it would accept"
     todo = "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"
     error = VersionError(
-        f"GET {last.url} failed: IMDS rejected api-version {listed(rejections)} "
+        f"GET {last.url} failed: IMDS rejected api-version {asked} "
         f"({_answered(last.response)}). {there}: {todo}."
     )
     error.status = last.response.status
@@ -352,9 +377,13 @@ class _Failed(Exception):
             kind = RefusedError
         tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
         advice = _ADVICE.get(status or 0) or (_NO_ANSWER if status is None else _NOT_IMDS)
+        if status == 404 and always_there:
+            advice = _NOT_IMDS
+        if status == 400 and "header" in self.cause:
+            advice = "Check what stands between this host and its IMDS: it takes headers away"
         error = kind(
             f"{request.method} {request.url} failed: {self.cause}, after {tries} in "
-            f"{elapsed:.3g} s. {advice}"
+            f"{in_seconds(elapsed)}. {advice}"
         )
         error.status = status
         return error
@@ -406,11 +435,14 @@ def _error_text(response: Response) -> str:
 def _not_readable(response: Response, exc: ValueError) -> str:
     kind = printable(response.headers.get("content-type", "unknown type"), 80)
     # Without a word of the body: it may be a token.
-    return f"status 200 with {len(response.body)} bytes of {kind} that are not JSON ({exc})"
+    return f"status 200 with {len(response.body)} bytes of {kind} that can't be read: {exc}"
 
 
 def _parse_text(body: bytes) -> str:
-    return body.decode("utf-8")
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"byte {exc.start} is not UTF-8") from None
 
 
 __all__ = (

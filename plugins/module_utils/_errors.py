@@ -74,6 +74,11 @@ def printable(text: str, limit: int = 300) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def in_seconds(number: float) -> str:
+    """A duration for a message, as exact as somebody who waited wants it."""
+    return f"{number:.3g} s" if number < 100 else f"{number:.0f} s"
+
+
 def listed(names: t.Iterable[str], limit: int = 60) -> str:
     """Names for a message: the first of them, and how many more there are."""
     every = [printable(name, 80) for name in names]
@@ -93,6 +98,7 @@ __all__ = (
     "TransportError",
     "UnavailableError",
     "VersionError",
+    "in_seconds",
     "listed",
     "printable",
 )

@@ -76,12 +76,12 @@ def _retry_after(value: str | None, now: float) -> float | None:
     text = value.strip()
     if re.match(r"[0-9]{1,9}\Z", text):
         return float(text)
-    parsed = email.utils.parsedate_tz(text)
-    if parsed is None:
-        return None
     try:
+        parsed = email.utils.parsedate_tz(text)
+        if parsed is None:
+            return None
         moment = calendar.timegm((*parsed[:6], 0, 0, 0)) - (parsed[9] or 0)
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, IndexError):  # Python before 3.10 stumbles over some texts
         return None
     return max(0.0, moment - now)
 

@@ -16,7 +16,7 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ._errors import TransportError
+from ._errors import TransportError, in_seconds
 
 MAX_BODY = 4 * 1024 * 1024
 
@@ -130,7 +130,7 @@ def reason_of(exc: BaseException, timeout: float) -> str:
     for cause in chain:
         # The kernel's own ETIMEDOUT is one of these, too, and has nothing to do with our seconds.
         if isinstance(cause, socket.timeout) and cause.errno is None:
-            return f"no complete answer within {timeout:.3g} s"
+            return f"no complete answer within {in_seconds(timeout)}"
     for cause in chain:
         if isinstance(cause, socket.gaierror):
             return "the name could not be resolved"

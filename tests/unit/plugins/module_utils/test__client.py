@@ -1,0 +1,761 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client by scripts of requests: exactly which are sent, and what comes of every answer."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from doubles import (
+    BASE,
+    OLD_UNKNOWN_VERSION,
+    Always,
+    Clock,
+    Script,
+    client,
+    load,
+    ok,
+    refusal,
+    text,
+    unknown_version,
+)
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.imds.azure.plugins.module_utils._client import (
+    DEFAULT_ENDPOINT,
+    FLOOR,
+    NEWEST_TESTED,
+    ImdsClient,
+    checked_endpoint,
+    checked_version,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    MalformedError,
+    NotFoundError,
+    OptionError,
+    RefusedError,
+    TransportError,
+    UnavailableError,
+    VersionError,
+)
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+DOCUMENT = {"compute": {"name": "web-1"}}
+quick = settings(derandomize=True, database=None, deadline=None, max_examples=150)
+NO_HEADER = refusal(400, '{ "error": "Bad request: . Required metadata header not specified" }')
+BAD_REQUEST = refusal(400, '{ "error": "Bad request" }')
+NOT_FOUND = refusal(404, '{ "error": "Not found" }')
+NEEDS_VERSION = unknown_version("2020-10-01", "2020-09-01", "2020-07-15")
+
+
+def instance_url(version: str) -> str:
+    return f"{BASE}/instance?api-version={version}"
+
+
+VERSIONS_URL = f"{BASE}/versions"
+
+
+# What is sent
+
+
+def test_one_request() -> None:
+    with Script((instance_url(NEWEST_TESTED), ok(DOCUMENT))) as send:
+        assert client(send).instance() == (NEWEST_TESTED, DOCUMENT)
+    assert send.requests[0].headers == {
+        "Metadata": "true",
+        "Accept-Encoding": "identity",
+        "User-Agent": "ansible-imds.azure",
+    }
+
+
+def test_another_endpoint() -> None:
+    with Script(("http://127.0.0.1:8080/metadata/instance?api-version=2025-04-07", ok({}))) as send:
+        ImdsClient(send, "http://127.0.0.1:8080/").instance()
+
+
+def test_a_container_is_data() -> None:
+    url = f"{BASE}/instance/compute/tagsList?api-version={NEWEST_TESTED}"
+    with Script((url, ok([{"name": "a", "value": "b"}]))) as send:
+        assert client(send).route("instance/compute/tagsList").data == [{"name": "a", "value": "b"}]
+
+
+@pytest.mark.parametrize("words", ["weu", "", " \n", "0", "true", "null", '{"a": 1}', "\ufeffü"])
+def test_a_leaf_is_asked_for_as_text(words: str) -> None:
+    url = f"{BASE}/instance/compute/location?api-version={NEWEST_TESTED}"
+    with Script((url, BAD_REQUEST), (url + "&format=text", text(words))) as send:
+        assert client(send).route("instance/compute/location").data == words
+
+
+def test_params_are_quoted_and_come_after_the_version() -> None:
+    url = f"{BASE}/attested/document?api-version={NEWEST_TESTED}&nonce=%2B%20%26%C3%A4"
+    with Script((url, ok({}))) as send:
+        client(send).route("attested/document", [("nonce", "+ &ä")])
+
+
+def test_segments_are_quoted() -> None:
+    url = f"{BASE}/instance/compute/%C3%A4%20b%3F?api-version={NEWEST_TESTED}"
+    with Script((url, ok({}))) as send:
+        client(send).route("instance/compute/ä b?")
+
+
+@pytest.mark.parametrize("place", ["route", "name", "value"])
+def test_what_is_no_unicode_is_not_sent(place: str) -> None:
+    odd = "\udc80"
+    path = f"instance/{odd}" if place == "route" else "attested/document"
+    params = {"name": [(odd, "")], "value": [("nonce", odd)]}.get(place, [])
+    with Script() as send, pytest.raises(OptionError, match="not Unicode"):
+        client(send).route(path, params)
+
+
+def test_versions_need_no_version() -> None:
+    with Script((VERSIONS_URL, ok({"apiVersions": ["2017-04-02", 5, NEWEST_TESTED]}))) as send:
+        assert client(send).versions() == ["2017-04-02", NEWEST_TESTED]
+    with Script((VERSIONS_URL, ok({"apiVersions": []}))) as send:
+        assert client(send, api_version="2017-04-02").route("versions").data == {"apiVersions": []}
+
+
+@pytest.mark.parametrize("data", [None, [], {}, {"apiVersions": None}, {"apiVersions": "2020"}, 5])
+def test_no_list_of_versions(data: t.Any) -> None:
+    with Script((VERSIONS_URL, ok(data))) as send, pytest.raises(MalformedError, match="apiVersio"):
+        client(send).versions()
+
+
+def test_a_list_of_versions_that_wants_a_version_names_some_in_refusing() -> None:
+    with Script((VERSIONS_URL, NEEDS_VERSION)) as send:
+        assert client(send).versions() == ["2020-07-15", "2020-09-01", "2020-10-01"]
+
+
+@pytest.mark.parametrize("ask", ["versions", "route"])
+def test_a_list_of_versions_that_wants_a_version_and_names_none(ask: str) -> None:
+    send = Script((VERSIONS_URL, unknown_version()))
+    made = client(send)
+    with send, pytest.raises(VersionError, match="rejected api-version none"):
+        made.versions() if ask == "versions" else made.route("versions")
+
+
+# Negotiation
+
+
+def test_the_newest_that_imds_offers() -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), unknown_version("2026-01-01", "2021-12-13", "2023-07-01")),
+        (instance_url("2023-07-01"), ok(DOCUMENT)),
+        (f"{BASE}/instance/network?api-version=2023-07-01", ok({})),
+    ) as send:
+        made = client(send)
+        assert made.instance() == ("2023-07-01", DOCUMENT)
+        # What was agreed upon once is not asked again.
+        assert made.route("instance/network") == ("2023-07-01", {})
+
+
+def test_never_a_newer_one_than_the_tested() -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), unknown_version("2027-01-01", "2026-06-01", "2026-01-01")),
+        (VERSIONS_URL, ok({"apiVersions": ["2026-01-01", "2019-06-01", "2018-04-02"]})),
+        (instance_url("2019-06-01"), ok(DOCUMENT)),
+    ) as send:
+        assert client(send).instance().api_version == "2019-06-01"
+
+
+def test_the_older_404_has_no_list() -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), OLD_UNKNOWN_VERSION),
+        (VERSIONS_URL, ok({"apiVersions": ["2020-10-01", "2020-12-01"]})),
+        (instance_url("2020-12-01"), ok(DOCUMENT)),
+    ) as send:
+        assert client(send).instance().api_version == "2020-12-01"
+
+
+def test_the_older_installation_refuses_the_list_and_names_its_newest_in_that() -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), OLD_UNKNOWN_VERSION),
+        (VERSIONS_URL, NEEDS_VERSION),
+        (instance_url("2020-10-01"), ok(DOCUMENT)),
+    ) as send:
+        assert client(send).instance().api_version == "2020-10-01"
+
+
+@pytest.mark.parametrize(
+    "no_list",
+    [
+        NOT_FOUND,
+        BAD_REQUEST,
+        OLD_UNKNOWN_VERSION,
+        unknown_version(),
+        refusal(405),
+        ok({}),
+        ok([]),
+        ok({"apiVersions": []}),
+        ok({"apiVersions": ["", "preview", "2999-01-01", None]}),
+    ],
+)
+def test_the_floor(no_list: Response) -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), OLD_UNKNOWN_VERSION),
+        (VERSIONS_URL, no_list),
+        (instance_url(FLOOR), ok(DOCUMENT)),
+    ) as send:
+        assert client(send).instance() == (FLOOR, DOCUMENT)
+
+
+def test_no_version_at_all() -> None:
+    with (
+        Script(
+            (instance_url(NEWEST_TESTED), unknown_version("2016-01-01")),
+            (instance_url("2016-01-01"), unknown_version("2016-01-01")),
+            (VERSIONS_URL, ok({"apiVersions": ["2016-01-01"]})),
+            (instance_url(FLOOR), OLD_UNKNOWN_VERSION),
+        ) as send,
+        pytest.raises(VersionError) as caught,
+    ):
+        client(send).instance()
+    assert str(caught.value) == (
+        f"GET {instance_url(FLOOR)} failed: IMDS rejected api-version 2025-04-07, 2016-01-01, "
+        "2017-12-01 (status 404, 'Not found. Invalid version requested'). "
+        "It offers 2016-01-01: set api_version."
+    )
+    assert caught.value.status == 404
+
+
+def test_one_version_is_asked_for_once() -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), unknown_version(NEWEST_TESTED, "2020-12-01")),
+        (VERSIONS_URL, ok({"apiVersions": [NEWEST_TESTED]})),
+        (instance_url(FLOOR), ok(DOCUMENT)),
+    ) as send:
+        assert client(send).instance().api_version == FLOOR
+
+
+def test_imds_may_change_its_mind() -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), unknown_version("2023-07-01")),
+        (instance_url("2023-07-01"), ok(DOCUMENT)),
+        (instance_url("2023-07-01"), unknown_version("2024-03-15", "2021-12-13")),
+        (instance_url("2024-03-15"), ok(DOCUMENT)),
+    ) as send:
+        made = client(send)
+        made.instance()
+        assert made.instance().api_version == "2024-03-15"
+
+
+@pytest.mark.parametrize("rejection", [unknown_version("2023-07-01"), OLD_UNKNOWN_VERSION])
+@pytest.mark.parametrize("path", ["instance", "instance/compute", "instance/compute/name"])
+def test_a_date_is_never_replaced(path: str, rejection: Response) -> None:
+    url = f"{BASE}/{path}?api-version=2024-01-01"
+    with Script((url, rejection)) as send, pytest.raises(VersionError) as caught:
+        client(send, api_version="2024-01-01").route(path)
+    message = str(caught.value)
+    assert message.startswith(f"GET {url} failed: IMDS rejected api-version 2024-01-01 (status ")
+    assert message.endswith("use one of those that the VM's IMDS knows, or 'latest'.")
+
+
+def test_a_date_is_used_as_it_is() -> None:
+    with Script((instance_url("2029-12-31"), ok(DOCUMENT))) as send:
+        assert client(send, api_version="2029-12-31").instance().api_version == "2029-12-31"
+
+
+def test_negotiation_on_the_way_to_a_leaf() -> None:
+    route = f"{BASE}/instance/compute/name?api-version="
+    with Script(
+        (route + NEWEST_TESTED, unknown_version("2023-07-01")),
+        (route + "2023-07-01", BAD_REQUEST),
+        # What was not answered has not been agreed upon.
+        (route + NEWEST_TESTED + "&format=text", unknown_version("2023-07-01")),
+        (route + "2023-07-01&format=text", text("web-1")),
+    ) as send:
+        assert client(send).route("instance/compute/name") == ("2023-07-01", "web-1")
+
+
+def test_scheduled_events_have_versions_of_their_own() -> None:
+    with Script(
+        (f"{BASE}/scheduledevents?api-version=2020-07-01", ok({"Events": []})),
+        (instance_url(NEWEST_TESTED), ok(DOCUMENT)),
+    ) as send:
+        made = client(send)
+        made.route("scheduledevents")
+        assert made.instance().api_version == NEWEST_TESTED
+
+
+dates = st.dates().map(lambda date: f"20{date.year % 100:02}-{date.month:02}-{date.day:02}")
+versions = st.one_of(dates, st.sampled_from(["", "latest", "2020-13-01", NEWEST_TESTED, FLOOR]))
+
+
+@quick
+@given(
+    known=st.sets(versions, max_size=5),
+    offered=st.lists(versions, max_size=5),
+    listed=st.lists(versions, max_size=5) | st.none(),
+    old=st.booleans(),
+)
+@example(known=set(), offered=[], listed=None, old=True)
+def test_negotiation_ends_whatever_is_known_offered_and_listed(
+    known: set[str], offered: list[str], listed: list[str] | None, old: bool
+) -> None:
+    asked: list[str] = []
+
+    def send(request: Request, _timeout: float) -> Response:
+        asked.append(request.url)
+        if request.url == VERSIONS_URL:
+            return NOT_FOUND if listed is None else ok({"apiVersions": listed})
+        if request.url[len(instance_url("")) :] in known:
+            return ok(DOCUMENT)
+        return OLD_UNKNOWN_VERSION if old else unknown_version(*offered)
+
+    clock = Clock()
+    try:
+        version = client(send, clock).instance().api_version
+    except VersionError:
+        version = ""
+    assert len(asked) == len(set(asked)) <= 5
+    assert clock.sleeps == []
+    assert version in known or version == ""
+    assert version <= NEWEST_TESTED
+    if NEWEST_TESTED in known:
+        assert version == NEWEST_TESTED
+
+
+def test_a_trouble_on_the_way_is_waited_for_within_one_deadline() -> None:
+    clock = Clock()
+
+    def send(request: Request, _timeout: float) -> Response:
+        if request.url == instance_url(NEWEST_TESTED):
+            return unknown_version() if clock.now else refusal(503)
+        return refusal(503)
+
+    with pytest.raises(UnavailableError, match="503"):
+        client(send, clock).instance()
+    assert clock.now < 90
+
+
+# Endpoints
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "name"),
+    [
+        ("http://169.254.169.254", DEFAULT_ENDPOINT),
+        ("http://169.254.169.254/", DEFAULT_ENDPOINT),
+        ("http://169.254.169.254:80", DEFAULT_ENDPOINT),
+        ("http://169.254.169.254:0080/", DEFAULT_ENDPOINT),
+        ("http://169.254.169.254:", DEFAULT_ENDPOINT),
+        ("HTTP://169.254.169.254", DEFAULT_ENDPOINT),
+        ("http://169.254.0.1:50342", "http://169.254.0.1:50342"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("http://127.9.8.7", "http://127.9.8.7"),
+        ("http://LocalHost:65535", "http://localhost:65535"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+        ("http://[::1]", "http://[::1]"),
+        ("http://[fe80::1]", "http://[fe80::1]"),
+    ],
+)
+def test_local_endpoints(endpoint: str, name: str) -> None:
+    assert checked_endpoint(endpoint) == name
+    assert checked_endpoint(name) == name
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "",
+        "169.254.169.254",
+        "//169.254.169.254",
+        "https://169.254.169.254",
+        "ftp://127.0.0.1",
+        "file:///etc/passwd",
+        "unix:/run/imds.sock",
+        "http://",
+        "http:///metadata",
+        "http://example.com",
+        "http://metadata.azure.internal",
+        "http://localhost.example.com",
+        "http://127.0.0.1.example.com",
+        "http://10.0.0.4",
+        "http://168.63.129.16",
+        "http://169.253.255.255",
+        "http://0.0.0.0",
+        "http://255.255.255.255",
+        "http://192.0.2.1",
+        "http://[2001:db8::1]",
+        "http://[::ffff:192.0.2.1]",
+        "http://[::]",
+        "http://[::1",
+        "http://::1",
+        "http://2130706433",
+        "http://0x7f000001",
+        "http://0x7f.0.0.1",
+        "http://127.1",
+        "http://2852039166",
+        "http://①②⑦.⓪.⓪.①",
+        "http://me@127.0.0.1",
+        "http://me:secret@127.0.0.1",
+        "http://127.0.0.1@example.com",
+        "http://127.0.0.1\\@example.com",
+        "http://127.0.0.1#@example.com",
+        "http://127.0.0.1/metadata",
+        "http://127.0.0.1/?x=1",
+        "http://127.0.0.1?x=1",
+        "http://127.0.0.1/#here",
+        "http://127.0.0.1:0",
+        "http://127.0.0.1:65536",
+        "http://127.0.0.1:-1",
+        "http://127.0.0.1:http",
+        "http://127.0.0.1 ",
+        "http://127.0.0.1\x00",
+        "http://127.0.0.1 example.com",
+        "http://\udc80",
+        "None",
+        "{{ endpoint }}",
+    ],
+)
+def test_every_other_endpoint_is_refused_before_a_packet_is_sent(endpoint: str) -> None:
+    with Script() as send, pytest.raises(OptionError) as caught:
+        ImdsClient(send, endpoint)
+    assert "is refused: expected http://ADDRESS" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@quick
+@given(st.text(max_size=40) | st.text(max_size=20).map("http://{}".format))
+@example("http://[fe80::1%x y]")
+@example("http://[fe80::1%25eth0\r]:80")
+def test_an_endpoint_is_itself_or_refused(endpoint: str) -> None:
+    try:
+        name = checked_endpoint(endpoint)
+    except OptionError:
+        return
+    assert checked_endpoint(name) == name
+    assert not set(name) & set(" \r\n\t?#@\\")
+
+
+@pytest.mark.parametrize("version", ["2017-04-02", "2025-04-07", "2099-12-31"])
+def test_versions_that_can_be(version: str) -> None:
+    assert checked_version(version) == version
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        "",
+        "newest",
+        "LATEST",
+        "latest ",
+        "2025-4-7",
+        "2025-00-01",
+        "2025-13-01",
+        "2025-12-32",
+        "1999-01-01",
+        "2025-04-07\n",
+        "2025-04-07&format=text",
+        "2025-04-07-preview",
+        "٢٠٢٥-٠٤-٠٧",
+        "2025-04-07 00:00:00",
+        "\ud800",
+    ],
+)
+def test_versions_that_can_not_be(version: str) -> None:
+    with Script() as send, pytest.raises(OptionError, match="is neither 'latest' nor a date like"):
+        client(send, api_version=version)
+
+
+# Every status of the documentation: once, a few times, and for ever
+
+STATUSES = (400, 401, 403, 404, 405, 408, 410, 429, 500, 502, 503, 504)
+FINAL = {400, 401, 403, 405}
+KINDS = {400: VersionError, 401: RefusedError, 403: RefusedError, 405: RefusedError}
+BODIES = {
+    "nothing": "",
+    "IMDS": '{ "error": "Some words of IMDS" }',
+    "OAuth": '{"error":"invalid_request","error_description":"Some words of IMDS"}',
+    "text": "Some words of IMDS",
+    "HTML": "\n<!DOCTYPE html><html><body>Zscaler</body></html>",
+    "not UTF-8": b"\xff\xfe\x00",
+    "another shape": '["error"]',
+    "error as an object": '{"error": {"code": 5}}',
+    "brackets": "[" * 100_000,
+}
+
+
+# A 400 without words is taken for a version that IMDS does not know: see the negotiation.
+@pytest.mark.parametrize("status", STATUSES[1:])
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_status_for_a_while(status: int, times: int) -> None:
+    clock = Clock()
+    sent: list[str] = []
+
+    def send(request: Request, _timeout: float) -> Response:
+        sent.append(request.url)
+        return refusal(status) if len(sent) <= times else ok(DOCUMENT)
+
+    made = client(send, clock)
+    if status in FINAL:
+        with pytest.raises(RefusedError):
+            made.instance()
+        assert len(sent) == 1
+    else:
+        assert made.instance().data == DOCUMENT
+        assert len(sent) == times + 1
+    assert clock.sleeps == [1.0, 2.0, 4.0][: 0 if status in FINAL else times]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_a_status_for_ever(status: int, body: str | bytes) -> None:
+    clock = Clock()
+    send = Always(refusal(status, body))
+    with pytest.raises(ImdsError) as caught:
+        client(send, clock).instance()
+    message = str(caught.value)
+    assert type(caught.value) is KINDS.get(status, UnavailableError)
+    assert caught.value.status == status
+    assert message.startswith(f"GET {send.requests[-1].url} failed: ")
+    assert f"status {status}" in message
+    assert "\n" not in message
+    assert len(message) < 900
+    assert clock.now < 90
+    if "words" in str(body):
+        assert "Some words of IMDS" in message
+    if status != 400:
+        count = len(send.requests)
+        assert f"after {count} attempt{'' if count == 1 else 's'} in " in message
+        assert count == 1 if status in FINAL else count > 5
+
+
+ADVICE = {
+    401: "parameters",
+    403: "proxy agent",
+    404: "serves this address",
+    405: "does not allow",
+    408: "Try again later",
+    410: "being updated",
+    429: "5 times a second",
+    500: "in trouble",
+    302: "does not answer like IMDS",
+    204: "does not answer like IMDS",
+    418: "does not answer like IMDS",
+    599: "does not answer like IMDS",
+}
+
+
+@pytest.mark.parametrize(("status", "words"), ADVICE.items())
+def test_the_message_says_what_to_do(status: int, words: str) -> None:
+    with pytest.raises(ImdsError, match=words):
+        client(Always(refusal(status))).instance()
+
+
+def test_the_message_of_a_route_says_what_to_do() -> None:
+    with pytest.raises(NotFoundError) as caught:
+        client(Always(NOT_FOUND)).route("instance/compute/nothing")
+    assert str(caught.value) == (
+        f"GET {BASE}/instance/compute/nothing?api-version=2025-04-07 failed: status 404, "
+        "'Not found', after 1 attempt in 0 s. Check the route: this IMDS has nothing there"
+    )
+
+
+def test_a_header_that_is_taken_away_is_no_matter_of_versions() -> None:
+    with pytest.raises(RefusedError, match="takes headers away") as caught:
+        client(Always(NO_HEADER)).instance()
+    assert not isinstance(caught.value, VersionError)
+    assert "Required metadata header not specified" in str(caught.value)
+
+
+def test_no_answer_at_all() -> None:
+    with pytest.raises(UnavailableError) as caught:
+        client(Always(TransportError("connection refused"))).instance()
+    assert str(caught.value) == (
+        f"GET {instance_url(NEWEST_TESTED)} failed: connection refused, after 9 attempts in 79 s. "
+        "Check that this is an Azure VM, that it has a route to the address on its primary network "
+        "interface and that no firewall drops the request"
+    )
+    assert caught.value.status is None
+
+
+def test_a_redirect_is_named_and_not_followed() -> None:
+    elsewhere = refusal(302, location="http://login.example.com/\n\x1b[31mportal")
+    with pytest.raises(RefusedError) as caught:
+        client(Always(elsewhere)).instance()
+    assert (
+        "status 302, 'redirect to http://login.example.com/ [31mportal, which is not followed'"
+        in str(caught.value)
+    )
+
+
+def test_a_long_wait_reads_well() -> None:
+    with pytest.raises(UnavailableError, match=r"after \d+ attempts in 1\d\d\d s"):
+        client(Always(refusal(503)), deadline=1800.0).instance()
+
+
+# Every body that a 200 can have
+
+UNREADABLE = {
+    "empty": b"",
+    "blank": b" \r\n",
+    "half": b'{"compute": {"name": "web',
+    "text": b"Too many requests",
+    "portal": b"<html><head><title>Sign in</title></head></html>",
+    "not UTF-8": b'{"compute": {"name": "\xff"}}',
+    "UTF-16": '{"compute": {}}'.encode("utf-16"),
+    "NaN": b'{"compute": NaN}',
+    "Infinity": b'{"compute": -Infinity}',
+    "brackets": b"[" * 100_000,
+    "deep": b'{"compute":' * 100 + b"{}" + b"}" * 100,
+    "two": b"{}{}",
+    "gzip": b"\x1f\x8b\x08\x00",
+    "single quotes": b"{'compute': {}}",
+}
+
+
+@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) -> None:
+    clock = Clock()
+    headers = {"content-type": "text/html"}
+    with pytest.raises(UnavailableError) as caught:
+        client(Always(Response(200, headers, body)), clock).instance()
+    message = str(caught.value)
+    assert f"status 200 with {len(body)} bytes of text/html that can't be read: " in message
+    assert "after 9 attempts in 79 s" in message
+    assert "\n" not in message
+    assert len(message) < 400
+    # It may be a token.
+    assert "Sign" not in message
+    assert "web" not in message
+    clock = Clock()
+    answers = iter([Response(200, {}, body), ok(DOCUMENT)])
+    assert client(lambda _request, _timeout: next(answers), clock).instance().data == DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (None, "it is null, not an instance document"),
+        ([], "it is a list, not an instance document"),
+        ("web-1", "it is a text, not an instance document"),
+        (5, "it is a number, not an instance document"),
+        (True, "it is a boolean, not an instance document"),
+        ({"compute": []}, "its 'compute' is a list, not an object"),
+        ({"compute": "x"}, "its 'compute' is a text, not an object"),
+        ({"compute": {}, "network": 5}, "its 'network' is a number, not an object"),
+    ],
+)
+def test_json_of_another_shape_is_no_document(data: t.Any, what: str) -> None:
+    with (
+        Script((instance_url(NEWEST_TESTED), ok(data))) as send,
+        pytest.raises(MalformedError) as caught,
+    ):
+        client(send).instance()
+    assert str(caught.value) == (
+        f"GET {instance_url(NEWEST_TESTED)} was answered, but {what}. "
+        "Check what serves this address: it does not answer like IMDS"
+    )
+    assert caught.value.status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [
+        (b'\xef\xbb\xbf{"compute":{"name":"x"}}', {"compute": {"name": "x"}}),
+        (b'{"compute":{"name":"a","name":"b"}}', {"compute": {"name": "b"}}),
+        (b'{"compute":null}', {"compute": None}),
+        (b"{}", {}),
+        (b' \n{"later": [1, {"x": true}]}\n', {"later": [1, {"x": True}]}),
+        (
+            '{"compute":{"name":"wéb 日本 🦊 \\ud83e\\udd8a"}}'.encode(),
+            {"compute": {"name": "wéb 日本 🦊 🦊"}},
+        ),
+    ],
+)
+def test_unusual_documents(body: bytes, data: t.Any) -> None:
+    assert client(Always(Response(200, {}, body))).instance().data == data
+
+
+def test_a_leaf_that_is_not_utf_8() -> None:
+    route = f"{BASE}/instance/compute/name?api-version={NEWEST_TESTED}"
+
+    def send(request: Request, _timeout: float) -> Response:
+        return BAD_REQUEST if request.url == route else Response(200, {}, b"w\xe9b")
+
+    with pytest.raises(
+        UnavailableError, match="3 bytes of unknown type that can't be read: byte 1 i"
+    ):
+        client(send).route("instance/compute/name")
+
+
+@quick
+@given(
+    status=st.sampled_from([*STATUSES, 200, 204, 302]),
+    body=st.binary(max_size=30)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=5,
+    ).map(lambda data: json.dumps(data).encode()),
+)
+def test_whatever_is_answered_it_is_a_document_or_an_imds_error(status: int, body: bytes) -> None:
+    try:
+        answer = client(Always(refusal(status, body))).instance()
+    except ImdsError as exc:
+        assert str(exc).startswith("GET http://")
+        assert "\n" not in str(exc)
+    else:
+        assert status == 200
+        assert isinstance(answer.data, dict)
+
+
+def test_every_observed_error_reads_well() -> None:
+    for case in load("errors"):
+        answer = refusal(case["status"], case["body"])
+        with pytest.raises(ImdsError) as caught:
+            client(Always(answer)).route(case["route"])
+        assert case["words"] in str(caught.value)
+
+
+def test_a_400_without_words_costs_no_time() -> None:
+    clock = Clock()
+    answers = iter([refusal(400), refusal(400), ok(DOCUMENT)])
+    assert client(lambda _request, _timeout: next(answers), clock).instance().data == DOCUMENT
+    assert clock.sleeps == []
+
+
+# Time
+
+
+def test_scheduled_events_may_take_two_minutes() -> None:
+    send = Always(TransportError("silence"))
+    with pytest.raises(UnavailableError):
+        client(send).route("scheduledevents")
+    assert send.timeouts[0] == 130.0
+
+
+def test_a_single_attempt_is_short_for_scheduled_events_too() -> None:
+    send = Always(TransportError("silence"))
+    policy = RetryPolicy(timeout=2.0, deadline=2.0, attempts=1)
+    with pytest.raises(UnavailableError):
+        ImdsClient(send, policy=policy, seams=Clock().seams()).route("scheduledevents")
+    assert send.timeouts == [2.0]
+
+
+def test_each_call_has_a_deadline_of_its_own() -> None:
+    clock = Clock()
+    made = client(Always(refusal(503)), clock)
+    for _count in range(2):
+        with pytest.raises(UnavailableError, match="after 9 attempts in 79 s"):
+            made.instance()
+
+
+def test_an_attempt_after_a_late_wait_still_has_a_moment() -> None:
+    clock = Clock()
+    timeouts: list[float] = []
+
+    def send(_request: Request, timeout: float) -> Response:
+        timeouts.append(timeout)
+        clock.now += 100  # the machine was suspended
+        return refusal(503)
+
+    with pytest.raises(UnavailableError, match="after 1 attempt in 100 s"):
+        client(send, clock).instance()
+    assert timeouts == [10.0]

@@ -1,0 +1,272 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Retry or not, and after how long: pure decisions, then whole calls by a fake clock."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from doubles import BASE, WALL, Always, Clock, client, ok, refusal
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    NotFoundError,
+    TransportError,
+    UnavailableError,
+)
+from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+RETRIED = (408, 410, 429, 500, 502, 503, 504)
+FINAL = (204, 301, 302, 400, 401, 403, 405, 409, 418, 501, 505)
+quick = settings(derandomize=True, database=None, deadline=None, max_examples=200)
+
+
+def wait(failure: Failure, policy: RetryPolicy | None = None, **about: t.Any) -> float | None:
+    known = {"attempt": 1, "elapsed": 0.0, "jitter": 1.0, "now": WALL, **about}
+    return (policy or RetryPolicy()).wait(failure, **known)
+
+
+@pytest.mark.parametrize("status", RETRIED)
+def test_a_passing_trouble_is_waited_for(status: int) -> None:
+    assert wait(Failure(status)) == 1.0
+
+
+@pytest.mark.parametrize("status", FINAL)
+@pytest.mark.parametrize("root", [True, False])
+def test_every_other_status_is_final(status: int, root: bool) -> None:
+    assert wait(Failure(status), root=root) is None
+    assert wait(Failure(status, retry_after="1"), root=root) is None
+
+
+def test_404_is_waited_for_on_root_documents_only() -> None:
+    assert wait(Failure(404), root=True) == 1.0
+    assert wait(Failure(404), root=False) is None
+
+
+def test_no_answer_is_tried_again_unless_it_can_not_help() -> None:
+    assert wait(Failure()) == 1.0
+    assert wait(Failure(retry=False)) is None
+
+
+def test_waits_double_up_to_a_limit() -> None:
+    policy = RetryPolicy(deadline=1e9)
+    waits = [wait(Failure(500), policy, attempt=attempt) for attempt in (1, 2, 3, 4, 5, 6, 5000)]
+    assert waits == [1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0]
+
+
+@quick
+@given(attempt=st.integers(1, 10**6), jitter=st.floats(0, 1))
+def test_half_of_a_wait_is_drawn(attempt: int, jitter: float) -> None:
+    policy = RetryPolicy(deadline=1e9)
+    longest = wait(Failure(503), policy, attempt=attempt)
+    drawn = wait(Failure(503), policy, attempt=attempt, jitter=jitter)
+    assert longest is not None
+    assert drawn is not None
+    assert longest / 2 <= drawn <= longest
+
+
+@pytest.mark.parametrize(
+    ("status", "root", "seconds"), [(410, False, 70), (410, True, 70), (404, True, 30)]
+)
+def test_patience_ends(status: int, root: bool, seconds: float) -> None:
+    assert wait(Failure(status), elapsed=seconds - 0.01, root=root) == 1.0
+    assert wait(Failure(status), elapsed=seconds, root=root) is None
+
+
+def test_the_deadline_rules() -> None:
+    assert wait(Failure(500), elapsed=88.9) == 1.0
+    assert wait(Failure(500), elapsed=89.0) is None
+    assert wait(Failure(429, retry_after="89.9"), elapsed=0) == 1.0  # no number of RFC 9110
+    assert wait(Failure(429, retry_after="89")) == 89.0
+    assert wait(Failure(429, retry_after="90")) is None
+
+
+def test_attempts_can_be_limited() -> None:
+    policy = RetryPolicy(attempts=2)
+    assert wait(Failure(500), policy, attempt=1) == 1.0
+    assert wait(Failure(500), policy, attempt=2) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        (" 7 ", 7.0),
+        ("0", 0.2),
+        ("000", 0.2),
+        ("Sat, 31 Jan 2026 12:00:05 GMT", 5.0),
+        ("Sat, 31 Jan 2026 13:00:05 +0100", 5.0),
+        ("Saturday, 31-Jan-26 12:00:05 GMT", 5.0),
+        ("Sat Jan 31 12:00:05 2026", 5.0),
+        ("Sat, 31 Jan 2026 11:59:00 GMT", 0.2),
+        ("Thu, 01 Jan 1970 00:00:00 GMT", 0.2),
+        ("Sat, 31 Jan 2099 12:00:05 GMT", None),
+        ("999999999", None),
+        # What says nothing is as good as nothing.
+        ("9999999999", 1.0),
+        ("-5", 1.0),
+        ("1e1", 1.0),
+        ("٧", 1.0),
+        ("soon", 1.0),
+        ("", 1.0),
+        ("Sat, 31 Feb 99999 12:00:05 GMT", 1.0),
+        ("Sat, 31 Jan 0000 12:00:05 GMT", None),
+        (", , , , ,", 1.0),
+    ],
+)
+def test_retry_after_wins(value: str, seconds: float | None) -> None:
+    if value == "Sat, 31 Jan 0000 12:00:05 GMT":  # two digits of a year are those of 2000
+        seconds = 0.2
+    assert wait(Failure(429, retry_after=value)) == seconds
+
+
+@quick
+@given(
+    st.text(max_size=60)
+    | st.text(alphabet="Sat,31 Jn2026:05GM+-0", max_size=40)
+    | st.lists(
+        st.sampled_from(["Sat", ",", "31", "Jan", "2026", "12:00:05", "GMT", "+0100", "-", ":"]),
+        max_size=8,
+    ).map(" ".join)
+)
+@example("Sat, 31 , 12:00:05 GMT")
+@example("1 Jan 2026 99999999999999999999:00:00 +99999999999999999999")
+def test_no_retry_after_is_a_traceback_or_a_busy_loop(value: str) -> None:
+    found = wait(Failure(429, retry_after=value))
+    assert found is None or 0.2 <= found < 90
+
+
+# Whole calls
+
+
+def answers_until(clock: Clock, seconds: float, status: int) -> t.Callable[..., Response]:
+    """That status until so many seconds have passed, then the document."""
+
+    def send(_request: Request, _timeout: float) -> Response:
+        return refusal(status) if clock.now < seconds else ok({"compute": {}})
+
+    return send
+
+
+def instance(send: t.Callable[..., Response], clock: Clock, **policy: t.Any) -> t.Any:
+    return client(send, clock, **policy).instance().data
+
+
+def test_an_update_of_70_seconds_is_survived() -> None:
+    clock = Clock()
+    assert instance(answers_until(clock, 70.0, 410), clock) == {"compute": {}}
+    assert clock.sleeps == [1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0, 16.0]
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.3, 0.5, 0.99])
+def test_an_update_of_70_seconds_is_survived_however_the_waits_fall(jitter: float) -> None:
+    clock = Clock()
+    policy = RetryPolicy()
+    made = ImdsClient(
+        answers_until(clock, 70.0, 410), policy=policy, seams=clock.seams(jitter=jitter)
+    )
+    assert made.instance().data == {"compute": {}}
+
+
+def test_an_update_without_end_is_given_up() -> None:
+    clock = Clock()
+    with pytest.raises(UnavailableError) as caught:
+        instance(answers_until(clock, 1e9, 410), clock)
+    assert str(caught.value) == (
+        f"GET {BASE}/instance?api-version=2025-04-07 failed: status 410, after 9 attempts in 79 s. "
+        "IMDS is being updated. Try again later, or raise the option deadline"
+    )
+    assert caught.value.status == 410
+
+
+def test_a_start_of_30_seconds_is_survived() -> None:
+    clock = Clock()
+    assert instance(answers_until(clock, 30.0, 404), clock) == {"compute": {}}
+    assert clock.sleeps == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+def test_a_404_that_stays_is_believed() -> None:
+    clock = Clock()
+    with pytest.raises(UnavailableError) as caught:
+        instance(answers_until(clock, 1e9, 404), clock)
+    assert clock.sleeps == [1.0, 2.0, 4.0, 8.0, 16.0]
+    assert str(caught.value) == (
+        f"GET {BASE}/instance?api-version=2025-04-07 failed: status 404, after 6 attempts in 31 s. "
+        "Check what serves this address: it does not answer like IMDS"
+    )
+
+
+def test_a_404_of_a_route_is_the_answer() -> None:
+    clock = Clock()
+    with pytest.raises(NotFoundError):
+        client(answers_until(clock, 1e9, 404), clock).route("instance/compute/nothing")
+    assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_any_other_trouble_is_borne_until_the_deadline(status: int) -> None:
+    clock = Clock()
+    with pytest.raises(UnavailableError, match=f"status {status}, after 9 attempts in 79 s"):
+        instance(answers_until(clock, 1e9, status), clock)
+    assert clock.sleeps == [1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0, 16.0]
+
+
+def test_a_server_that_hangs_takes_no_longer_than_the_deadline() -> None:
+    clock = Clock()
+    send = Always(TransportError("no complete answer within 10 s"), clock, seconds=1e9)
+    with pytest.raises(UnavailableError, match="no complete answer"):
+        instance(send, clock)
+    assert clock.now <= 90
+    assert send.timeouts[0] == 10
+    assert send.timeouts[-1] <= 10
+
+
+def test_the_last_attempt_has_what_is_left_of_the_deadline() -> None:
+    clock = Clock()
+    send = Always(TransportError("silence"), clock, seconds=1e9)
+    with pytest.raises(UnavailableError):
+        instance(send, clock, timeout=10.0, deadline=12.0)
+    assert send.timeouts == [10.0, 1.0]
+    assert clock.now == 12.0
+
+
+@pytest.mark.parametrize(
+    ("header", "sleeps"),
+    [("3", [3.0]), ("0", [0.2]), ("Sat, 31 Jan 2026 12:00:04 GMT", [4.0]), ("soon", [1.0])],
+)
+def test_imds_says_when_to_come_back(header: str, sleeps: list[float]) -> None:
+    clock = Clock()
+    busy = refusal(429, "Too many requests", retry_after=header)
+
+    def send(_request: Request, _timeout: float) -> Response:
+        return ok({}) if clock.sleeps else busy
+
+    assert instance(send, clock) == {}
+    assert clock.sleeps == sleeps
+
+
+def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once() -> None:
+    clock = Clock()
+    with pytest.raises(UnavailableError, match="429, 'Too many requests', after 1 attempt in 0 s"):
+        instance(Always(refusal(429, "Too many requests", retry_after="3600")), clock)
+    assert clock.sleeps == []
+
+
+def test_a_single_attempt() -> None:
+    clock = Clock()
+    send = Always(TransportError("connection refused"))
+    with pytest.raises(UnavailableError, match="connection refused, after 1 attempt in"):
+        instance(send, clock, attempts=1)
+    assert len(send.requests) == 1
+
+
+def test_what_can_not_get_better_is_not_tried_again() -> None:
+    send = Always(TransportError("the answer is larger than 4 MiB", retry=False))
+    with pytest.raises(UnavailableError, match="larger than 4 MiB, after 1 attempt"):
+        instance(send, Clock())
+    assert len(send.requests) == 1
