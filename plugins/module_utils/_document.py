@@ -9,6 +9,7 @@ Pure functions over plain data. Private to imds.azure.
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 
@@ -86,7 +87,7 @@ def parse_json(body: bytes) -> t.Any:
 
 def parse_json_text(text: str) -> t.Any:
     try:
-        data = json.loads(text, parse_constant=_no_constant)
+        data = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
     except RecursionError:
         raise ValueError(f"it nests deeper than {MAX_DEPTH} levels") from None
     # Fewer brackets than the limit can't nest deeper than it: most documents end here.
@@ -97,6 +98,13 @@ def parse_json_text(text: str) -> t.Any:
 
 def _no_constant(name: str) -> t.NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):  # It could be read, but never be written as JSON again.
+        raise ValueError("a number is too large")
+    return number
 
 
 def _children(value: t.Any) -> t.Iterable[t.Any]:

@@ -33,11 +33,9 @@ def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
             )
         group = removed if name.startswith("!") else added
         group.update(SUBSETS if bare == "all" else (bare,))
-    if not added and not all(name == "!all" for name in names):
-        added.update(SUBSETS)
-    # A subset asked for by its own name survives "!all", as in Ansible's setup module.
-    kept = {name for name in names if name in SUBSETS} if "!all" in names else set()
-    return frozenset((added - removed) | kept)
+    # As in Ansible's setup module: what is asked for by its own name is never taken away.
+    asked = {name for name in names if name in SUBSETS}
+    return frozenset((added or set(SUBSETS)) - (removed - asked))
 
 
 def azure_imds(
