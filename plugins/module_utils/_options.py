@@ -58,7 +58,7 @@ def client_from(get_option: GetOption, send: Transport, seams: Seams | None = No
 def _seconds(name: str, value: t.Any) -> float:
     try:
         seconds = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = math.nan
     if not 0 < seconds < math.inf:
         raise OptionError(

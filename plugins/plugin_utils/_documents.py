@@ -44,10 +44,15 @@ def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[st
     found: set[str] = set()
     without: list[str] = []
     for pattern in patterns:
-        absolute = os.path.normpath(os.path.join(folder, os.path.expanduser(pattern)))
+        expanded = os.path.expanduser(pattern)
+        named = os.path.normpath(os.path.join(folder, expanded))
+        if os.path.lexists(named):  # A name may look like a pattern and the folder's, too.
+            found.add(named)
+            continue
+        if not glob.has_magic(expanded):
+            raise OptionError(f"documents: there is no file {printable(named)}")
+        absolute = os.path.normpath(os.path.join(glob.escape(folder), expanded))
         matches = glob.glob(absolute, recursive=True)
-        if not matches and not glob.has_magic(absolute):
-            raise OptionError(f"documents: there is no file {printable(absolute)}")
         if not matches:
             without.append(pattern)
         found.update(matches)
@@ -155,9 +160,13 @@ class _ElementLines:
 
     def _find(self) -> t.Iterator[int]:
         decode = json.JSONDecoder().raw_decode
+        line, counted = 1, 0
         position = self._next(self._text.index("[") + 1)
         while self._text[position : position + 1] not in ("]", ""):
-            yield self._text.count("\n", 0, position) + 1
+            # From the element before: from the start it would take minutes in a large file.
+            line += self._text.count("\n", counted, position)
+            counted = position
+            yield line
             _element, end = decode(self._text, position)
             position = self._next(end)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 import typing as t
@@ -85,12 +86,10 @@ def test_what_is_no_json_says_so_without_its_content(body: bytes, reason: str) -
     st.binary(max_size=50) | st.text(alphabet='{}[]",:1eE+-.tfn \\u', max_size=30).map(str.encode)
 )
 def test_reading_gives_data_or_a_value_error(body: bytes) -> None:
-    try:
+    data = None
+    with contextlib.suppress(ValueError):
         data = parse_json(body)
-    except ValueError as exc:
-        assert type(exc) in (ValueError, json.JSONDecodeError)
-    else:
-        json.dumps(data, allow_nan=False)
+    json.dumps(data, allow_nan=False)
 
 
 @pytest.mark.parametrize("data", [{}, {"compute": {}}, {"network": None}, {"later": 1}])
@@ -100,7 +99,7 @@ def test_an_instance_document(data: dict[str, t.Any]) -> None:
 
 @pytest.mark.parametrize("data", [None, [], "", 1, 1.5, False, {"compute": []}, {"network": ""}])
 def test_no_instance_document(data: t.Any) -> None:
-    with pytest.raises(MalformedError, match="not an (instance document|object)"):
+    with pytest.raises(MalformedError, match=r"not an (instance document|object)"):
         instance_document(data)
 
 

@@ -1,0 +1,232 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Documents from files: what is read, and what is said of what can't be."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import time
+import typing as t
+
+import pytest
+from doubles import load
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
+    Document,
+    documents_in,
+    files_of,
+)
+
+WEB: dict[str, t.Any] = {"compute": {"name": "web-1"}}
+DB: dict[str, t.Any] = {"network": {"interface": []}}
+SNAPSHOT = {"inventory_hostname": "db", "azure_imds": {"api_version": "2025-04-07", **DB}}
+
+
+def read(path: pathlib.Path) -> tuple[list[Document], list[str]]:
+    broken: list[str] = []
+    found = list(documents_in(str(path), lambda exc: broken.append(str(exc))))
+    return found, [line.replace(str(path), "FILE") for line in broken]
+
+
+def written(folder: pathlib.Path, name: str, content: str | bytes) -> pathlib.Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", json.dumps(WEB)),
+        ("a.JSON", json.dumps(WEB)),
+        ("a.b.json", json.dumps(WEB, indent=4)),
+        ("a.json", "\ufeff" + json.dumps(WEB)),
+        ("a.json", json.dumps(WEB).replace(" ", "\r\n")),
+        ("a.json", "[" + json.dumps(WEB) + "]"),
+        ("a.ndjson", json.dumps(WEB)),
+        ("a.ndjson", "\ufeff" + json.dumps(WEB) + "\r\n\r\n \n"),
+    ],
+)
+def test_one_document(tmp_path: pathlib.Path, name: str, content: str) -> None:
+    assert read(written(tmp_path, name, content)) == ([Document(WEB)], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.json", json.dumps([WEB, SNAPSHOT])),
+        ("a.ndjson", json.dumps(WEB) + "\n" + json.dumps(SNAPSHOT) + "\n"),
+    ],
+)
+def test_documents_and_snapshots_side_by_side(
+    tmp_path: pathlib.Path, name: str, content: str
+) -> None:
+    snapshot = Document({"api_version": "2025-04-07", **DB}, is_fact=True, snapshot_of="db")
+    assert read(written(tmp_path, name, content)) == ([Document(WEB), snapshot], [])
+
+
+@pytest.mark.parametrize("content", ["[]", "[ ]\n"])
+def test_an_empty_list(tmp_path: pathlib.Path, content: str) -> None:
+    assert read(written(tmp_path, "a.json", content)) == ([], [])
+
+
+def test_lines_that_only_look_like_ends(tmp_path: pathlib.Path) -> None:
+    odd = {"compute": {"name": "a\u2028b\x85c"}}
+    path = written(
+        tmp_path, "a.ndjson", json.dumps(odd, ensure_ascii=False) + "\n" + json.dumps(WEB)
+    )
+    assert read(path) == ([Document(odd), Document(WEB)], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.json", "", "FILE:1:1: it is not JSON: Expecting value"),
+        ("a.json", '{\n  "compute": {\n', "FILE:3:1: it is not JSON: Expecting property name"),
+        ("a.json", "{}\n{}", "FILE:2:1: it is not JSON: Extra data"),
+        ("a.json", "{'compute': {}}", "FILE:1:2: it is not JSON"),
+        ("a.json", '{"compute": NaN}', "FILE:1: it is not JSON: NaN is not JSON"),
+        ("a.json", "[" * 100_000, "FILE:1: it is not JSON: it nests deeper than 64 levels"),
+        ("a.json", "5", "FILE:1: it is a number, not an instance document"),
+        ("a.json", "null", "FILE:1: it is null, not an instance document"),
+        ("a.json", "{}", "FILE:1: it has neither compute nor network: this is no instance docume"),
+        ("a.json", '{"compute": []}', "FILE:1: its 'compute' is a list, not an object"),
+        ("a.json", '{"azure_imds": {}}', "FILE:1: its azure_imds is empty: this host had no IMDS"),
+        ("a.json", '{"azure_imds": []}', "FILE:1: it is a list, not an instance document"),
+        ("a.json", b'{"compute":\n {"name": "\xff"}}', "FILE:2: it is not UTF-8"),
+        ("a.json", '{"compute": {}}'.encode("utf-16"), "FILE:1: it is not UTF-8"),
+        ("a.ndjson", b'{}\n\n{"compute": "\xe4"}\n', "FILE:3: it is not UTF-8"),
+        ("a.json", b'{"compute": {}}\n\n\xe6\x97', "FILE:3: it is not UTF-8"),
+        ("a.yml", "compute: {}", "FILE: only files that end in .json or .ndjson are read"),
+        ("json", "{}", "FILE: only files that end in .json or .ndjson are read"),
+        (".json", "{}", "FILE: only files that end in .json or .ndjson are read"),
+    ],
+)
+def test_a_broken_file_is_told_by_name_and_line(
+    tmp_path: pathlib.Path, name: str, content: str | bytes, message: str
+) -> None:
+    found, broken = read(written(tmp_path, name, content))
+    assert found == []
+    assert len(broken) == 1
+    assert broken[0].startswith(message)
+    assert "\n" not in broken[0]
+
+
+def test_each_broken_line_is_told_and_the_others_are_read(tmp_path: pathlib.Path) -> None:
+    lines = [json.dumps(WEB), "{", "", "[]", json.dumps(DB), "x"]
+    found, broken = read(written(tmp_path, "a.ndjson", "\n".join(lines)))
+    assert found == [Document(WEB), Document(DB)]
+    assert [line.split(": ")[0] for line in broken] == ["FILE:2:2", "FILE:4", "FILE:6:1"]
+
+
+def test_each_broken_element_of_a_list_is_told_by_its_line(tmp_path: pathlib.Path) -> None:
+    content = (
+        '\n[\n {"compute": {}},\n 5, "a\\"]",\n\n {\n  "x": [1]\n }\n , []\n, {"network": {}}]'
+    )
+    found, broken = read(written(tmp_path, "a.json", content))
+    assert [document.data for document in found] == [{"compute": {}}, {"network": {}}]
+    assert [line.split(": ")[0] for line in broken] == ["FILE:4", "FILE:4", "FILE:6", "FILE:9"]
+
+
+def test_a_long_list_of_broken_elements_is_told_in_time(tmp_path: pathlib.Path) -> None:
+    element = json.dumps({"x": "y" * 400})
+    path = written(tmp_path, "a.json", "[" + ",\n".join([element] * 10_000) + "]")
+    begun = time.monotonic()
+    found, broken = read(path)
+    assert time.monotonic() - begun < 5
+    assert found == []
+    assert broken[-1].startswith("FILE:10000: it has neither")
+
+
+def test_four_mebibytes(tmp_path: pathlib.Path) -> None:
+    large = {"compute": {"userData": "x" * 4 * 1024 * 1024}}
+    assert read(written(tmp_path, "a.json", json.dumps(large))) == ([Document(large)], [])
+
+
+def test_what_can_not_be_read(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "folder.json").mkdir()
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    assert read(tmp_path / "folder.json") == ([], ["FILE: it can't be read: Is a directory"])
+    assert read(tmp_path / "none.json") == (
+        [],
+        ["FILE: it can't be read: No such file or directory"],
+    )
+    assert read(tmp_path / "loop.json")[1][0].startswith("FILE: it can't be read: Too many levels")
+
+
+def test_who_may_not_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may read everything, so the refusal itself is made up.
+    def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    path = written(tmp_path, "a.json", json.dumps(WEB))
+    monkeypatch.setattr("builtins.open", refuse)
+    found = read(path)
+    monkeypatch.undo()
+    assert found == ([], ["FILE: it can't be read: Permission denied"])
+
+
+@pytest.mark.parametrize(
+    "name", ["everything", "2017-04-02", "2017-08-01-scale-set", "network-only"]
+)
+def test_real_shapes(tmp_path: pathlib.Path, name: str) -> None:
+    path = written(tmp_path, "a.json", json.dumps(load(name), ensure_ascii=False))
+    assert read(path) == ([Document(load(name))], [])
+
+
+# Which files
+
+
+def names(folder: pathlib.Path, *patterns: str) -> list[str]:
+    found, without = files_of(patterns, str(folder))
+    assert without == []
+    return [os.path.relpath(path, folder) for path in found]
+
+
+@pytest.fixture(params=["plain", "b[rack]et*s?"])
+def folder(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Path:
+    made: pathlib.Path = tmp_path / request.param
+    (made / "deep" / "er").mkdir(parents=True)
+    for name in ("b.json", "a.json", "c.ndjson", "deep/er/d.json", ".hidden.json"):
+        (made / name).touch()
+    return made
+
+
+def test_patterns_are_relative_to_the_folder(folder: pathlib.Path) -> None:
+    assert names(folder, "*.json") == ["a.json", "b.json"]
+    assert names(folder, "./a.json") == ["a.json"]
+    assert names(folder, "deep/../[ac].*json") == ["a.json", "c.ndjson"]
+    assert names(folder, "**/*.json") == ["a.json", "b.json", "deep/er/d.json"]
+    assert names(folder / "deep", "../b.json") == ["../b.json"]
+
+
+def test_each_file_comes_once(folder: pathlib.Path) -> None:
+    assert names(folder, "b.json", "*.json", str(folder / "a.json").replace("[", "[[]")) == [
+        "a.json",
+        "b.json",
+    ]
+
+
+def test_home_is_known(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(folder.parent / "plain"))
+    (folder.parent / "plain").mkdir(exist_ok=True)
+    (folder.parent / "plain" / "h.json").touch()
+    found, _without = files_of(["~/h.json"], str(folder))
+    assert found == [str(folder.parent / "plain" / "h.json")]
+
+
+def test_a_file_that_is_named_has_to_be_there(folder: pathlib.Path) -> None:
+    with pytest.raises(OptionError) as caught:
+        files_of(["none.json"], str(folder))
+    assert str(caught.value) == f"documents: there is no file {folder / 'none.json'}"
+
+
+def test_a_pattern_may_name_none(folder: pathlib.Path) -> None:
+    assert files_of(["none/*.json", "a.json"], str(folder)) == (
+        [str(folder / "a.json")],
+        ["none/*.json"],
+    )
