@@ -33,7 +33,7 @@ def compiled(text: str, option: str) -> Expression:
         )
     try:
         expression = jmespath.compile(text)
-    except (jmespath.exceptions.JMESPathError, ValueError) as exc:
+    except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as exc:
         raise OptionError(
             f"{option} {printable(text)!r} is not a JMESPath expression: {printable(str(exc))}"
         ) from None
@@ -41,7 +41,7 @@ def compiled(text: str, option: str) -> Expression:
     def search(document: t.Any) -> t.Any:
         try:
             return expression.search(document)
-        except jmespath.exceptions.JMESPathError as exc:
+        except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as exc:
             raise OptionError(f"{option} {printable(text)!r}: {printable(str(exc))}") from None
 
     return search

@@ -57,7 +57,8 @@ def distinct_names(
         movers = _clashing(names, taken)
         for vm in movers:
             if vm not in ladders:
-                ladders[vm] = [*choices[vm], *last_resorts(vm)]
+                # Each name once, or a VM whose choice is its last resort would climb in circles.
+                ladders[vm] = list(dict.fromkeys([*choices[vm], *last_resorts(vm)]))
         movers = [vm for vm in movers if names[vm] != ladders[vm][-1]]
         if not movers:
             return names, contested

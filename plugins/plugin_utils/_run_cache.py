@@ -36,16 +36,16 @@ class RunCache:
         A failure is raised for those who waited too, so that a group of callers fails after one
         deadline and not one after the other; whoever comes later tries anew.
         """
-        found = _read(self._path)
+        found = _read(self._path, "result")
         if found is not None:
             return found["result"]
         failures = _stamp(self._failure_path)
         with self._lock():
-            found = _read(self._path)
+            found = _read(self._path, "result")
             if found is not None:
                 return found["result"]
             if _stamp(self._failure_path) != failures:
-                failed = _read(self._failure_path)
+                failed = _read(self._failure_path, "message")
                 if failed is not None:
                     raise UnavailableError(failed["message"])
             return self._make(make)
@@ -68,18 +68,20 @@ class RunCache:
             yield  # No place for a cache: everybody asks for themselves.
             return
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # Some file systems of networks have no locks.
+                fcntl.flock(lock, fcntl.LOCK_EX)
             yield
         finally:
             os.close(lock)
 
 
-def _read(path: str) -> t.Any:
+def _read(path: str, key: str) -> dict[str, t.Any] | None:
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            data = json.load(file)
     except (OSError, ValueError):
         return None
+    return data if isinstance(data, dict) and key in data else None
 
 
 def _stamp(path: str) -> tuple[int, int] | None:

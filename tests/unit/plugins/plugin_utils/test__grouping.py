@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The built-in groups of a VM."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible.constants import INVALID_VARIABLE_NAMES
+from documents import SHAPES, documents, quick
+from doubles import load
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.imds.azure.plugins.module_utils._document import part, tags_of
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS, grouper
+
+EVERYTHING = load("everything")
+SUBSCRIPTION = "8a1e0c3b_52d4_4d6f_9b0e_6c1f2a7d9e10"
+
+
+def groups(document: dict[str, t.Any], *group_by: str) -> list[tuple[str, str]]:
+    compute = part(document, "compute")
+    return grouper(group_by or GROUPINGS)(compute, tags_of(compute)[0])
+
+
+def test_every_group() -> None:
+    assert groups(EVERYTHING) == [
+        ("zone_3", "zones"),
+        ("fault_domain_0", "fault_domains"),
+        ("location_westeurope", "locations"),
+        ("update_domain_04", "update_domains"),
+        ("cloud_AzurePublicCloud", "clouds"),
+        ("scale_set_flex", "scale_sets"),
+        ("resource_group_rg_wéb", "resource_groups"),
+        ("vm_size_Standard_D4s_v5", "vm_sizes"),
+        ("os_type_linux", "os_types"),
+        ("physical_zone_westeurope_az3", "physical_zones"),
+        (f"subscription_{SUBSCRIPTION}", "subscriptions"),
+        ("tag_Role_WebRole", "tags"),
+        ("tag_Env", "tags"),
+        ("tag_when_2026_01_31T12_00_00Z", "tags"),
+        ("tag_list_a_b", "tags"),
+        ("tag_ключ_значение", "tags"),
+        ("tag_jinja____7___7___", "tags"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("compute", "group_by", "group"),
+    [
+        ({"location": "West Europe"}, "location", "location_westeurope"),
+        ({"location": "CentralUS"}, "location", "location_centralus"),
+        ({"azEnvironment": "AZUREPUBLICCLOUD"}, "cloud", "cloud_AzurePublicCloud"),
+        ({"azEnvironment": "Moon Cloud"}, "cloud", "cloud_Moon_Cloud"),
+        (
+            {"vmScaleSetName": "set-1", "virtualMachineScaleSet": {"id": "/x/y"}},
+            "scale_set",
+            "scale_set_set_1",
+        ),
+        ({"osType": "Linux"}, "os_type", "os_type_linux"),
+        ({"resourceGroupName": "RG-1"}, "resource_group", "resource_group_rg_1"),
+        ({"platformFaultDomain": 0}, "fault_domain", "fault_domain_0"),
+    ],
+)
+def test_one_group(compute: dict[str, t.Any], group_by: str, group: str) -> None:
+    assert [name for name, _parent in groups({"compute": compute}, group_by)] == [group]
+
+
+def test_what_is_empty_gives_no_group() -> None:
+    empty = dict.fromkeys(EVERYTHING["compute"], "")
+    odd = dict.fromkeys(EVERYTHING["compute"])
+    for compute in ({}, empty, odd, {"tagsList": [{"name": "", "value": "x"}]}):
+        assert groups({"compute": compute}) == []
+
+
+def test_two_tags_of_one_name_share_it() -> None:
+    tags = [{"name": "a-b", "value": "c"}, {"name": "a b", "value": "c"}]
+    assert set(groups({"compute": {"tagsList": tags}}, "tags")) == {("tag_a_b_c", "tags")}
+
+
+def test_only_what_was_asked_for() -> None:
+    assert groups(EVERYTHING, "zone") == [("zone_3", "zones")]
+    assert grouper([])(EVERYTHING["compute"], {"a": "b"}) == []
+
+
+def test_a_grouping_that_there_is_not() -> None:
+    with pytest.raises(
+        OptionError, match="group_by has no zones, Tags: it takes zone, fault_domain"
+    ):
+        grouper(["zone", "zones", "Tags"])
+
+
+@quick
+@given(
+    documents, st.dictionaries(st.text(max_size=8), st.none() | st.text(max_size=8) | st.integers())
+)
+def test_every_name_is_valid_and_no_parent(
+    document: dict[str, t.Any], tags: dict[str, t.Any]
+) -> None:
+    found = grouper(GROUPINGS)(part(document, "compute"), tags)
+    parents = {parent for _group, parent in found}
+    for group, _parent in found:
+        assert not INVALID_VARIABLE_NAMES.findall(group)
+        assert group not in parents
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_has_groups(name: str) -> None:
+    assert all(group and parent for group, parent in groups(SHAPES[name]))
