@@ -109,7 +109,7 @@ def _text(path: str, first_line: int, content: bytes, on_broken: OnBroken) -> st
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
-        line = first_line + content.count(b"\n", 0, exc.start)
+        line = first_line + exc.object.count(b"\n", 0, exc.start)
         on_broken(MalformedError(f"{path}:{line}: it is not UTF-8"))
         return None
 

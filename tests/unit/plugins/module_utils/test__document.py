@@ -27,6 +27,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     tags_of,
     typed,
     walk,
+    without_nulls,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
@@ -106,9 +107,19 @@ def test_no_instance_document(data: t.Any) -> None:
 # Types
 
 
+def shaped(document: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The whole document as the fact has it."""
+    parts = {
+        name: typed(name, part(document, name))
+        for name in ("compute", "network")
+        if isinstance(document.get(name), dict)
+    }
+    return t.cast("dict[str, t.Any]", without_nulls({**document, **parts}))
+
+
 def test_documented_booleans_and_quantities() -> None:
     before = copy.deepcopy(EVERYTHING)
-    compute = typed(EVERYTHING)["compute"]
+    compute = shaped(EVERYTHING)["compute"]
     assert before == EVERYTHING
     storage = compute["storageProfile"]
     first, second = storage["dataDisks"]
@@ -148,14 +159,14 @@ def test_documented_booleans_and_quantities() -> None:
     assert [second[name] for name in numbers] == [63, 1024, "", "", ""]
     assert [disk["isUltraDisk"] for disk in (first, second)] == [True, ""]
     assert [disk["isSharedDisk"] for disk in (first, second)] == [False, ""]
-    interface = typed(EVERYTHING)["network"]["interface"][0]
+    interface = shaped(EVERYTHING)["network"]["interface"][0]
     assert interface["ipv4"]["subnet"] == [{"address": "10.0.0.0", "prefix": 24}]
     assert interface["ipv4"]["ipAddressBlock"] == [{"address": "10.244.0.0", "prefix": 28}]
     assert interface["ipv6"]["subnet"] == [{"address": "fd00:db8::", "prefix": 64}]
 
 
 def test_identifiers_stay_text() -> None:
-    compute = typed(EVERYTHING)["compute"]
+    compute = shaped(EVERYTHING)["compute"]
     names = (
         "zone",
         "platformFaultDomain",
@@ -170,7 +181,7 @@ def test_exactly_these_values_change_their_type() -> None:
     changed = {
         route: (before, after)
         for (route, before), (_same, after) in zip(
-            leaves(EVERYTHING), leaves(typed(EVERYTHING)), strict=True
+            leaves(EVERYTHING), leaves(shaped(EVERYTHING)), strict=True
         )
         if type(before) is not type(after)
     }
@@ -212,7 +223,7 @@ def leaves(
 )
 def test_a_quantity_is_an_integer_or_what_it_was(given_: t.Any, wanted: t.Any) -> None:
     document = {"compute": {"storageProfile": {"resourceDisk": {"size": given_}}}}
-    found = typed(document)["compute"]["storageProfile"]["resourceDisk"]["size"]
+    found = shaped(document)["compute"]["storageProfile"]["resourceDisk"]["size"]
     assert (found, type(found)) == (wanted, type(wanted))
 
 
@@ -232,23 +243,23 @@ def test_a_quantity_is_an_integer_or_what_it_was(given_: t.Any, wanted: t.Any) -
     ],
 )
 def test_a_boolean_is_one_or_what_it_was(given_: t.Any, wanted: t.Any) -> None:
-    found = typed({"compute": {"isHostCompatibilityLayerVm": given_}})
+    found = shaped({"compute": {"isHostCompatibilityLayerVm": given_}})
     assert found["compute"]["isHostCompatibilityLayerVm"] is wanted or given_ == wanted
 
 
 def test_what_is_not_known_passes_through() -> None:
     document = {"compute": {"later": {"enabled": "true", "size": ["1"]}}, "new": {"lun": "0"}}
-    assert typed(document) == document
+    assert shaped(document) == document
 
 
 @quick
 @given(documents)
 def test_shaping_never_raises_and_loses_nothing(document: dict[str, t.Any]) -> None:
     before = copy.deepcopy(document)
-    shaped = typed(document)
+    found = shaped(document)
     assert document == before
-    assert typed(shaped) == shaped
-    for (route, value), (same, after) in zip(leaves(before), leaves(shaped), strict=True):
+    assert shaped(found) == found
+    for (route, value), (same, after) in zip(leaves(before), leaves(found), strict=True):
         assert route == same
         assert str(after).lower() == ("" if value is None else str(value)).lower() or int(
             after

@@ -17,7 +17,7 @@ from doubles import load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._document import typed
+from ansible_collections.imds.azure.plugins.module_utils._document import typed, without_nulls
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
     SUBSETS,
@@ -35,10 +35,10 @@ def test_the_whole_fact() -> None:
     assert warnings == []
     assert set(facts) == {"api_version", *SUBSETS}
     assert facts["api_version"] == "2025-04-07"
-    compute = typed(EVERYTHING)["compute"]
+    compute = typed("compute", EVERYTHING["compute"])
     left_out = {"userData", "customData"}
     assert facts["compute"] == {key: compute[key] for key in compute if key not in left_out}
-    assert facts["network"] == typed(EVERYTHING)["network"]
+    assert facts["network"] == typed("network", EVERYTHING["network"])
     assert facts["cloud"] == {
         "name": "AzurePublicCloud",
         "resource_manager": "https://management.azure.com",
@@ -157,6 +157,12 @@ def test_any_document_yields_a_fact(
     if "compute" in facts:
         left_out = set() if user_data else {"userData", "customData"}
         assert set(facts["compute"]) == set(document["compute"]) - left_out
+
+
+@quick
+@given(documents.map(without_nulls))
+def test_a_document_without_nulls_need_not_be_searched_for_them(document: dict[str, t.Any]) -> None:
+    assert azure_imds(document, "", nulls=False) == azure_imds(document, "")
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -28,7 +28,10 @@ SNAPSHOT = {"inventory_hostname": "db", "azure_imds": {"api_version": "2025-04-0
 
 def read(path: pathlib.Path) -> tuple[list[Document], list[str]]:
     broken: list[str] = []
-    found = list(documents_in(str(path), lambda exc: broken.append(str(exc))))
+    found = [
+        document._replace(nulls=True)  # whether there are any has a test of its own
+        for document in documents_in(str(path), lambda exc: broken.append(str(exc)))
+    ]
     return found, [line.replace(str(path), "FILE") for line in broken]
 
 
@@ -69,6 +72,18 @@ def test_documents_and_snapshots_side_by_side(
     assert read(written(tmp_path, name, content)) == ([Document(WEB), snapshot], [])
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
+@pytest.mark.parametrize(
+    ("compute", "nulls"), [({"zone": None}, True), ({"zone": ""}, False), ({"zone": [None]}, True)]
+)
+def test_a_document_without_null_is_known_as_such(
+    tmp_path: pathlib.Path, name: str, compute: dict[str, t.Any], nulls: bool
+) -> None:
+    path = written(tmp_path, name, json.dumps({"compute": compute}))
+    (document,) = documents_in(str(path), pytest.fail)
+    assert document.nulls is nulls
+
+
 @pytest.mark.parametrize("content", ["[]", "[ ]\n"])
 def test_an_empty_list(tmp_path: pathlib.Path, content: str) -> None:
     assert read(written(tmp_path, "a.json", content)) == ([], [])
@@ -99,8 +114,9 @@ def test_lines_that_only_look_like_ends(tmp_path: pathlib.Path) -> None:
         ("a.json", '{"azure_imds": []}', "FILE:1: it is a list, not an instance document"),
         ("a.json", b'{"compute":\n {"name": "\xff"}}', "FILE:2: it is not UTF-8"),
         ("a.json", '{"compute": {}}'.encode("utf-16"), "FILE:1: it is not UTF-8"),
-        ("a.ndjson", b'{}\n\n{"compute": "\xe4"}\n', "FILE:3: it is not UTF-8"),
+        ("a.ndjson", b'\n\n{"compute": "\xe4"}\n', "FILE:3: it is not UTF-8"),
         ("a.json", b'{"compute": {}}\n\n\xe6\x97', "FILE:3: it is not UTF-8"),
+        ("a.json", b"\xef\xbb\xbf{\n\xff", "FILE:2: it is not UTF-8"),
         ("a.yml", "compute: {}", "FILE: only files that end in .json or .ndjson are read"),
         ("json", "{}", "FILE: only files that end in .json or .ndjson are read"),
         (".json", "{}", "FILE: only files that end in .json or .ndjson are read"),

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lookup, loaded as Ansible loads it, against a simulated IMDS."""
+
+from __future__ import annotations
+
+import pathlib
+import typing as t
+
+import pytest
+from ansible import constants as C
+from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import lookup_loader
+from ansible.template import Templar
+from doubles import load
+
+from simulator import Fault, Simulator, Vm
+
+EVERYTHING = load("everything")
+BALANCER = {"publicIpAddresses": [], "inboundRules": [{"frontendPort": 80}], "outboundRules": []}
+
+Look = t.Callable[..., list[t.Any]]
+
+
+@pytest.fixture(scope="module")
+def simulated() -> t.Iterator[Vm]:
+    with Simulator([Vm("web-1", EVERYTHING)], rate_limit=0) as simulator:
+        yield simulator["web-1"]
+
+
+@pytest.fixture
+def vm(simulated: Vm) -> Vm:
+    fresh = Vm("web-1", EVERYTHING, loadbalancer=BALANCER)
+    simulated.__dict__.update(fresh.__dict__, url=simulated.url)
+    return simulated
+
+
+@pytest.fixture
+def look(vm: Vm, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Look:
+    """Asks by a plugin of its own each time, as every task does."""
+    monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path))
+
+    def look(
+        *terms: t.Any, variables: dict[str, t.Any] | None = None, **options: t.Any
+    ) -> list[t.Any]:
+        given = {"azure_imds_endpoint": vm.url, "azure_imds_deadline": 0.5, **(variables or {})}
+        templar = Templar(loader=DataLoader(), variables=given)
+        plugin = lookup_loader.get("imds.azure.metadata", loader=DataLoader(), templar=templar)
+        found: list[t.Any] = plugin.run(list(terms), variables=given, **options)
+        return found
+
+    return look
+
+
+def targets(vm: Vm) -> list[str]:
+    return [request.target for request in vm.requests]
+
+
+def test_one_result_for_each_term(look: Look, vm: Vm) -> None:
+    assert look(
+        "instance/compute/name", "/metadata/instance/compute/zone/", "instance/compute/plan"
+    ) == [
+        "wéb-日本-1",
+        "3",
+        EVERYTHING["compute"]["plan"],
+    ]
+    assert look("instance/network/interface/0/ipv4/ipAddress/1/privateIpAddress") == ["10.0.0.5"]
+    assert targets(vm) == ["/metadata/instance?api-version=2025-04-07"]
+    assert look() == []
+
+
+def test_without_the_cache_imds_is_asked_for_that_very_route(look: Look, vm: Vm) -> None:
+    assert look("instance/compute/zone", "instance/compute/plan", cache=False) == [
+        "3",
+        EVERYTHING["compute"]["plan"],
+    ]
+    assert targets(vm) == [
+        "/metadata/instance/compute/zone?api-version=2025-04-07",
+        "/metadata/instance/compute/zone?api-version=2025-04-07&format=text",
+        "/metadata/instance/compute/plan?api-version=2025-04-07",
+    ]
+
+
+def test_other_roots_are_asked_for_each_time(look: Look, vm: Vm) -> None:
+    for _count in range(2):
+        assert look("loadbalancer") == [{"loadbalancer": BALANCER}]
+    assert look("versions")[0]["apiVersions"][-1] == "2025-04-07"
+    assert targets(vm) == [
+        *["/metadata/loadbalancer?api-version=2025-04-07"] * 2,
+        "/metadata/versions",
+    ]
+
+
+def test_a_version_of_its_own_has_a_document_of_its_own(look: Look, vm: Vm) -> None:
+    assert "zone" in look("instance/compute")[0]
+    old = look("instance/compute", api_version="2017-08-01")[0]
+    assert "zone" not in old
+    assert len(vm.requests) == 2
+
+
+def test_a_query(look: Look) -> None:
+    assert look("instance/compute/tagsList", query="[?value==''].name") == [["Env"]]
+    assert look("instance/compute", query="storageProfile.osDisk.name") == ["os"]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("default", [None, "", "none", [], {}])
+def test_a_default(look: Look, cache: bool, default: t.Any) -> None:
+    assert look("instance/compute/none", "instance/compute/zone", default=default, cache=cache) == [
+        default,
+        "3",
+    ]
+
+
+def test_a_default_is_for_routes_that_do_not_exist_only(look: Look, vm: Vm) -> None:
+    vm.loadbalancer = None
+    assert look("loadbalancer", default={}) == [{}]
+    vm.faults = [Fault("status", status=503)]
+    with pytest.raises(AnsibleLookupError, match="status 503"):
+        look("loadbalancer", default={})
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_route_that_does_not_exist_names_what_does(look: Look, cache: bool) -> None:
+    with pytest.raises(
+        AnsibleLookupError, match="'instance/compute/plan' has name, product, publisher"
+    ):
+        look("instance/compute/plan/price", cache=cache)
+
+
+def test_params(look: Look, vm: Vm) -> None:
+    look("instance/compute", cache=False, params={"extended": True, "nonce": "a b"})
+    assert targets(vm) == [
+        "/metadata/instance/compute?api-version=2025-04-07&extended=True&nonce=a%20b"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("terms", "options", "message"),
+    [
+        (["identity/oauth2/token"], {}, "use the lookup imds.azure.access_token"),
+        (["identity"], {"cache": False}, "use the lookup imds.azure.access_token"),
+        (["instance/../identity"], {}, "is not an IMDS route"),
+        ([""], {}, "is not an IMDS route"),
+        (["instance?format=text"], {}, "go into the option params"),
+        (["instance"], {"params": {"a": "b"}}, "params needs cache=false"),
+        (
+            ["versions"],
+            {"params": {"API-Version": "x", "format": "y"}},
+            "must not have api-version and format",
+        ),
+        (["instance"], {"query": "["}, "is not a JMESPath expression"),
+        (["instance"], {"endpoint": "http://example.com"}, "is refused"),
+        (["instance"], {"api_version": "newest"}, "neither 'latest' nor a date"),
+        (["instance"], {"timeout": 0}, "timeout must be a number of seconds"),
+        (["instance/\udc80"], {"cache": False}, "is not an IMDS route|not Unicode"),
+    ],
+)
+def test_what_can_not_work(
+    look: Look, vm: Vm, terms: list[str], options: dict[str, t.Any], message: str
+) -> None:
+    with pytest.raises(AnsibleOptionsError, match=message):
+        look(*terms, **options)
+    assert vm.requests == []
+
+
+def test_options_of_variables_are_templated(look: Look, vm: Vm) -> None:
+    from ansible import template
+
+    trusted = getattr(template, "trust_as_template", str)
+    variables = {"azure_imds_endpoint": trusted("{{ base }}"), "base": vm.url}
+    assert look("instance/compute/zone", variables=variables) == ["3"]
+
+
+def test_a_failure_is_one_message(look: Look, vm: Vm) -> None:
+    vm.faults = [Fault("status", status=403)]
+    with pytest.raises(AnsibleLookupError, match=f"GET {vm.url}/metadata/instance.* status 403"):
+        look("instance/compute/zone")

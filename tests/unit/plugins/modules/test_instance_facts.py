@@ -1,0 +1,243 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module as Ansible runs it: arguments in, one JSON document out, against a simulated IMDS."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+import pytest
+import yaml
+from ansible.module_utils import basic
+from ansible.module_utils.common import warnings
+from doubles import load
+
+from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
+from ansible_collections.imds.azure.plugins.modules import instance_facts
+from simulator import Fault, Simulator, Vm
+
+EVERYTHING = load("everything")
+DOCUMENTED = yaml.safe_load(instance_facts.DOCUMENTATION)["options"]
+
+Run = t.Callable[..., dict[str, t.Any]]
+
+
+@pytest.fixture(scope="module")
+def simulated() -> t.Iterator[Vm]:
+    with Simulator([Vm("web-1", EVERYTHING)], rate_limit=0) as simulator:
+        yield simulator["web-1"]
+
+
+@pytest.fixture
+def vm(simulated: Vm) -> Vm:
+    fresh = Vm("web-1", EVERYTHING)
+    simulated.__dict__.update(fresh.__dict__, url=simulated.url)
+    return simulated
+
+
+@pytest.fixture
+def run(vm: Vm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """What the module prints, for these arguments; how it ended is in `ended`."""
+
+    def run(**arguments: t.Any) -> dict[str, t.Any]:
+        given = {"endpoint": vm.url, "_ansible_remote_tmp": "/tmp", **arguments}
+        given = {name: value for name, value in given.items() if value is not None}
+        text = json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
+        monkeypatch.setattr(basic, "_ANSIBLE_ARGS", text)
+        # Where ansible-core knows profiles of serialization, it wants one.
+        if hasattr(basic, "_ANSIBLE_PROFILE"):
+            monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy")
+        warnings._global_warnings.clear()
+        with pytest.raises(SystemExit) as ended:
+            instance_facts.main()
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err
+        found: dict[str, t.Any] = json.loads(printed.out)
+        assert bool(found.get("failed")) is bool(ended.value.code)
+        return found
+
+    return run
+
+
+def said(found: dict[str, t.Any]) -> str:
+    """The warnings, which later ansible-cores print as more than text."""
+    return json.dumps(found.get("warnings", []), ensure_ascii=False)
+
+
+def firmware(monkeypatch: pytest.MonkeyPatch, in_azure: bool | None) -> None:
+    monkeypatch.setattr(instance_facts, "firmware_says_azure", lambda: in_azure)
+
+
+def test_the_facts_of_a_vm(run: Run, vm: Vm) -> None:
+    found = run()
+    assert {"failed", "msg"}.isdisjoint(found)
+    assert not found.get("changed")
+    fact = found["ansible_facts"]["azure_imds"]
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", fact.pop("gathered_at"))
+    assert fact["compute"]["storageProfile"]["resourceDisk"]["size"] == 34603008
+    assert "userData" not in fact["compute"]
+    (request,) = vm.requests
+    assert request.target == "/metadata/instance?api-version=2025-04-07"
+    # What the simulator leaves out belongs to a later version.
+    served = json.loads(json.dumps(EVERYTHING))
+    del served["compute"]["interconnectGroupId"]
+    del served["compute"]["interconnectSubgroupId"]
+    del served["network"]["interface"][0]["interfaceCompartmentID"]
+    assert fact == azure_imds(served, "2025-04-07")[0]
+
+
+def test_check_mode_changes_nothing_about_it(run: Run) -> None:
+    plain = run()["ansible_facts"]["azure_imds"]
+    checked = run(_ansible_check_mode=True)["ansible_facts"]["azure_imds"]
+    assert {**plain, "gathered_at": ""} == {**checked, "gathered_at": ""}
+
+
+def test_raw_and_user_data(run: Run) -> None:
+    fact = run(raw=True, user_data=True)["ansible_facts"]["azure_imds"]
+    assert fact["compute"]["storageProfile"]["resourceDisk"]["size"] == "34603008"
+    assert fact["user_data_text"] == "#cloud-config\nname: héalth\n"
+
+
+@pytest.mark.parametrize(
+    ("subset", "keys"),
+    [
+        (["tags", "addresses"], {"tags", "addresses"}),
+        ("tags", {"tags"}),
+        (["!all"], set()),
+        (["!compute", "!network"], {"cloud", "tags", "addresses"}),
+        ([], {"compute", "network", "cloud", "tags", "addresses"}),
+    ],
+)
+def test_some_of_it(run: Run, subset: t.Any, keys: set[str]) -> None:
+    fact = run(gather_subset=subset)["ansible_facts"]["azure_imds"]
+    assert set(fact) == {"api_version", "gathered_at", *keys}
+
+
+def test_old_tags_come_with_a_warning(run: Run, vm: Vm) -> None:
+    vm.document = load("2017-08-01-scale-set")
+    found = run(api_version="2017-08-01")
+    assert found["ansible_facts"]["azure_imds"]["tags"] == {"scaleSetName": "vault-set"}
+    assert "no tagsList" in said(found)
+
+
+@pytest.mark.parametrize("document", [{}, {"network": {"interface": []}}, {"compute": None}])
+def test_a_vm_without_compute(run: Run, vm: Vm, document: dict[str, t.Any]) -> None:
+    vm.document = document
+    fact = run()["ansible_facts"]["azure_imds"]
+    assert "compute" not in fact
+    assert fact["addresses"] == {"private": [], "public": []}
+
+
+def test_odd_texts_arrive_whole(run: Run, vm: Vm) -> None:
+    odd = "{{ 7 * 7 }} \u2028 \x00 日本 🦊 \udc80 \\ \" ' \r\n"
+    vm.document = {"compute": {"name": odd, "tagsList": [{"name": odd, "value": odd}]}}
+    vm.faults = [Fault("status", status=200, body=json.dumps(vm.document))]
+    fact = run()["ansible_facts"]["azure_imds"]
+    assert fact["compute"]["name"] == odd
+    assert fact["tags"] == {odd: odd}
+
+
+def test_a_document_as_deep_as_it_may_be(run: Run, vm: Vm) -> None:
+    vm.faults = [Fault("status", status=200, body='{"compute":{"x":' + "[" * 60 + "]" * 60 + "}}")]
+    assert run()["ansible_facts"]["azure_imds"]["compute"]["x"] != []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"endpoint": "http://example.com"}, "endpoint 'http://example.com' is refused"),
+        ({"api_version": "newest"}, "api_version 'newest' is neither 'latest' nor a date"),
+        ({"timeout": 0}, "timeout must be a number of seconds above 0, not '0.0'"),
+        ({"deadline": -1}, "deadline must be a number of seconds above 0, not '-1.0'"),
+        ({"gather_subset": ["hardware"]}, "gather_subset"),
+        ({"proxy": "x"}, "Unsupported parameters"),
+    ],
+)
+@pytest.mark.parametrize("required", [True, False])
+def test_a_value_that_can_not_work_fails(
+    run: Run, vm: Vm, arguments: dict[str, t.Any], message: str, required: bool
+) -> None:
+    found = run(**arguments, required=required)
+    assert found["failed"]
+    assert message in found["msg"]
+    assert "ansible_facts" not in found
+    assert vm.requests == []
+
+
+FAILURES = {
+    "refused": (Fault("status", status=403), "status 403"),
+    "broken": (Fault("status", status=200, body="<html>"), "can't be read"),
+    "a list": (Fault("status", status=200, body="[]"), "it is a list, not an instance document"),
+    "cut": (Fault("truncate"), "the answer ended after"),
+    "closed": (Fault("close"), "closed without an answer"),
+    "no version": (Fault("status", status=400, body="{}"), "IMDS rejected api-version"),
+}
+
+
+@pytest.mark.parametrize(("fault", "message"), FAILURES.values(), ids=FAILURES)
+def test_a_failure_is_one_message(run: Run, vm: Vm, fault: Fault, message: str) -> None:
+    vm.faults = [fault]
+    found = run(deadline=0.3)
+    fault.used = 0
+    assert found["failed"]
+    assert message in found["msg"]
+    assert vm.url in found["msg"]
+    assert "Traceback" not in json.dumps(found)
+    assert "ansible_facts" not in found
+
+
+@pytest.mark.parametrize(
+    ("in_azure", "answers", "warns"),
+    [
+        (True, True, True),
+        (True, False, True),
+        (None, True, True),
+        (None, False, False),
+        (False, True, False),
+        (False, False, False),
+    ],
+)
+def test_not_required_means_an_empty_fact(
+    run: Run,
+    vm: Vm,
+    monkeypatch: pytest.MonkeyPatch,
+    in_azure: bool | None,
+    answers: bool,
+    warns: bool,
+) -> None:
+    firmware(monkeypatch, in_azure)
+    vm.faults = [Fault("status", status=403) if answers else Fault("close")]
+    found = run(required=False, deadline=0.3)
+    assert not found.get("failed")
+    assert found["ansible_facts"] == {"azure_imds": {}}
+    assert ("azure_imds is empty: GET http://" in said(found)) is warns
+
+
+def test_the_environment_of_the_node_names_the_endpoint(
+    run: Run, vm: Vm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_IMDS_ENDPOINT", vm.url)
+    assert run(endpoint=None)["ansible_facts"]["azure_imds"]["compute"]["zone"] == "3"
+
+
+def test_the_documentation_says_what_the_spec_does() -> None:
+    spec = instance_facts.argument_spec()
+    own = {name: entry for name, entry in spec.items() if name in DOCUMENTED}
+    documented = {
+        name: {key: value for key, value in entry.items() if key != "description"}
+        for name, entry in DOCUMENTED.items()
+    }
+    assert documented == own
+    shared = set(spec) - set(DOCUMENTED)
+    assert shared == {"endpoint", "api_version", "timeout", "deadline"}
+
+
+def test_what_it_returns_is_documented(run: Run) -> None:
+    fact = run(user_data=True)["ansible_facts"]["azure_imds"]
+    documented = yaml.safe_load(instance_facts.RETURN)["ansible_facts"]["contains"]["azure_imds"]
+    assert set(documented["contains"]) == set(fact)
+    assert set(documented["contains"]["cloud"]["contains"]) == set(fact["cloud"])
+    assert set(documented["contains"]["addresses"]["contains"]) == set(fact["addresses"])
