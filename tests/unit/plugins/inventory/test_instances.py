@@ -1,0 +1,167 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The inventory plugin, loaded as Ansible loads it."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import typing as t
+
+import pytest
+import yaml
+from ansible.errors import AnsibleParserError
+from ansible.inventory.data import InventoryData
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import inventory_loader
+from doubles import load
+
+from ansible_collections.imds.azure.plugins.inventory import instances
+from ansible_collections.imds.azure.plugins.plugin_utils._fleet import ADDRESSES
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
+from simulator import Fault, Simulator, Vm
+
+EVERYTHING = load("everything")
+DOCUMENTED = yaml.safe_load(instances.DOCUMENTATION)["options"]
+
+Read = t.Callable[..., InventoryData]
+
+
+@pytest.fixture
+def read(tmp_path: pathlib.Path) -> Read:
+    def read(**options: t.Any) -> InventoryData:
+        path = tmp_path / "imds.yml"
+        path.write_text(yaml.safe_dump({"plugin": "imds.azure.instances", **options}))
+        inventory = InventoryData()
+        plugin = inventory_loader.get("imds.azure.instances")
+        plugin.parse(inventory, DataLoader(), str(path), cache=False)
+        inventory.reconcile_inventory()
+        return inventory
+
+    return read
+
+
+def written(folder: pathlib.Path, **documents: t.Any) -> None:
+    for name, document in documents.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+
+
+def from_documents(read: Read, **options: t.Any) -> InventoryData:
+    return read(sources=["documents"], documents=["*.json"], **options)
+
+
+def vm(name: str, **compute: t.Any) -> dict[str, t.Any]:
+    return {"compute": {"name": name, "vmId": f"id-{name}", **compute}}
+
+
+def members(inventory: InventoryData, group: str) -> list[str]:
+    return sorted(host.name for host in inventory.groups[group].get_hosts())
+
+
+@pytest.mark.parametrize(
+    ("name", "is_ours"),
+    [
+        ("imds.yml", True),
+        ("imds.yaml", True),
+        ("fleet.imds.yml", True),
+        ("myimds.yaml", True),
+        ("imds.json", False),
+        ("imds.yml.bak", False),
+        ("hosts", False),
+    ],
+)
+def test_files_by_their_names(tmp_path: pathlib.Path, name: str, is_ours: bool) -> None:
+    plugin = inventory_loader.get("imds.azure.instances")
+    (tmp_path / name).write_text("plugin: imds.azure.instances\n")
+    assert plugin.verify_file(str(tmp_path / name)) is is_ours
+    assert plugin.verify_file(str(tmp_path / "missing" / name)) is False
+    assert plugin.verify_file(f"host1,{name}") is False
+
+
+def test_a_map_of_groups(read: Read, tmp_path: pathlib.Path) -> None:
+    written(tmp_path, a=vm("a", zone="1", location="westeurope"), b=vm("b", zone="1"), c=vm("c"))
+    inventory = from_documents(read)
+    assert sorted(inventory.hosts) == ["a", "b", "c"]
+    assert members(inventory, "zone_1") == ["a", "b"]
+    assert members(inventory, "zones") == ["a", "b"]
+    assert members(inventory, "location_westeurope") == ["a"]
+    assert [group.name for group in inventory.groups["zones"].child_groups] == ["zone_1"]
+
+
+def test_the_host_variables(read: Read, tmp_path: pathlib.Path) -> None:
+    written(tmp_path, a=EVERYTHING)
+    (host,) = from_documents(read).hosts.values()
+    assert host.vars["ansible_host"] == "10.0.0.4"
+    assert host.vars["azure_imds"]["tags"]["Role"] == "WebRole"
+    assert host.vars["azure_imds"]["compute"]["storageProfile"]["resourceDisk"]["size"] == 34603008
+
+
+def test_what_the_user_templates(read: Read, tmp_path: pathlib.Path) -> None:
+    written(tmp_path, a=vm("a", zone="1", vmSize="Standard_B1s"))
+    inventory = from_documents(
+        read,
+        compose={"size": "azure_imds.compute.vmSize"},
+        groups={"small": "'B1' in azure_imds.compute.vmSize"},
+        keyed_groups=[{"key": "azure_imds.compute.zone", "prefix": "z"}],
+    )
+    assert inventory.hosts["a"].vars["size"] == "Standard_B1s"
+    assert members(inventory, "small") == members(inventory, "z_1") == ["a"]
+
+
+def test_this_vm(read: Read) -> None:
+    with Simulator([Vm("web-1", EVERYTHING)], rate_limit=0) as simulator:
+        inventory = read(endpoint=simulator["web-1"].url)
+        assert len(simulator["web-1"].requests) == 1
+        assert list(inventory.hosts) == ["wéb-日本-1"]
+        assert inventory.hosts["wéb-日本-1"].vars["azure_imds"]["api_version"] == "2025-04-07"
+        simulator["web-1"].faults = [Fault("status", status=403)]
+        with pytest.raises(AnsibleParserError, match=r"imds\.yml: GET http.* status 403"):
+            read(endpoint=simulator["web-1"].url)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", r"a\.json:1:2: it is not JSON"),
+        ("[{}, \n 5]", r"a\.json:1: it has neither compute nor network"),
+        ("\n5", r"a\.json:1: it is a number"),
+    ],
+)
+def test_a_broken_document_is_told_by_file_and_line(
+    read: Read, tmp_path: pathlib.Path, content: str, message: str
+) -> None:
+    written(tmp_path, b=vm("b"))
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(AnsibleParserError, match=message):
+        from_documents(read)
+    assert list(from_documents(read, skip_broken=True).hosts) == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"sources": ["documents"]}, "needs the option documents"),
+        ({"sources": ["documents"], "documents": ["none.json"]}, "there is no file"),
+        ({"endpoint": "http://example.com"}, "is refused"),
+        ({"api_version": "newest"}, "neither 'latest' nor a date"),
+        ({"timeout": 0}, "timeout must be a number"),
+        ({"gather_subset": ["hardware"]}, "gather_subset has no 'hardware'"),
+        (
+            {"sources": ["documents"], "documents": ["*.json"], "filters": [{"only": "x"}]},
+            "filters: ",
+        ),
+        ({"hostnames": ["["]}, "is not a JMESPath expression"),
+    ],
+)
+def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) -> None:
+    with pytest.raises(AnsibleParserError, match=message):
+        read(**options)
+
+
+def test_the_documentation_names_the_choices() -> None:
+    assert DOCUMENTED["group_by"]["choices"] == [
+        *("zone", "fault_domain", "location", "tags"),
+        *(name for name in GROUPINGS if name not in DOCUMENTED["group_by"]["default"]),
+    ]
+    assert DOCUMENTED["address"]["choices"] == list(ADDRESSES)

@@ -1,0 +1,162 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet from documents: every VM is there once, whatever is in its document and in which order."""
+
+from __future__ import annotations
+
+import random
+import re
+import typing as t
+
+import pytest
+from documents import SHAPES, documents, quick
+from doubles import load
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
+from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document
+from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
+
+EVERYTHING = load("everything")
+
+
+def fleet_of(found: t.Iterable[dict[str, t.Any] | Document], **choices: t.Any) -> Fleet:
+    chosen = {
+        "hostnames": ["name"],
+        "address": "private",
+        "group_by": list(GROUPINGS),
+        "filters": [],
+        "subsets": frozenset(SUBSETS),
+        **choices,
+    }
+    fleet = Fleet(Choices(**chosen))
+    for document in found:
+        fleet.add(document if isinstance(document, Document) else Document(document))
+    return fleet
+
+
+def vms(found: t.Iterable[dict[str, t.Any] | Document], **choices: t.Any) -> list[Vm]:
+    return fleet_of(found, **choices).vms(())[0]
+
+
+def vm(name: str, vm_id: str = "", **compute: t.Any) -> dict[str, t.Any]:
+    return {"compute": {"name": name, "vmId": vm_id or f"id-{name}", **compute}}
+
+
+def test_a_vm() -> None:
+    (found,) = vms([EVERYTHING])
+    assert found.name == "wéb-日本-1"
+    assert found.fact == azure_imds(EVERYTHING, "")[0]
+    assert found.address == "10.0.0.4"
+    assert ("zone_3", "zones") in found.groups
+    assert not found.is_earlier
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"), [("private", "10.0.0.4"), ("public", "203.0.113.7"), ("none", "")]
+)
+def test_addresses(address: str, wanted: str) -> None:
+    assert vms([EVERYTHING], address=address)[0].address == wanted
+
+
+def test_an_address_that_is_missing_is_said_once_for_all() -> None:
+    _found, said = fleet_of([vm("a"), vm("b")]).vms(())
+    assert said == ["ansible_host is not set: no private address is known (2 VMs)"]
+
+
+def test_names_that_clash_move_on_together() -> None:
+    found = vms([vm("web", "1", zone="1"), vm("web", "2", zone="2"), vm("db", "3")])
+    assert [one.name for one in found] == ["web_1", "web_2", "db"]
+    _found, said = fleet_of([vm("web", "1"), vm("web", "2")], address="none").vms(())
+    assert said == [
+        "hostnames: web would name several VMs, a group or localhost, so the 2 VMs concerned have "
+        "other names"
+    ]
+
+
+def test_no_vm_has_the_name_of_a_group_or_of_what_is_there() -> None:
+    fleet = fleet_of([vm("zone_1", zone="1"), vm("zones"), vm("all"), vm("localhost")])
+    found, _said = fleet.vms({"all", "localhost"})
+    assert [one.name for one in found] == [
+        "zone_1_id-zone_1",
+        "zones_id-zones",
+        "all_id-all",
+        "localhost_id-localhost",
+    ]
+
+
+def test_the_later_of_two_documents_of_one_vm_counts() -> None:
+    found = vms([vm("old", "A"), vm("other"), vm("new", "a")])
+    assert [one.name for one in found] == ["new", "other"]
+
+
+def test_hosts_of_earlier_sources_keep_their_names() -> None:
+    fact, _warnings = azure_imds(vm("web", "A"), "")
+    earlier = Document(fact, is_fact=True, host="host-1")
+    for order in ([earlier, vm("web", "a")], [vm("web", "a"), earlier]):
+        (found,) = vms(t.cast("list[dict[str, t.Any]]", order))
+        assert (found.name, found.is_earlier) == ("host-1", True)
+
+
+@pytest.mark.parametrize(
+    ("filters", "names"),
+    [
+        ([], ["a", "b", "c"]),
+        ([{"exclude": "zone == '1'"}], ["b", "c"]),
+        ([{"include": "zone == '1'"}, {"exclude": "`true`"}], ["a"]),
+        ([{"include": "name == 'a'"}, {"exclude": "zone"}], ["a", "c"]),
+        ([{"exclude": "tags.none"}], ["a", "b", "c"]),
+        ([{"exclude": "contains(addresses.private, '10.0.0.4')"}], ["a", "b", "c"]),
+    ],
+)
+def test_filters(filters: list[dict[str, str]], names: list[str]) -> None:
+    found = vms([vm("a", zone="1"), vm("b", zone="2"), vm("c")], filters=filters)
+    assert [one.name for one in found] == names
+
+
+@pytest.mark.parametrize("entry", [{}, {"only": "x"}, {"include": "a", "exclude": "b"}, "x", None])
+def test_no_filters(entry: t.Any) -> None:
+    with pytest.raises(OptionError, match="is not one of include: EXPRESSION and exclude: EXP"):
+        fleet_of([], filters=[entry])
+
+
+def test_only_the_parts_that_are_wanted() -> None:
+    (found,) = vms([EVERYTHING], subsets=frozenset({"tags"}))
+    assert set(found.fact) == {"tags"}
+    assert ("zone_3", "zones") in found.groups
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_every_shape_is_a_host(name: str) -> None:
+    (found,) = vms([SHAPES[name]])
+    assert re.fullmatch(r"[\w.:\-]+", found.name)
+
+
+@quick
+@given(st.lists(documents, max_size=6), st.randoms(use_true_random=False), st.booleans())
+def test_every_document_is_a_host_by_a_name_of_its_own_in_any_order(
+    found: list[dict[str, t.Any]], order: random.Random, as_fact: bool
+) -> None:
+    # One document for each VM, as the later one counts otherwise.
+    own: dict[str, t.Any] = {}
+    for document in found:
+        compute = document.get("compute")
+        if isinstance(compute, dict) and isinstance(compute.get("name"), (dict, list)):
+            continue  # what is no name is refused, and has a test of its own
+        vm_id = compute.get("vmId") if isinstance(compute, dict) else None
+        own.setdefault(str(vm_id or document).lower(), document)
+    inputs = [Document(document) for document in own.values()]
+    if as_fact:
+        facts = [azure_imds(document.data, "2025-04-07")[0] for document in inputs]
+        inputs = [Document(fact, is_fact=True) for fact in facts]
+    straight = vms(inputs)
+    shuffled = inputs[:]
+    order.shuffle(shuffled)
+    assert len({one.name for one in straight}) == len(straight) >= (1 if own else 0)
+    assert {one.name for one in vms(shuffled)} == {one.name for one in straight}
+    if not as_fact:
+        assert len(straight) == len(inputs)
