@@ -351,7 +351,7 @@ class _Call:
         try:
             return parse(response.body)
         except ValueError as exc:
-            raise _Failed(Failure(), _not_readable(response, exc)) from None
+            raise _Failed(Failure(), _not_readable(response, parse, exc)) from None
 
     def _elapsed(self) -> float:
         return self._seams.clock() - self._started
@@ -432,10 +432,11 @@ def _error_text(response: Response) -> str:
     return printable(": ".join(word for word in words if isinstance(word, str)))
 
 
-def _not_readable(response: Response, exc: ValueError) -> str:
+def _not_readable(response: Response, parse: _Parse, exc: ValueError) -> str:
     kind = printable(response.headers.get("content-type", "unknown type"), 80)
     # Without a word of the body: it may be a token.
-    return f"status 200 with {len(response.body)} bytes of {kind} that can't be read: {exc}"
+    wanted = "JSON" if parse is parse_json else "text"
+    return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
 
 
 def _parse_text(body: bytes) -> str:

@@ -617,7 +617,7 @@ def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) ->
     with pytest.raises(UnavailableError) as caught:
         client(Always(Response(200, headers, body)), clock).instance()
     message = str(caught.value)
-    assert f"status 200 with {len(body)} bytes of text/html that can't be read: " in message
+    assert f"status 200 with {len(body)} bytes of text/html that are not JSON (" in message
     assert "after 9 attempts in 79 s" in message
     assert "\n" not in message
     assert len(message) < 400
@@ -680,7 +680,7 @@ def test_a_leaf_that_is_not_utf_8() -> None:
         return BAD_REQUEST if request.url == route else Response(200, {}, b"w\xe9b")
 
     with pytest.raises(
-        UnavailableError, match="3 bytes of unknown type that can't be read: byte 1 i"
+        UnavailableError, match=r"3 bytes of unknown type that are not text \(byte 1 is"
     ):
         client(send).route("instance/compute/name")
 

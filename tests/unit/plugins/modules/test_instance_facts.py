@@ -172,7 +172,7 @@ def test_a_value_that_can_not_work_fails(
 
 FAILURES = {
     "refused": (Fault("status", status=403), "status 403"),
-    "broken": (Fault("status", status=200, body="<html>"), "can't be read"),
+    "broken": (Fault("status", status=200, body="<html>"), "that are not JSON"),
     "a list": (Fault("status", status=200, body="[]"), "it is a list, not an instance document"),
     "cut": (Fault("truncate"), "the answer ended after"),
     "closed": (Fault("close"), "closed without an answer"),
