@@ -54,6 +54,8 @@ options:
     type: raw
 seealso:
   - module: imds.azure.instance_facts
+  - plugin: imds.azure.access_token
+    plugin_type: lookup
 """
 
 EXAMPLES = r"""
@@ -92,9 +94,7 @@ _list:
 
 import typing as t
 
-from ansible import constants
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
-from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.imds.azure.plugins.module_utils._document import parse_route, walk
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
@@ -103,19 +103,10 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
-from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
-
-if t.TYPE_CHECKING:
-    from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLookup
 
 
-# The settings are set at run time, so nothing is known of their types.
-C: t.Any = constants
-
-
-class LookupModule(LookupBase):
-    _client: ImdsClient | None = None
-
+class LookupModule(ImdsLookup):
     def run(
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[t.Any]:
@@ -167,12 +158,6 @@ class LookupModule(LookupBase):
             )
         return list(params.items())
 
-    def _document(self) -> t.Any:
-        """The instance document of this run, from whichever process asked for it first."""
-        key = (self._option("endpoint"), self._option("api_version"))
-        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
-        return cache.get(lambda: self._imds().instance().data)
-
     def _ask(self, path: str, params: list[tuple[str, str]]) -> t.Any:
         return self._imds().route(path, params).data
 
@@ -183,20 +168,3 @@ class LookupModule(LookupBase):
             # IMDS does not say which part of the route is wrong. The document does.
             walk(self._imds().instance().data, segments[1:], segments[0])
             raise
-
-    def _imds(self) -> ImdsClient:
-        if self._client is None:
-            # Only whoever asks IMDS pays for the import of an HTTP library: a thousand lookups
-            # that are answered out of the run's document don't.
-            from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-            from ansible_collections.imds.azure.plugins.plugin_utils._session import (
-                requests_transport,
-            )
-
-            self._client = client_from(self._option, requests_transport())
-        return self._client
-
-    def _option(self, name: str) -> t.Any:
-        # Ansible hands variables to a lookup as they are written, templates and all.
-        value = self.get_option(name)
-        return self._templar.template(value) if self._templar else value

@@ -32,7 +32,9 @@ from ._errors import (
 )
 from ._platform import firmware_says_azure
 from ._retry import Failure, RetryPolicy
+from ._tokens import extension_advice, token_advice, token_of
 from ._transport import Request, Response, Transport
+from ._turns import Turns
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
 LATEST = "latest"
@@ -48,6 +50,10 @@ _HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "an
 
 Params = t.Sequence[t.Tuple[str, str]]
 _Parse = t.Callable[[bytes], t.Any]
+# What to do about a failure, by its status and cause; "" for what helps everywhere.
+_Advise = t.Callable[[t.Optional[int], str], str]
+
+_IDENTITY = "identity/oauth2/token"
 
 
 class _Endpoint(t.NamedTuple):
@@ -59,6 +65,7 @@ class _Endpoint(t.NamedTuple):
     version: str | None = None
     # Seconds that an answer may rightly take.
     timeout: float = 0.0
+    advise: _Advise | None = None
 
 
 _ENDPOINTS = {
@@ -67,6 +74,8 @@ _ENDPOINTS = {
     "versions": _Endpoint(version=""),
     # The first request switches the service on, which is documented to take up to two minutes.
     "scheduledevents": _Endpoint(version="2020-07-01", timeout=130.0),
+    # The documented guidance is to try again on 404 as well. Every SDK asks by this version.
+    _IDENTITY: _Endpoint(always_there=True, version="2018-02-01", advise=token_advice),
 }
 
 
@@ -93,8 +102,10 @@ class ImdsClient:
         api_version: str = LATEST,
         policy: RetryPolicy | None = None,
         seams: Seams | None = None,
+        turns: Turns | None = None,
     ) -> None:
         self._send = send
+        self._turns = turns
         self._endpoint = checked_endpoint(endpoint)
         self._fixed = checked_version(api_version)
         self._agreed: str | None = None
@@ -111,13 +122,8 @@ class ImdsClient:
 
     def _shaped(self, path: str, params: Params, shape: t.Callable[[t.Any], t.Any]) -> Answer:
         answer = self.route(path, params)
-        try:
-            return Answer(answer.api_version, shape(answer.data))
-        except MalformedError as exc:
-            url = self._url(path, answer.api_version, params)
-            error = MalformedError(f"GET {url} was answered, but {exc}. {_NOT_IMDS}")
-            error.status = 200
-            raise error from None
+        url = self._url(path, answer.api_version, params)
+        return Answer(answer.api_version, _understood(url, answer.data, shape))
 
     def route(self, path: str, params: Params = ()) -> Answer:
         """The data that IMDS has at a route: a container, or a leaf as text."""
@@ -136,21 +142,38 @@ class ImdsClient:
         """The api-versions that IMDS lists, oldest first. It may accept more than it lists."""
         return self._listed_versions(self._call("versions"))
 
-    def _call(self, path: str) -> _Call:
-        slow = _ENDPOINTS.get(path, _Endpoint()).timeout
+    def token(self, resource: str, identity: Params = ()) -> dict[str, t.Any]:
+        """A token for a resource, of the VM's only identity or of the one that is named."""
+        params = (("resource", resource), *identity)
+        answer = self._negotiated(self._call(_IDENTITY, self._turns), _IDENTITY, params, parse_json)
+        url = self._url(_IDENTITY, answer.api_version, params)
+        token: dict[str, t.Any] = _understood(url, answer.data, token_of)
+        return token
+
+    def extension_token(
+        self, extension: str, resource: str, identity: Params = ()
+    ) -> dict[str, t.Any]:
+        """The same from the retired VM extension, which listens on the VM itself."""
+        url = f"{extension}?{_query((('resource', resource), *identity))}"
+        call = _Call(self._send, self._policy, self._seams, extension_advice)
+        token: dict[str, t.Any] = _understood(url, call.get(url, parse_json), token_of)
+        return token
+
+    def _call(self, path: str, turns: Turns | None = None) -> _Call:
+        endpoint = _ENDPOINTS.get(path, _Endpoint())
+        slow = endpoint.timeout
         policy = self._policy
         # A single attempt is for learning that nobody is there: nothing that is worth the wait.
         if policy.attempts != 1:
             policy = policy._replace(
                 timeout=max(policy.timeout, slow), deadline=max(policy.deadline, slow)
             )
-        return _Call(self._send, policy, self._seams)
+        return _Call(self._send, policy, self._seams, endpoint.advise, turns)
 
     def _url(self, path: str, version: str = "", params: Params = ()) -> str:
-        query = (*((("api-version", version),) if version else ()), *params)
-        pairs = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in query)
+        query = _query((*((("api-version", version),) if version else ()), *params))
         route = "/".join(_quoted(segment) for segment in path.split("/"))
-        return f"{self._endpoint}/metadata/{route}" + (f"?{pairs}" if pairs else "")
+        return f"{self._endpoint}/metadata/{route}" + (f"?{query}" if query else "")
 
     def _negotiated(self, call: _Call, path: str, params: Params, parse: _Parse) -> Answer:
         """The answer by the newest version that both sides know."""
@@ -201,11 +224,25 @@ class ImdsClient:
         return [version for version in found if isinstance(version, str)]
 
 
+def _query(params: Params) -> str:
+    return "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params)
+
+
 def _quoted(text: str) -> str:
     try:
         return quote(text, safe="")
     except UnicodeEncodeError:
         raise OptionError(f"{printable(text)!r} can't be sent: it is not Unicode text") from None
+
+
+def _understood(url: str, data: t.Any, read: t.Callable[[t.Any], t.Any]) -> t.Any:
+    """What an answer means, or a failure that names the request as well."""
+    try:
+        return read(data)
+    except MalformedError as exc:
+        error = MalformedError(f"GET {url} was answered, but {exc}. {_NOT_IMDS}")
+        error.status = 200
+        raise error from None
 
 
 def checked_endpoint(endpoint: str) -> str:
@@ -274,19 +311,18 @@ def _offered(response: Response) -> list[str]:
     return [v for v in offered if isinstance(v, str)] if isinstance(offered, list) else []
 
 
-def _rejects_version(response: Response, always_there: bool) -> bool:
+def _rejects_version(url: str, response: Response, always_there: bool) -> bool:
+    if "/metadata/" not in url:  # the VM extension, which has no versions
+        return False
     text = response.body[:4096].decode("utf-8", "replace").lower()
     if response.status == 404:  # until about 2020
         return "invalid version" in text
     if response.status != 400:
         return False
-    # A request for a whole document has nothing in it that could be bad but its version (and the
-    # header, which is always sent, but which something between may have taken away).
-    return (
-        "newest-versions" in text
-        or "api-version" in text
-        or (always_there and "header" not in text)
-    )
+    # A request for a whole document, without parameters, has nothing in it that could be bad but
+    # its version (and the header, which is always sent, but which something between may take away).
+    is_bare = always_there and "&" not in url
+    return "newest-versions" in text or "api-version" in text or (is_bare and "header" not in text)
 
 
 def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> VersionError:
@@ -306,10 +342,19 @@ def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> Version
 class _Call:
     """One call of the client: its attempts and waits share one deadline."""
 
-    def __init__(self, send: Transport, policy: RetryPolicy, seams: Seams) -> None:
+    def __init__(
+        self,
+        send: Transport,
+        policy: RetryPolicy,
+        seams: Seams,
+        advise: _Advise | None = None,
+        turns: Turns | None = None,
+    ) -> None:
         self._send = send
         self._policy = policy
         self._seams = seams
+        self._advise = advise
+        self._turns = turns
         self._started = seams.clock()
 
     def get(self, url: str, parse: _Parse, always_there: bool = False) -> t.Any:
@@ -333,17 +378,20 @@ class _Call:
                     always_there,
                 )
                 if wait is None:
-                    raise failed.error(request, attempt, elapsed, always_there) from None
+                    raise failed.error(
+                        request, attempt, elapsed, always_there, self._advise
+                    ) from None
                 self._seams.sleep(wait)
 
     def _attempt(self, request: Request, parse: _Parse, always_there: bool) -> t.Any:
-        remaining = self._policy.deadline - self._elapsed()
         try:
-            # At least a moment, for a wait that ended late: the deadline is still the policy's.
-            response = self._send(request, max(0.05, min(self._policy.timeout, remaining)))
+            with self._turns(self._remaining()) if self._turns else contextlib.nullcontext():
+                # At least a moment, for a wait that ended late: the deadline is still the policy's.
+                timeout = max(0.05, min(self._policy.timeout, self._remaining()))
+                response = self._send(request, timeout)
         except TransportError as exc:
             raise _Failed(Failure(retry=exc.retry), exc.reason) from exc
-        if _rejects_version(response, always_there):
+        if _rejects_version(request.url, response, always_there):
             raise _VersionRejected(request.url, response)
         if response.status != 200:
             failure = Failure(response.status, retry_after=response.headers.get("retry-after"))
@@ -352,6 +400,9 @@ class _Call:
             return parse(response.body)
         except ValueError as exc:
             raise _Failed(Failure(), _not_readable(response, parse, exc)) from None
+
+    def _remaining(self) -> float:
+        return self._policy.deadline - self._elapsed()
 
     def _elapsed(self) -> float:
         return self._seams.clock() - self._started
@@ -366,7 +417,12 @@ class _Failed(Exception):
         self.cause = cause
 
     def error(
-        self, request: Request, attempts: int, elapsed: float, always_there: bool
+        self,
+        request: Request,
+        attempts: int,
+        elapsed: float,
+        always_there: bool,
+        advise: _Advise | None,
     ) -> ImdsError:
         """The last attempt's failure as the message of the whole call."""
         status = self.failure.status
@@ -376,11 +432,8 @@ class _Failed(Exception):
         elif status is not None and 300 <= status < 500 and status not in (404, 408, 410, 429):
             kind = RefusedError
         tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-        advice = _ADVICE.get(status or 0) or (_NO_ANSWER if status is None else _NOT_IMDS)
-        if status == 404 and always_there:
-            advice = _NOT_IMDS
-        if status == 400 and "header" in self.cause:
-            advice = "Check what stands between this host and its IMDS: it takes headers away"
+        advice = advise(status, self.cause) if advise else ""
+        advice = advice or _advice(status, self.cause, always_there)
         error = kind(
             f"{request.method} {request.url} failed: {self.cause}, after {tries} in "
             f"{in_seconds(elapsed)}. {advice}"
@@ -409,6 +462,16 @@ _ADVICE = {
     503: f"IMDS is in trouble. {_TRY_LATER}",
     504: f"IMDS is in trouble. {_TRY_LATER}",
 }
+
+
+def _advice(status: int | None, cause: str, always_there: bool) -> str:
+    if status is None:
+        return _NO_ANSWER
+    if status == 400 and "header" in cause:
+        return "Check what stands between this host and its IMDS: it takes headers away"
+    if status == 404 and always_there:
+        return _NOT_IMDS
+    return _ADVICE.get(status, _NOT_IMDS)
 
 
 def _answered(response: Response) -> str:

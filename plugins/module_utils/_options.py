@@ -14,9 +14,13 @@ import typing as t
 from ansible.module_utils.basic import env_fallback
 
 from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
+from ._clouds import Cloud, cloud_named
+from ._document import part
 from ._errors import OptionError, printable
 from ._retry import RetryPolicy
+from ._tokens import EXTENSION_PORT, IDENTITIES, extension_url, identity_params, resource_uri
 from ._transport import Transport
+from ._turns import Turns
 
 ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
 # Enough to learn that nobody is there, and short enough for a fleet that is only partly in Azure.
@@ -38,7 +42,22 @@ def shared_argument_spec() -> dict[str, t.Any]:
     }
 
 
-def client_from(get_option: GetOption, send: Transport, seams: Seams | None = None) -> ImdsClient:
+def token_argument_spec() -> dict[str, t.Any]:
+    """What the doc fragment imds.azure._token documents."""
+    return dict(
+        shared_argument_spec(),
+        resource={"type": "str", "required": True},
+        port={"type": "int", "default": EXTENSION_PORT},
+        **{name: {"type": "str"} for name in IDENTITIES},
+    )
+
+
+def client_from(
+    get_option: GetOption,
+    send: Transport,
+    seams: Seams | None = None,
+    turns: Turns | None = None,
+) -> ImdsClient:
     """A client by a plugin's options; bad values raise OptionError before anything is sent."""
     endpoint = checked_endpoint(str(get_option("endpoint")))
     policy = RetryPolicy(
@@ -52,7 +71,32 @@ def client_from(get_option: GetOption, send: Transport, seams: Seams | None = No
             deadline=min(policy.deadline, _OFF_AZURE_SECONDS),
             attempts=1,
         )
-    return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams)
+    return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams, turns)
+
+
+def token_from(
+    get_option: GetOption, client: ImdsClient, document: t.Callable[[], t.Any]
+) -> dict[str, t.Any]:
+    """A token by a plugin's options; the instance document is read only where it takes the cloud."""
+    identity = identity_from(get_option)
+    extension = None
+    if get_option("source") == "vm_extension":
+        extension = extension_url(get_option("port"), identity)
+    resource = resource_from(get_option, document)
+    if extension is not None:
+        return client.extension_token(extension, resource, identity)
+    return client.token(resource, identity)
+
+
+def identity_from(get_option: GetOption) -> list[tuple[str, str]]:
+    return identity_params({name: get_option(name) for name in IDENTITIES})
+
+
+def resource_from(get_option: GetOption, document: t.Callable[[], t.Any]) -> str:
+    def own_cloud() -> Cloud:
+        return cloud_named(str(part(document(), "compute").get("azEnvironment") or ""))
+
+    return resource_uri(str(get_option("resource")), own_cloud)
 
 
 def _seconds(name: str, value: t.Any) -> float:
@@ -67,4 +111,12 @@ def _seconds(name: str, value: t.Any) -> float:
     return seconds
 
 
-__all__ = ("ENDPOINT_VARIABLE", "client_from", "shared_argument_spec")
+__all__ = (
+    "ENDPOINT_VARIABLE",
+    "client_from",
+    "identity_from",
+    "resource_from",
+    "shared_argument_spec",
+    "token_argument_spec",
+    "token_from",
+)

@@ -98,14 +98,22 @@ def _vm(vm: Vm, _request: Request) -> Answer:
             "versions": list(vm.versions),
             "requests": len(vm.requests),
             "faults": len(vm.faults),
+            "throttled": vm.throttled,
+            "token_requests_at_once": vm.token_requests.most,
+            "extension_url": vm.extension_url,
         }
     )
+
+
+def _tokens(vm: Vm, _request: Request) -> Answer:
+    return as_json(vm.tokens)
 
 
 _ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
     "vm": {"GET": _vm},
     "requests": {"GET": _requests, "DELETE": _forget_requests},
     "faults": {"GET": _faults, "PUT": _replace_faults, "DELETE": _forget_faults},
+    "tokens": {"GET": _tokens},
     "document": {"GET": _document, "PUT": _replace_document},
     "attested": {"GET": _attested, "PUT": _replace_attested},
 }

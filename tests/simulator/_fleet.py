@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from simulator._control import faults_from_json, is_count
+from simulator._identity import Identity
 from simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
@@ -83,12 +85,33 @@ def _own_name(document: dict[str, Any]) -> Any:
 
 
 def _checked(name: str, value: Any) -> Any:
-    if name == "faults":
-        return faults_from_json(value)
+    if name in _READ:
+        return _READ[name](name, value)
     what, is_right = _TYPES[name]
     if not is_right(value):
         raise ValueError(f"{name} is {what}")
     return value
+
+
+def _identities(name: str, value: Any) -> list[Identity] | None:
+    if value is None and name == "extension_identities":
+        return None
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is a list")
+    identities = []
+    for position, item in enumerate(value):
+        try:
+            identities.append(Identity.from_json(item))
+        except ValueError as exc:
+            raise ValueError(f"{name}[{position}]: {exc}") from exc
+    return identities
+
+
+_READ: dict[str, Callable[[str, Any], Any]] = {
+    "faults": lambda _name, value: faults_from_json(value),
+    "identities": _identities,
+    "extension_identities": _identities,
+}
 
 
 def _is_list_of_text(value: Any) -> bool:
@@ -97,6 +120,10 @@ def _is_list_of_text(value: Any) -> bool:
 
 def _is_limit(value: Any) -> bool:
     return value is None or is_count(value)
+
+
+def _is_port(value: Any) -> bool:
+    return value is None or (is_count(value) and value < 65536)
 
 
 _TYPES: dict[str, tuple[str, Any]] = {
@@ -108,4 +135,8 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "stale_nonces": ("a whole number, 0 or more", is_count),
     "claims": ("an object", lambda value: isinstance(value, dict)),
     "rate_limit": ("a whole number, 0 or more, or null", _is_limit),
+    "resources": ("a list of texts, or null", lambda v: v is None or _is_list_of_text(v)),
+    "token_rate_limit": ("a whole number, 0 or more", is_count),
+    "token_concurrency": ("a whole number, 0 or more", is_count),
+    "extension_port": ("a port, 0 for any, or null", _is_port),
 }

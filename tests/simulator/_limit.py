@@ -2,11 +2,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many requests a virtual machine may make."""
+"""How many requests a virtual machine may make, and how many of them at once."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 class RateLimit:
@@ -28,3 +30,21 @@ class RateLimit:
             return False
         self._passed.append(now)
         return True
+
+
+class Concurrency:
+    """How many requests are being answered."""
+
+    def __init__(self) -> None:
+        self.busy = 0
+        self.most = 0
+
+    @contextmanager
+    def entered(self) -> Iterator[int]:
+        """How many there are with this one, which counts until it is answered."""
+        self.busy += 1
+        self.most = max(self.most, self.busy)
+        try:
+            yield self.busy
+        finally:
+            self.busy -= 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from simulator import _identity
 from simulator._api_versions import api_version
 from simulator._instance import BAD_REQUEST, NOT_FOUND, instance
 from simulator._loadbalancer import loadbalancer, wrong_verb
@@ -54,11 +55,19 @@ def _nothing(_vm: Vm, _request: Request) -> Answer:
 ROOTS = {
     "": Root(_bare),
     "attested": Root(_attested),
+    "identity": Root(
+        _identity.identity, no_header=_identity.NO_HEADER, too_many=_identity.TOO_MANY
+    ),
     "instance": Root(instance),
     "loadbalancer": Root(loadbalancer, wrong_verb=wrong_verb),
     "versions": Root(versions),
 }
 _UNKNOWN = Root(_nothing, methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+
+def is_for_tokens(request: Request) -> bool:
+    """Whether it counts against the limits for tokens."""
+    return request.segments[:2] == ["metadata", "identity"]
 
 
 def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:

@@ -10,19 +10,22 @@ import asyncio
 import ipaddress
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
 from simulator import _wire
 from simulator._control import control, is_control
+from simulator._extension import extension
 from simulator._faults import take
-from simulator._messages import Request
-from simulator._routes import answer
+from simulator._messages import Answer, Request
+from simulator._routes import answer, is_for_tokens
 from simulator._vm import Vm
 
 RATE_LIMIT = 5
 Clock = Callable[[], float]
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Handler = Callable[[Vm, web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class SimulatorError(Exception):
@@ -67,9 +70,19 @@ class Server:
 
     async def _listen(self, vm: Vm, index: int) -> None:
         host, port = self._place(index)
+        at = await self._serve(vm, self._handle, host, port)
+        vm.url = f"http://{_netloc(host, at)}"
+        if self._addresses:
+            self._port = at
+        if vm.extension_port is not None:
+            at = await self._serve(vm, self._handle_extension, host, vm.extension_port)
+            vm.extension_url = f"http://{_netloc(host, at)}"
+
+    async def _serve(self, vm: Vm, handler: _Handler, host: _Address, port: int) -> int:
+        """Listens, and says on which port."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
-            return await self._handle(vm, request)
+            return await handler(vm, request)
 
         # Cancellation, so that nothing goes on hanging or dripping for a client that has gone.
         server = web.Server(handle, handler_cancellation=True, access_log=None)
@@ -84,11 +97,9 @@ class Server:
             raise SimulatorError(
                 f"cannot listen on {_netloc(host, port)} for {vm.name!r}: {_reason(exc)}"
             ) from exc
-        vm.url = f"http://{_netloc(host, site.port)}"
-        if self._addresses:
-            self._port = site.port
+        return int(site.port)
 
-    def _place(self, index: int) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, int]:
+    def _place(self, index: int) -> tuple[_Address, int]:
         if not self._addresses:
             return self._host, self._port + index if self._port else 0
         host = self._host + index
@@ -97,27 +108,53 @@ class Server:
         return host, self._port
 
     async def _handle(self, vm: Vm, http: web.BaseRequest) -> web.StreamResponse:
-        request = Request.parse(
+        request = await self._received(http)
+        if is_control(request):
+            return _wire.response(control(vm, request))
+        vm.requests.append(request)
+        if not is_for_tokens(request):
+            limit = self._rate_limit if vm.rate_limit is None else vm.rate_limit
+            return await self._answer(vm, http, request, vm.limit.allows(request.time, limit))
+        with vm.token_requests.entered() as busy:
+            limit = vm.token_concurrency
+            # Assumption: those that are refused for one limit don't count against the other.
+            fits = (not limit or busy <= limit) and vm.token_limit.allows(
+                request.time, vm.token_rate_limit
+            )
+            return await self._answer(vm, http, request, fits)
+
+    async def _handle_extension(self, vm: Vm, http: web.BaseRequest) -> web.StreamResponse:
+        """Assumption: the extension has no limits of its own."""
+        request = await self._received(http)
+        vm.requests.append(request)
+        return await _send(vm, http, request, lambda: extension(vm, request))
+
+    async def _received(self, http: web.BaseRequest) -> Request:
+        return Request.parse(
             http.method,
             http.raw_path,
             [(name.decode("latin-1"), value.decode("latin-1")) for name, value in http.raw_headers],
             await http.content.read(),
             self._clock(),
         )
-        if is_control(request):
-            return _wire.response(control(vm, request))
-        vm.requests.append(request)
-        limit = self._rate_limit if vm.rate_limit is None else vm.rate_limit
-        throttled = not vm.limit.allows(request.time, limit)
-        fault = take(vm.faults, request)
-        if fault is None:
-            return _wire.response(answer(vm, request, throttled=throttled))
-        return await _wire.send_spoilt(
-            http, fault, lambda: answer(vm, request, throttled=throttled)
-        )
+
+    async def _answer(
+        self, vm: Vm, http: web.BaseRequest, request: Request, fits: bool
+    ) -> web.StreamResponse:
+        vm.throttled += not fits
+        return await _send(vm, http, request, lambda: answer(vm, request, throttled=not fits))
 
 
-def _host(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+async def _send(
+    vm: Vm, http: web.BaseRequest, request: Request, normal: Callable[[], Answer]
+) -> web.StreamResponse:
+    fault = take(vm.faults, request)
+    if fault is None:
+        return _wire.response(normal())
+    return await _wire.send_spoilt(http, fault, normal)
+
+
+def _host(text: str) -> _Address:
     try:
         host = ipaddress.ip_address(text)
     except ValueError as exc:
@@ -127,11 +164,11 @@ def _host(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     return host
 
 
-def _is_local(host: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+def _is_local(host: _Address) -> bool:
     return host.is_loopback or host.is_link_local
 
 
-def _netloc(host: ipaddress.IPv4Address | ipaddress.IPv6Address, port: int) -> str:
+def _netloc(host: _Address, port: int) -> str:
     return f"[{host}]:{port}" if host.version == 6 else f"{host}:{port}"
 
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from simulator._api_versions import API_VERSIONS
 from simulator._faults import Fault
-from simulator._limit import RateLimit
+from simulator._identity import Identity
+from simulator._limit import Concurrency, RateLimit
 from simulator._messages import Request
 
 
@@ -38,8 +39,24 @@ class Vm:
     claims: dict[str, Any] = field(default_factory=dict)
     # Requests a second; 0: no limit; None: that of the simulator.
     rate_limit: int | None = None
+    # Managed identities; at most one of them is the machine's own, that is without a resource_id.
+    identities: Sequence[Identity] = ()
+    # What tokens are given for. None: everything that could exist.
+    resources: Sequence[str] | None = None
+    # Requests for tokens a second, and at once; 0: no limit. They don't count as the others do.
+    token_rate_limit: int = 20
+    token_concurrency: int = 5
+    # Where the retired VM extension listens, 0: any port; None: it isn't installed.
+    extension_port: int | None = None
+    # The identities that it knows; None: those of the machine.
+    extension_identities: Sequence[Identity] | None = None
     faults: list[Fault] = field(default_factory=list)
 
     requests: list[Request] = field(init=False, default_factory=list)
     url: str = field(init=False, default="")  # once it is served
     limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
+    extension_url: str = field(init=False, default="")  # once it is served
+    tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all that were given
+    throttled: int = field(init=False, default_factory=int)  # requests that came too fast
+    token_limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
+    token_requests: Concurrency = field(init=False, default_factory=Concurrency, repr=False)

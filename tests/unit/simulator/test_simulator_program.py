@@ -22,7 +22,7 @@ import pytest
 import requests
 
 import simulator
-from simulator import FleetError, load_fleet
+from simulator import FleetError, Identity, load_fleet
 from simulator.__main__ import main
 
 TESTS = Path(simulator.__file__).parents[1]
@@ -102,6 +102,12 @@ def test_a_fleet_file(tmp_path: Path) -> None:
         "versions_route": False,
         "loadbalancer": {"inboundRules": []},
         "rate_limit": 2,
+        "identities": [{"client_id": "1", "object_id": "2"}],
+        "extension_identities": [{"client_id": "3", "object_id": "4", "resource_id": "/5"}],
+        "extension_port": 0,
+        "resources": ["https://vault.azure.net"],
+        "token_rate_limit": 7,
+        "token_concurrency": 2,
         "faults": [{"kind": "hang"}],
     }
     unnamed = {"document": plain, "loadbalancer": None, "rate_limit": None}
@@ -114,6 +120,10 @@ def test_a_fleet_file(tmp_path: Path) -> None:
         assert (vms[2].legacy_versions, vms[2].versions_route) == (True, False)
         assert (vms[2].loadbalancer, vms[2].rate_limit) == ({"inboundRules": []}, 2)
         assert vms[2].faults[0].kind == "hang"
+        assert vms[2].identities == [Identity("1", "2")]
+        assert vms[2].extension_identities == [Identity("3", "4", "/5")]
+        assert (vms[2].extension_port, vms[2].resources) == (0, ["https://vault.azure.net"])
+        assert (vms[2].token_rate_limit, vms[2].token_concurrency) == (7, 2)
     (vm,) = load_fleet(write(tmp_path, b"\xef\xbb\xbf" + json.dumps([unnamed]).encode()))
     assert (vm.name, vm.loadbalancer, vm.rate_limit) == ("plain", None, None)
 
@@ -137,6 +147,29 @@ def test_a_fleet_file(tmp_path: Path) -> None:
         ('[{"name": "x", "document": {}, "legacy_versions": 1}]', "legacy_versions is true or f"),
         ('[{"name": "x", "document": {}, "loadbalancer": []}]', "loadbalancer is an object or n"),
         ('[{"name": "x", "document": {}, "faults": [{}]}]', ": vms[0]: faults[0]: it has no kind"),
+        ('[{"name": "x", "document": {}, "identities": {}}]', ": vms[0]: identities is a list"),
+        (
+            '[{"name": "x", "document": {}, "identities": [1]}]',
+            "[0]: an identity is an object of t",
+        ),
+        ('[{"name": "x", "document": {}, "identities": [{}]}]', "[0]: it has no client_id"),
+        (
+            '[{"name": "x", "document": {}, "identities": [{"id": "1"}]}]',
+            "identities[0]: unknown field 'id'; known: client_id, object_id, resource_id, tenant_id",
+        ),
+        ('[{"name": "x", "document": {}, "extension_port": 65536}]', "extension_port is a port"),
+        (
+            '[{"name": "x", "document": {}, "token_concurrency": -1}]',
+            "token_concurrency is a whole",
+        ),
+        (
+            '[{"name": "x", "document": {}, "token_rate_limit": null}]',
+            "token_rate_limit is a whole",
+        ),
+        (
+            '[{"name": "x", "document": {}, "resources": "x"}]',
+            "resources is a list of texts, or nu",
+        ),
     ],
 )
 def test_fleet_files_that_are_broken(tmp_path: Path, content: str | bytes, message: str) -> None:

@@ -1,0 +1,53 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+_RAW = ("module_stdout", "module_stderr")
+_HIDDEN = "not shown, because there may be a token in it"
+
+
+class ActionModule(ActionBase):
+    """Runs the module of the same name, and keeps what it answers out of sight.
+
+    Asynchronous tasks, whose results are kept in files, are refused by the base class.
+    """
+
+    _supports_check_mode = True
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        with _silence(self._play_context, self._connection._play_context):
+            result.update(self._execute_module(task_vars=task_vars))
+        # What core could not make sense of may well be a token with something around it.
+        result.update({name: _HIDDEN for name in _RAW if result.get(name)})
+        # Core takes away the mark that a module sets itself. A failure has no token to hide, and
+        # its message is for the user.
+        secret = not result.get("failed")
+        result["_ansible_no_log"] = secret
+        # Cores before 2.19 hide the results of a whole loop only if the task says so.
+        self._task.no_log = self._task.no_log or secret
+        return result
+
+
+@contextlib.contextmanager
+def _silence(*contexts: t.Any) -> t.Iterator[None]:
+    """Connections print what commands answered, from -vvv on, unless their context says no_log."""
+    before = [context.no_log for context in contexts]
+    try:
+        for context in contexts:
+            context.no_log = True
+        yield
+    finally:
+        for context, no_log in zip(contexts, before, strict=True):
+            context.no_log = no_log
+
+
+__all__ = ("ActionModule",)

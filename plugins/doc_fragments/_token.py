@@ -1,0 +1,65 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What to ask a token for, and of whom. Private to imds.azure.
+
+They mirror token_argument_spec in plugins/module_utils/_options.py; a test compares the two.
+"""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    DOCUMENTATION = r"""
+options:
+  resource:
+    description:
+      - What the token is for. The receiver checks that it is itself, so it has to be exactly what that service expects.
+      - A URI, for example V(https://vault.azure.net), or the id of an application.
+      - V(resource_manager), V(key_vault) and V(storage) stand for these services in the VM's own cloud, which is read from the instance document. In the
+        public cloud these are V(https://management.azure.com/), V(https://vault.azure.net) and V(https://storage.azure.com/).
+    type: str
+    required: true
+  client_id:
+    description:
+      - The identity by its client id (also called application id). Needed, this or one of the two others, where the VM has several user-assigned identities
+        and none of its own.
+      - Mutually exclusive with O(object_id) and O(resource_id).
+    type: str
+  object_id:
+    description:
+      - The identity by its object id (also called principal id).
+      - Mutually exclusive with O(client_id) and O(resource_id).
+    type: str
+  resource_id:
+    description:
+      - The identity by its resource id in Azure, which IMDS takes as C(msi_res_id).
+      - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not know it.
+    type: str
+  port:
+    description:
+      - Where the VM extension listens.
+    type: int
+    default: 50342
+  api_version:
+    description:
+      - V(latest) stands for 2018-02-01 here, the version that every SDK of Azure asks for tokens with.
+"""
+
+    SOURCE = r"""
+options:
+  source:
+    description:
+      - V(imds) asks the Instance Metadata Service.
+      - V(vm_extension) asks the retired VM extension at C(http://localhost:50342/oauth2/token), to compare the two while moving away from it. The role
+        P(imds.azure.managed_identity_migration#role) does that for a whole fleet.
+    type: str
+    choices:
+      - imds
+      - vm_extension
+    default: imds
+notes:
+  - Azure caches tokens. What a token may do can be up to a day older than the assignment of a role.
+  - IMDS gives a VM 20 tokens a second and 5 at once, whatever asks for them. All that goes wrong is tried again as documented for tokens. 404 is among it,
+    and is tried again for 30 seconds.
+"""

@@ -1,0 +1,94 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: access_token
+short_description: A token of the controller's managed identity
+version_added: 0.1.0
+author:
+  - The imds.azure contributors (@imds-azure)
+description:
+  - Gets an access token of a managed identity from the Azure Instance Metadata Service (IMDS), without any credentials.
+  - As every lookup it runs on the controller, so the token is one of B(the controller's own VM), whatever the hosts of the play.
+    Use M(imds.azure.access_token_info) for the identity of the VMs that a play runs on.
+  - Each evaluation asks IMDS. Nothing is cached here, as Azure itself caches tokens.
+requirements:
+  - requests (on the controller)
+extends_documentation_fragment:
+  - imds.azure._imds
+  - imds.azure._imds.plugins
+  - imds.azure._token
+  - imds.azure._token.source
+options:
+  _terms:
+    description:
+      - This lookup takes no terms. What the token is for is said by O(resource).
+  as_dict:
+    description:
+      - Return all that M(imds.azure.access_token_info) returns, instead of the token only.
+    type: bool
+    default: false
+notes:
+  - The token is a secret. Give C(no_log=true) to every task that has it among its arguments, because Ansible shows arguments with C(-vvv) and to callbacks.
+    The result of a lookup has no such mark of its own.
+  - Do not keep a token with M(ansible.builtin.set_fact), and do not put the lookup into variables that many tasks and hosts evaluate. To use
+    one token several times, register the result of M(imds.azure.access_token_info), delegated to C(localhost).
+  - All processes of a run together keep within 20 tokens a second and 5 at once. They share files in Ansible's local temp folder for that, which hold times
+    and never a token.
+seealso:
+  - module: imds.azure.access_token_info
+  - plugin: imds.azure.metadata
+    plugin_type: lookup
+"""
+
+EXAMPLES = r"""
+- name: Read a secret of a key vault with the identity of the controller
+  ansible.builtin.uri:
+    url: https://example.vault.azure.net/secrets/database?api-version=7.4
+    headers:
+      Authorization: "Bearer {{ lookup('imds.azure.access_token', resource='key_vault') }}"
+  delegate_to: localhost
+  register: secret
+  no_log: true
+
+- name: Who is the controller to Azure?
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.access_token', resource='resource_manager', as_dict=true).client_id }}"
+"""
+
+RETURN = r"""
+_list:
+  description:
+    - One token. With O(as_dict=true) a dictionary with the keys C(access_token), C(token_type), C(client_id), C(resource), C(expires_on), C(expires_in) and
+      C(not_before), as M(imds.azure.access_token_info) returns them.
+  type: list
+  elements: raw
+"""
+
+import typing as t
+
+from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
+from ansible_collections.imds.azure.plugins.module_utils._options import token_from
+from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup import C, ImdsLookup
+
+
+class LookupModule(ImdsLookup):
+    def run(
+        self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
+    ) -> list[t.Any]:
+        self.set_options(var_options=variables, direct=kwargs)
+        self._turns = turns_in(C.DEFAULT_LOCAL_TMP)
+        try:
+            if terms:
+                raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
+            token = token_from(self._option, self._imds(), self._document)
+        except OptionError as exc:
+            raise AnsibleOptionsError(str(exc)) from None
+        except ImdsError as exc:
+            raise AnsibleLookupError(str(exc)) from None
+        return [token if self.get_option("as_dict") else token["access_token"]]

@@ -1,0 +1,437 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: vm_extension_info
+short_description: What on a VM still uses the retired VM extension for managed identities
+version_added: 0.1.0
+description:
+  - Finds what on this host has to do with the retired VM extension C(ManagedIdentityExtensionForLinux), whether it listens, its service and files, and
+    the configuration that names it.
+  - Asks IMDS and the extension for a token each and says whether both are for the same audience, identity, tenant and application. The tokens never leave the
+    VM. Only these four claims of theirs are returned.
+  - Changes nothing. The role P(imds.azure.managed_identity_migration#role) makes a report of it, with the commands that remove the extension.
+author:
+  - The imds.azure contributors (@imds-azure)
+extends_documentation_fragment:
+  - imds.azure._imds
+  - imds.azure._attributes
+  - imds.azure._attributes.reads
+  - imds.azure._attributes.actiongroup
+options:
+  search_paths:
+    description:
+      - Files and folders in which to look for configuration that names the extension or its port. What does not exist is left out.
+      - Files above 1 MiB and those that are not text are left out, and nothing is looked for after 50000 files.
+    type: list
+    elements: path
+    default:
+      - /etc/environment
+      - /etc/environment.d
+      - /etc/default
+      - /etc/sysconfig
+      - /etc/profile
+      - /etc/profile.d
+      - /etc/systemd/system
+      - /etc/crontab
+      - /etc/cron.d
+  waagent_path:
+    description:
+      - Where the VM's agent keeps its extensions.
+    type: path
+    default: /var/lib/waagent
+  service_paths:
+    description:
+      - Where to look for the service of the extension.
+    type: list
+    elements: path
+    default:
+      - /etc/systemd/system
+      - /lib/systemd/system
+      - /usr/lib/systemd/system
+      - /etc/init.d
+      - /etc/init
+  compare:
+    description:
+      - Whether to ask for the two tokens. The extension is asked only where something listens on its port.
+    type: bool
+    default: true
+  resource:
+    description:
+      - What to ask the tokens for, as in M(imds.azure.access_token_info).
+    type: str
+    default: resource_manager
+  client_id:
+    description:
+      - The identity by its client id, where the VM has several.
+      - Mutually exclusive with O(object_id).
+    type: str
+  object_id:
+    description:
+      - The identity by its object id, where the VM has several.
+      - Mutually exclusive with O(client_id).
+    type: str
+  port:
+    description:
+      - Where the extension listens. Its default port and those that its settings name are looked at as well.
+    type: int
+    default: 50342
+  api_version:
+    description:
+      - V(latest) stands for 2018-02-01 in the request for a token.
+notes:
+  - Only root can read all that is to be found.
+seealso:
+  - module: imds.azure.access_token_info
+"""
+
+EXAMPLES = r"""
+- name: Find what still uses the VM extension
+  imds.azure.vm_extension_info:
+    search_paths:
+      - /etc
+      - /opt/application/conf
+  register: extension
+  become: true
+
+- name: Name the files to change
+  ansible.builtin.debug:
+    msg: "{{ extension.references | map(attribute='path') | unique }}"
+"""
+
+RETURN = r"""
+state:
+  description:
+    - V(clean), there is nothing of the extension on this host.
+    - V(ready), IMDS gives an equal token, so that everything can move to it and the extension can be removed.
+    - V(unproven), IMDS gives a token, but there is none of the extension to compare it with.
+    - V(blocked), IMDS gives no token, or one that is not equal.
+  returned: success
+  type: str
+  sample: ready
+vm:
+  description: The names that this VM has in Azure. Empty where IMDS does not answer.
+  returned: success
+  type: dict
+  sample:
+    name: web-0
+    resource_group: shop
+    subscription: 8d10da13-8125-4ba9-a717-bf7490507b3d
+    scale_set: ''
+    scale_set_resource_group: ''
+    extension: ManagedIdentityExtensionForLinux
+removal:
+  description: Commands that remove the extension, from the scale set of the VM where it is in one, and from the VM where it has extensions of its own.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    target:
+      description: V(vm) or V(scale_set).
+      type: str
+      returned: always
+      sample: vm
+    name:
+      description: Its name.
+      type: str
+      returned: always
+      sample: web-0
+    az:
+      description: Commands of the Azure CLI, for a POSIX shell.
+      type: list
+      elements: str
+      returned: always
+    powershell:
+      description: The same for Azure PowerShell.
+      type: list
+      elements: str
+      returned: always
+ports:
+  description: Where the extension could listen, by default, by O(port) and by its settings.
+  returned: success
+  type: list
+  elements: int
+  sample: [50342]
+listening:
+  description: Who listens on one of RV(ports).
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    address:
+      description: The local address.
+      type: str
+      returned: always
+      sample: 127.0.0.1
+    port:
+      description: The port.
+      type: int
+      returned: always
+      sample: 50342
+files:
+  description: What the VM's agent keeps of the extension.
+  returned: success
+  type: list
+  elements: str
+  sample: [/var/lib/waagent/Microsoft.ManagedIdentity.ManagedIdentityExtensionForLinux-1.0.0.10]
+services:
+  description: The files by which the service manager knows the extension.
+  returned: success
+  type: list
+  elements: str
+  sample: [/etc/systemd/system/azuremsixtn.service]
+references:
+  description: The places in configuration that name the extension or its port.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    path:
+      description: The file.
+      type: str
+      returned: always
+      sample: /etc/default/application
+    line:
+      description: The number of the line, from 1.
+      type: int
+      returned: always
+      sample: 3
+    kind:
+      description: V(endpoint), an address of the extension; V(port), the number of its port; V(name), a name of the extension, its service or its files.
+      type: str
+      returned: always
+      sample: endpoint
+    found:
+      description: The name itself, without the rest of the line.
+      type: str
+      returned: always
+      sample: localhost:50342/oauth2/token
+    change_to:
+      description: What to put in its place.
+      type: str
+      returned: always
+      sample: 'nothing: IMDS has no port of its own to name'
+unread:
+  description: What could not be searched, and why.
+  returned: success
+  type: list
+  elements: str
+  sample: ['/etc/sysconfig/secret: Permission denied']
+tokens:
+  description: The comparison of the two tokens.
+  returned: when O(compare=true)
+  type: dict
+  contains:
+    same:
+      description: Whether all four claims are there and equal. Null where one of the two tokens could not be had.
+      type: bool
+      returned: always
+      sample: true
+    different:
+      description: The claims that are not.
+      type: list
+      elements: str
+      returned: always
+      sample: []
+    imds:
+      description: What IMDS gave.
+      type: dict
+      returned: always
+      contains: &token
+        claims:
+          description: C(aud), C(oid), C(tid) and C(appid) of the token; null without one.
+          type: dict
+          returned: always
+          sample:
+            aud: https://management.azure.com/
+            oid: 9d3c5a1e-7b42-4f0d-8c6a-1e2f3a4b5c6d
+            tid: 7a5c1f3e-52d4-4b8e-9c60-3f1e8d2b6a94
+            appid: 3f6e2b1c-5a0d-4c8e-9b7f-2d1a6c4e8f90
+        error:
+          description: Why there is no token; empty where there is one.
+          type: str
+          returned: always
+          sample: ''
+    extension:
+      description: What the extension gave.
+      type: dict
+      returned: always
+      contains: *token
+"""
+
+import tempfile
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
+from ansible_collections.imds.azure.plugins.module_utils._extension import (
+    CHANGE_TO,
+    extension_files,
+    extension_services,
+    listeners,
+    owner_of,
+    ports_in_settings,
+    references,
+    removal_commands,
+)
+from ansible_collections.imds.azure.plugins.module_utils._options import (
+    client_from,
+    identity_from,
+    resource_from,
+    token_argument_spec,
+)
+from ansible_collections.imds.azure.plugins.module_utils._tokens import (
+    EXTENSION_PORT,
+    claims_of,
+    different_claims,
+    extension_url,
+)
+from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
+from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
+
+SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
+SEARCH_PATHS = [
+    "/etc/environment",
+    "/etc/environment.d",
+    "/etc/default",
+    "/etc/sysconfig",
+    "/etc/profile",
+    "/etc/profile.d",
+    "/etc/systemd/system",
+    "/etc/crontab",
+    "/etc/cron.d",
+]
+SERVICE_PATHS = [
+    "/etc/systemd/system",
+    "/lib/systemd/system",
+    "/usr/lib/systemd/system",
+    "/etc/init.d",
+    "/etc/init",
+]
+
+
+def argument_spec() -> dict[str, t.Any]:
+    spec = dict(
+        token_argument_spec(),
+        resource={"type": "str", "default": "resource_manager"},
+        search_paths={"type": "list", "elements": "path", "default": SEARCH_PATHS},
+        waagent_path={"type": "path", "default": "/var/lib/waagent"},
+        service_paths={"type": "list", "elements": "path", "default": SERVICE_PATHS},
+        compare={"type": "bool", "default": True},
+    )
+    # The extension does not know it.
+    del spec["resource_id"]
+    return spec
+
+
+def found_on(host: t.Callable[[str], t.Any]) -> dict[str, t.Any]:
+    """What there is to find, by the options of the module."""
+    files = extension_files(host("waagent_path"))
+    services = extension_services(host("service_paths"))
+    ports = sorted({EXTENSION_PORT, host("port"), *ports_in_settings(files)})
+    configuration = references(host("search_paths"), ports, services)
+    return {
+        "ports": ports,
+        "listening": [{"address": a, "port": port} for a, port in listeners(ports, SOCKETS)],
+        "files": files,
+        "services": services,
+        "references": [
+            dict(reference._asdict(), change_to=CHANGE_TO[reference.kind])
+            for reference in configuration.references
+        ],
+        "unread": configuration.unread,
+    }
+
+
+def compared(
+    client: ImdsClient,
+    option: t.Callable[[str], t.Any],
+    document: dict[str, t.Any],
+    port: int | None,
+) -> dict[str, t.Any]:
+    """The claims of both tokens. Neither token goes any further than this."""
+    identity = identity_from(option)
+    resource = resource_from(option, lambda: document)
+    imds = claims_or_error(lambda: client.token(resource, identity))
+    if port is None:
+        return comparison(*imds, None, "not asked, as nothing listens on its port")
+    url = extension_url(port, identity)
+    return comparison(
+        *imds, *claims_or_error(lambda: client.extension_token(url, resource, identity))
+    )
+
+
+def claims_or_error(ask: t.Callable[[], dict[str, t.Any]]) -> tuple[dict[str, str] | None, str]:
+    try:
+        return claims_of(ask()["access_token"]), ""
+    except ImdsError as exc:
+        return None, str(exc)
+
+
+def comparison(
+    imds: dict[str, str] | None, imds_error: str, theirs: dict[str, str] | None, their_error: str
+) -> dict[str, t.Any]:
+    different = different_claims(imds, theirs) if imds and theirs else []
+    return {
+        "same": not different if imds and theirs else None,
+        "different": different,
+        "imds": {"claims": imds, "error": imds_error},
+        "extension": {"claims": theirs, "error": their_error},
+    }
+
+
+def state_of(result: dict[str, t.Any]) -> str:
+    """How far this host is on its way off the extension."""
+    tokens = result.get("tokens")
+    if not any(result[trace] for trace in ("listening", "files", "services", "references")):
+        return "clean"
+    if tokens is None or (tokens["same"] is None and tokens["imds"]["claims"]):
+        return "unproven"
+    return "ready" if tokens["same"] else "blocked"
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=argument_spec(),
+        mutually_exclusive=[["client_id", "object_id"]],
+        supports_check_mode=True,
+    )
+    option = module.params.get
+    try:
+        extension_url(option("port"), [])
+        client = client_from(option, http_transport, turns=turns_in(tempfile.gettempdir()))
+        result = found_on(option)
+        result.update(vm={}, removal=[])
+        result.update(known_by_imds(client, option, result["listening"]))
+    except OptionError as exc:
+        module.fail_json(msg=str(exc))
+    except ImdsError as exc:
+        module.warn(f"Only what is on this host's disks and ports is known: {exc}")
+        if option("compare"):
+            result["tokens"] = comparison(
+                None, str(exc), None, "not asked, as IMDS does not answer"
+            )
+    module.exit_json(changed=False, state=state_of(result), **result)
+
+
+def known_by_imds(
+    client: ImdsClient, option: t.Callable[[str], t.Any], listening: list[dict[str, t.Any]]
+) -> dict[str, t.Any]:
+    document = client.instance().data
+    vm = owner_of(document)
+    known: dict[str, t.Any] = {"vm": vm, "removal": removal_commands(vm)}
+    if option("compare"):
+        heard = [each["port"] for each in listening]
+        port = option("port") if option("port") in heard else next(iter(heard), None)
+        known["tokens"] = compared(client, option, document, port)
+    return known
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lookups share: their options, a client, and the document of the run. Private to imds.azure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible import constants
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+    from ansible_collections.imds.azure.plugins.module_utils._turns import Turns
+
+# The settings are set at run time, so nothing is known of their types.
+C: t.Any = constants
+
+
+class ImdsLookup(LookupBase):
+    _client: ImdsClient | None = None
+    _turns: Turns | None = None
+
+    def _document(self) -> t.Any:
+        """The instance document of this run, from whichever process asked for it first."""
+        key = (self._option("endpoint"), self._option("api_version"))
+        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
+        return cache.get(lambda: self._imds().instance().data)
+
+    def _imds(self) -> ImdsClient:
+        if self._client is None:
+            # Only whoever asks IMDS pays for the import of an HTTP library: a thousand lookups
+            # that are answered out of the run's document don't.
+            from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+            from ansible_collections.imds.azure.plugins.plugin_utils._session import (
+                requests_transport,
+            )
+
+            self._client = client_from(self._option, requests_transport(), turns=self._turns)
+        return self._client
+
+    def _option(self, name: str) -> t.Any:
+        # Ansible hands variables to a lookup as they are written, templates and all.
+        value = self.get_option(name)
+        return self._templar.template(value) if self._templar else value
+
+
+__all__ = ("C", "ImdsLookup")

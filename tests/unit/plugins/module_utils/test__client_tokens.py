@@ -1,0 +1,303 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens by the client: requests, retries, errors. A fake transport answers, and no time passes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    MalformedError,
+    OptionError,
+    RefusedError,
+    TransportError,
+    UnavailableError,
+    VersionError,
+)
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from, token_from
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._tokens import extension_url
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+ENDPOINT = "http://127.0.0.1:8169"
+TOKEN = "eyJhbGciOi.c2VjcmV0.c2lnbmF0dXJl"
+ANSWER = {"access_token": TOKEN, "expires_in": "3599", "resource": "r", "token_type": "Bearer"}
+VAULT = "https://vault.azure.net"
+URL = f"{ENDPOINT}/metadata/identity/oauth2/token"
+QUERY = "api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
+
+
+def answer(status: int, data: t.Any, **headers: str) -> Response:
+    body = data.encode() if isinstance(data, str) else json.dumps(data).encode()
+    return Response(status, headers, body)
+
+
+def refusal(description: str, error: str = "invalid_request") -> Response:
+    return answer(400, {"error": error, "error_description": description})
+
+
+OK = answer(200, ANSWER)
+
+
+class Imds:
+    """Answers from a list, the last of them again and again; and a clock that sleeping moves."""
+
+    def __init__(self, *answers: Response | TransportError) -> None:
+        self.answers = list(answers)
+        self.urls: list[str] = []
+        self.turns = 0
+        self.now = 0.0
+
+    def send(self, request: Request, _timeout: float) -> Response:
+        assert request.headers["Metadata"] == "true", "the extension takes no other casing"
+        assert (request.method, request.body) == ("GET", None)
+        self.urls.append(request.url)
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(found, TransportError):
+            raise found
+        return found
+
+    @contextlib.contextmanager
+    def turn(self, patience: float) -> t.Iterator[None]:
+        assert patience > 0
+        self.turns += 1
+        before = len(self.urls)
+        yield
+        assert len(self.urls) == before + 1, "one request a turn"
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    @property
+    def seams(self) -> Seams:
+        return Seams(lambda: self.now, lambda: self.now, self.sleep, lambda: 0.5)
+
+    def client(self, version: str = "latest", deadline: float = 90.0) -> ImdsClient:
+        policy = RetryPolicy(deadline=deadline)
+        return ImdsClient(self.send, ENDPOINT, version, policy, self.seams, self.turn)
+
+
+def test_one_request_by_the_version_of_every_sdk() -> None:
+    imds = Imds(OK)
+    token = imds.client().token(VAULT)
+    assert imds.urls == [f"{URL}?{QUERY}"]
+    assert (token["access_token"], token["expires_in"]) == (TOKEN, 3599)
+
+
+def test_a_version_that_was_asked_for_is_used() -> None:
+    imds = Imds(OK)
+    imds.client("2021-02-01").token(VAULT, [("msi_res_id", "/sub/A b")])
+    (url,) = imds.urls
+    assert url == (
+        f"{URL}?api-version=2021-02-01&resource=https%3A%2F%2Fvault.azure.net&msi_res_id=%2Fsub%2FA%20b"
+    )
+
+
+def test_the_version_of_tokens_is_not_that_of_documents() -> None:
+    imds = Imds(answer(200, {"compute": {}}))
+    client = imds.client()
+    client.instance()
+    imds.answers = [OK]
+    client.token(VAULT)
+    imds.answers = [answer(200, {"compute": {}})]
+    assert client.instance().api_version == "2025-04-07"
+    assert "api-version=2018-02-01" in imds.urls[1]
+
+
+@pytest.mark.parametrize("status", [404, 408, 410, 429, 500, 502, 503, 504])
+def test_what_is_tried_again(status: int) -> None:
+    imds = Imds(answer(status, {"error": "x", "error_description": "y"}), answer(status, ""), OK)
+    assert imds.client().token(VAULT)["access_token"] == TOKEN
+    assert len(imds.urls) == 3
+    assert imds.turns == 3, "each attempt takes a turn"
+
+
+def test_what_no_answer_came_to_is_tried_again() -> None:
+    imds = Imds(TransportError("the connection was reset"), answer(200, "not json"), OK)
+    assert imds.client().token(VAULT)["access_token"] == TOKEN
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 405])
+def test_what_is_final(status: int) -> None:
+    imds = Imds(answer(status, {"error": "invalid_request", "error_description": "no"}))
+    with pytest.raises(RefusedError) as caught:
+        imds.client().token(VAULT)
+    assert len(imds.urls) == 1
+    assert f"status {status}, 'invalid_request: no', after 1 attempt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "kind"),
+    [(404, 30, UnavailableError), (410, 70, UnavailableError), (429, 80, UnavailableError)],
+)
+def test_for_how_long(status: int, seconds: float, kind: type[ImdsError]) -> None:
+    imds = Imds(answer(status, ""))
+    with pytest.raises(kind):
+        imds.client().token(VAULT)
+    assert seconds * 0.85 < imds.now < max(90.0, seconds)
+
+
+@pytest.mark.parametrize(
+    ("response", "words", "advice"),
+    [
+        (
+            refusal("Multiple user assigned identities exist, please specify the clientId"),
+            "Multiple user assigned identities exist, please specify the clientId",
+            "set client_id, object_id or resource_id",
+        ),
+        (
+            refusal("Identity not found"),
+            "Identity not found",
+            "Assign a managed identity to the VM",
+        ),
+        (
+            refusal("AADSTS500011: The resource principal", "invalid_resource"),
+            "invalid_resource: AADSTS500011: The resource principal",
+            "Check resource",
+        ),
+    ],
+)
+def test_the_services_own_words_and_what_to_do(response: Response, words: str, advice: str) -> None:
+    imds = Imds(response)
+    with pytest.raises(RefusedError) as caught:
+        imds.client().token(VAULT)
+    assert words in str(caught.value)
+    assert advice in str(caught.value)
+    assert URL in str(caught.value)
+    assert len(imds.urls) == 1, "none of these is about the version"
+
+
+def test_too_many_requests_for_tokens() -> None:
+    throttled = {"error": "invalid_request", "error_description": "Temporarily throttled, too many"}
+    with pytest.raises(UnavailableError, match="20 times a second, 5 at once"):
+        Imds(answer(429, throttled)).client(deadline=5).token(VAULT)
+
+
+def test_a_version_that_is_rejected_is_no_refusal_of_a_token() -> None:
+    rejection = answer(400, {"error": "api-version is invalid", "newest-versions": ["2021-02-01"]})
+    with pytest.raises(VersionError, match="rejected api-version 2021-02-01"):
+        Imds(rejection).client("2021-02-01").token(VAULT)
+
+
+def test_an_answer_without_a_token_shows_nothing_of_itself() -> None:
+    imds = Imds(answer(200, {"accessToken": TOKEN}))
+    with pytest.raises(MalformedError) as caught:
+        imds.client().token(VAULT)
+    assert "was answered, but it has no access_token that could be used" in str(caught.value)
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_a_token_within_rubbish_is_not_shown() -> None:
+    imds = Imds(answer(200, f'{{"access_token":"{TOKEN}"'))
+    with pytest.raises(UnavailableError) as caught:
+        imds.client(deadline=3).token(VAULT)
+    assert "that are not JSON" in str(caught.value)
+    assert "c2VjcmV0" not in str(caught.value)
+
+
+def test_whoever_gets_no_turn_in_time_says_so() -> None:
+    @contextlib.contextmanager
+    def full(patience: float) -> t.Iterator[None]:
+        if patience:
+            raise TransportError("other processes took all turns", retry=False)
+        yield
+
+    imds = Imds(OK)
+    client = ImdsClient(imds.send, ENDPOINT, "latest", RetryPolicy(), imds.seams, full)
+    with pytest.raises(UnavailableError, match="other processes took all turns, after 1 attempt"):
+        client.token(VAULT)
+    assert imds.urls == []
+
+
+def test_only_tokens_take_turns() -> None:
+    imds = Imds(answer(200, {"compute": {}}))
+    imds.client().instance()
+    imds.answers = [OK]
+    imds.client().extension_token(extension_url(50342, []), VAULT)
+    assert imds.turns == 0
+
+
+def test_the_extension_has_no_version() -> None:
+    imds = Imds(OK)
+    token = imds.client().extension_token(extension_url(4711, []), VAULT, [("object_id", "1")])
+    assert imds.urls == [
+        "http://localhost:4711/oauth2/token?resource=https%3A%2F%2Fvault.azure.net&object_id=1"
+    ]
+    assert (token["access_token"], token["client_id"]) == (TOKEN, "")
+
+
+@pytest.mark.parametrize(
+    ("response", "advice"),
+    [
+        (answer(401, {"error": "unknown_source", "error_description": "x"}), "use source=imds"),
+        (answer(400, "api-version invalid, newest-versions"), "Check resource and the identity"),
+        (answer(404, "Invalid version requested"), "does not run, or not on this port"),
+        (TransportError("connection refused", retry=False), "does not run, or not on this port"),
+    ],
+)
+def test_the_extensions_errors(response: Response | TransportError, advice: str) -> None:
+    with pytest.raises(ImdsError, match="http://localhost:4711/oauth2/token") as caught:
+        Imds(response).client().extension_token(extension_url(4711, []), VAULT)
+    assert advice in str(caught.value)
+
+
+OPTIONS = {
+    "endpoint": ENDPOINT,
+    "api_version": "latest",
+    "timeout": 10,
+    "deadline": 90,
+    "resource": "key_vault",
+    "source": "imds",
+    "port": 50342,
+    "client_id": None,
+    "object_id": None,
+    "resource_id": None,
+}
+
+
+def by_options(imds: Imds, document: t.Any = None, **options: t.Any) -> dict[str, t.Any]:
+    option = {**OPTIONS, **options}.__getitem__
+    return token_from(option, client_from(option, imds.send, imds.seams), lambda: document)
+
+
+def test_a_name_takes_the_cloud_of_the_document() -> None:
+    imds = Imds(OK)
+    by_options(imds, {"compute": {"azEnvironment": "AZURECHINACLOUD"}})
+    assert "resource=https%3A%2F%2Fvault.azure.cn" in imds.urls[0]
+
+
+@pytest.mark.parametrize("document", [{}, {"compute": {}}, {"compute": {"azEnvironment": None}}])
+def test_a_document_without_a_cloud(document: t.Any) -> None:
+    with pytest.raises(OptionError, match="give the URI of the resource"):
+        by_options(Imds(OK), document)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"client_id": "1", "object_id": "2"}, "mutually exclusive"),
+        ({"source": "vm_extension", "resource_id": "/1"}, "unknown to the VM extension"),
+        ({"source": "vm_extension", "port": 0}, "port must be"),
+        ({"resource": "keyvault"}, "is neither a URI"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_sent(
+    options: dict[str, t.Any], message: str
+) -> None:
+    imds = Imds(OK)
+    with pytest.raises(OptionError, match=message):
+        by_options(imds, **options)
+    assert imds.urls == []
+
+
+def test_the_source_says_who_is_asked() -> None:
+    imds = Imds(OK)
+    by_options(imds, source="vm_extension", resource=VAULT, client_id="1")
+    assert imds.urls[0].startswith("http://localhost:50342/oauth2/token?")

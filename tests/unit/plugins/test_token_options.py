@@ -1,0 +1,72 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of what gets tokens: one spec, one fragment, and what is made of both."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+import yaml
+
+import environments
+from ansible_collections.imds.azure.plugins.doc_fragments import _token
+from ansible_collections.imds.azure.plugins.module_utils import _options
+from ansible_collections.imds.azure.plugins.modules import access_token_info, vm_extension_info
+
+COMPARED = ("type", "default", "choices", "required", "elements")
+
+
+def documented(text: str) -> dict[str, t.Any]:
+    options: dict[str, t.Any] = yaml.safe_load(text)["options"]
+    return options
+
+
+def compared(options: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {
+        name: {key: option[key] for key in COMPARED if key in option}
+        for name, option in options.items()
+    }
+
+
+def test_the_fragment_documents_what_the_spec_takes() -> None:
+    shared = _options.shared_argument_spec()
+    spec = {k: v for k, v in _options.token_argument_spec().items() if k not in shared}
+    fragment = documented(_token.ModuleDocFragment.DOCUMENTATION)
+    # Said once more only because "latest" has another meaning here.
+    assert set(fragment.pop("api_version")) == {"description"}
+    assert compared(fragment) == compared(spec)
+
+
+def test_the_source_is_documented_as_it_is_taken() -> None:
+    documentation = documented(_token.ModuleDocFragment.SOURCE)
+    spec = access_token_info.argument_spec()
+    assert compared(documentation)["source"] == compared(spec)["source"]
+
+
+def test_the_search_is_documented_as_it_is_taken() -> None:
+    documentation = documented(vm_extension_info.DOCUMENTATION)
+    assert set(documentation.pop("api_version")) == {"description"}
+    spec = vm_extension_info.argument_spec()
+    shared = _options.shared_argument_spec()
+    assert compared(documentation) == compared({k: v for k, v in spec.items() if k not in shared})
+
+
+@pytest.mark.parametrize("entry", ["argument_specs", "defaults"])
+def test_the_role_has_the_modules_defaults(entry: str) -> None:
+    spec = vm_extension_info.argument_spec()
+    prefix = "managed_identity_migration_"
+    for name, value in role_defaults(entry).items():
+        option = name.removeprefix(prefix)
+        wanted = 30.0 if option == "deadline" else spec[option].get("default")
+        assert value == wanted, name
+
+
+def role_defaults(entry: str) -> dict[str, t.Any]:
+    role = environments.ROOT / "roles" / "managed_identity_migration"
+    if entry == "defaults":
+        found: dict[str, t.Any] = yaml.safe_load((role / "defaults" / "main.yml").read_text())
+        return found
+    specs = yaml.safe_load((role / "meta" / "argument_specs.yml").read_text())["argument_specs"]
+    return {name: option.get("default") for name, option in specs["main"]["options"].items()}

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Microsoft's own clients get tokens from the simulator as they would from IMDS; then so does the collection.
+
+They prove the simulator: its routes, its answers and its errors are what these clients were written for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msal
+import pytest
+import requests
+import requests.adapters
+import urllib3.util
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES
+from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from simulator import Fault, Identity, Vm
+
+VAULT = "https://vault.azure.net"
+GROUP = (
+    "/subscriptions/1/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+)
+OWN = Identity("c0000000-0000-4000-8000-000000000001", "o0000000-0000-4000-8000-000000000001")
+ONE = Identity("c-one", "o-one", f"{GROUP}/one")
+TWO = Identity("c-two", "o-two", f"{GROUP}/two")
+
+# Gets a token of the identity that is named, or raises; with no longer waits than need be.
+Client = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def imds(monkeypatch: pytest.MonkeyPatch, vm: Vm) -> Vm:
+    """The simulated IMDS, where these clients look for it; and nothing of where else they may run."""
+    for name in (
+        "IDENTITY_ENDPOINT",
+        "IDENTITY_HEADER",
+        "IMDS_ENDPOINT",
+        "MSI_ENDPOINT",
+        "MSI_SECRET",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", vm.url)
+    vm.identities = [OWN]
+    return vm
+
+
+def azure_identity(**identity: str) -> str:
+    given: dict[str, Any] = {}
+    if "client_id" in identity:
+        given["client_id"] = identity["client_id"]
+    elif identity:
+        ((name, value),) = identity.items()
+        given["identity_config"] = {name: value}
+    # Its own waits add up to 24 seconds, by the same decisions.
+    with ManagedIdentityCredential(retry_backoff_factor=0, **given) as credential:
+        token: str = credential.get_token(f"{VAULT}/.default").token
+    return token
+
+
+def msal_client(**identity: str) -> str:
+    found = (
+        msal.UserAssignedManagedIdentity(**identity)
+        if identity
+        else msal.SystemAssignedManagedIdentity()
+    )
+    with requests.Session() as session:
+        # It leaves trying again to the session that it is given.
+        again = urllib3.util.Retry(
+            total=5, status_forcelist=[404, 410, 429, 500, 502, 503, 504], raise_on_status=False
+        )
+        session.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
+        answer = msal.ManagedIdentityClient(found, http_client=session).acquire_token_for_client(
+            resource=VAULT
+        )
+    if "access_token" not in answer:
+        raise RuntimeError(f"{answer['error']}: {answer['error_description']}")
+    token: str = answer["access_token"]
+    return token
+
+
+def collection(transport: Any, url: str, **identity: str) -> str:
+    params = [(IDENTITIES[name], value) for name, value in identity.items()]
+    # The collection's own decisions about waiting, without the waiting.
+    seams = Seams(sleep=lambda _seconds: None)
+    client = ImdsClient(transport, url, policy=RetryPolicy(attempts=6), seams=seams)
+    token: str = client.token(VAULT, params)["access_token"]
+    return token
+
+
+@pytest.fixture(params=["azure-identity", "msal", "module", "lookup"])
+def client(request: pytest.FixtureRequest, imds: Vm) -> Client:
+    def by(transport: Any) -> Client:
+        return lambda **identity: collection(transport, imds.url, **identity)
+
+    clients: dict[str, Callable[[], Client]] = {
+        "azure-identity": lambda: azure_identity,
+        "msal": lambda: msal_client,
+        "module": lambda: by(http_transport),
+        "lookup": lambda: by(requests_transport()),
+    }
+    return clients[request.param]()
+
+
+ERRORS = (CredentialUnavailableError, ClientAuthenticationError, RuntimeError, ImdsError)
+
+
+def test_a_token(client: Client, imds: Vm) -> None:
+    assert client() == imds.tokens[-1]
+    sent = imds.requests[-1]
+    assert (sent.method, sent.path) == ("GET", "/metadata/identity/oauth2/token")
+    assert (sent.parameter("resource"), sent.parameter("api-version")) == (VAULT, "2018-02-01")
+
+
+@pytest.mark.parametrize(
+    "identity",
+    [{"client_id": "c-two"}, {"object_id": "o-two"}, {"resource_id": f"{GROUP}/two"}],
+)
+def test_one_of_several_identities(client: Client, imds: Vm, identity: dict[str, str]) -> None:
+    imds.identities = [ONE, TWO]
+    assert client(**identity) == imds.tokens[-1]
+    ((name, value),) = identity.items()
+    names = ("msi_res_id", "mi_res_id") if name == "resource_id" else (name,)
+    assert value in [imds.requests[-1].parameter(each) for each in names]
+
+
+@pytest.mark.parametrize(
+    ("identities", "message"),
+    [
+        ([], "Identity not found"),
+        ([ONE, TWO], "Multiple user assigned identities exist, please specify the clientId"),
+    ],
+)
+def test_errors_by_the_services_own_words(
+    client: Client, imds: Vm, identities: list[Identity], message: str
+) -> None:
+    imds.identities = identities
+    with pytest.raises(ERRORS, match=message):
+        client()
+    assert len(imds.requests) == 1, "a refusal is final"
+
+
+def test_an_identity_that_is_not_there(client: Client) -> None:
+    with pytest.raises(ERRORS, match="Identity not found"):
+        client(client_id="c-nobody")
+
+
+def test_a_resource_that_is_not_there(client: Client, imds: Vm) -> None:
+    imds.resources = []
+    with pytest.raises(ERRORS, match="AADSTS500011"):
+        client()
+
+
+@pytest.mark.parametrize("status", [404, 410, 429, 500, 502, 503, 504])
+def test_what_is_tried_again(client: Client, imds: Vm, status: int) -> None:
+    # Of a 410, azure-identity waits 5 seconds before it tries for a third time.
+    times = 1 if status == 410 else 2
+    imds.faults = [Fault("status", status=status, times=times, body="{}")]
+    assert client() == imds.tokens[-1]
+    assert len(imds.requests) == times + 1
+
+
+@pytest.mark.parametrize("status", [404, 429, 500])
+def test_it_comes_to_an_end(client: Client, imds: Vm, status: int) -> None:
+    body = '{"error":"unavailable","error_description":"for ever"}'
+    imds.faults = [Fault("status", status=status, body=body)]
+    with pytest.raises(ERRORS):
+        client()
+    assert len(imds.requests) == 6
+
+
+def test_too_many_at_once_is_tried_again(client: Client, imds: Vm) -> None:
+    """The simulator's own 429, which goes as soon as there is room."""
+    imds.token_rate_limit = 1
+    client()
+    # Long enough for the second, which is refused, to make room for the third.
+    imds.faults = [Fault("delay", seconds=1.05, path="/metadata/identity")]
+    assert client() == imds.tokens[-1]
+    assert imds.throttled == 1
