@@ -29,6 +29,7 @@ from ._errors import (
     listed,
     printable,
 )
+from ._events import EVENTS_VERSION, events_document, name_in, start_request
 from ._retry import Failure, RetryPolicy
 from ._transport import Request, Response, Transport
 
@@ -54,7 +55,7 @@ class _Endpoint(t.NamedTuple):
     always_there: bool = False
     # It has a version line of its own, which "latest" stands for; "" where none is sent at all.
     version: str | None = None
-    # Seconds that an answer may rightly take.
+    # Seconds that the first answer may rightly take.
     timeout: float = 0.0
 
 
@@ -63,7 +64,7 @@ _ENDPOINTS = {
     "attested/document": _Endpoint(always_there=True),
     "versions": _Endpoint(version=""),
     # The first request switches the service on, which is documented to take up to two minutes.
-    "scheduledevents": _Endpoint(version="2020-07-01", timeout=130.0),
+    "scheduledevents": _Endpoint(version=EVENTS_VERSION, timeout=130.0),
 }
 
 
@@ -94,16 +95,38 @@ class ImdsClient:
         self._endpoint = checked_endpoint(endpoint)
         self._fixed = checked_version(api_version)
         self._agreed: str | None = None
+        self._answered: set[str] = set()
         self._policy = policy or RetryPolicy()
         self._seams = seams or Seams()
 
     def instance(self) -> Answer:
         """The whole instance document."""
-        answer = self.route("instance")
+        return self._document("instance", instance_document)
+
+    def own_name(self) -> str:
+        """What scheduled events call this VM."""
+        # The api-version of a client for events is not one of instance documents.
+        newest = ImdsClient(self._send, self._endpoint, LATEST, self._policy, self._seams)
+        return name_in(newest.instance().data)
+
+    def scheduled_events(self) -> Answer:
+        """The document of scheduled events."""
+        return self._document("scheduledevents", events_document)
+
+    def start_event(self, event_id: str) -> None:
+        """Approves an event: it starts now instead of when its notice ends.
+
+        Approving twice is the same as once, so an attempt without an answer is repeated.
+        """
+        path = "scheduledevents"
+        self._negotiated(self._call(path), path, (), _ignore, start_request(event_id))
+
+    def _document(self, path: str, check: t.Callable[[t.Any], dict[str, t.Any]]) -> Answer:
+        answer = self.route(path)
         try:
-            return Answer(answer.api_version, instance_document(answer.data))
+            return Answer(answer.api_version, check(answer.data))
         except MalformedError as exc:
-            url = self._url("instance", answer.api_version)
+            url = self._url(path, answer.api_version)
             error = MalformedError(f"GET {url} was answered, but {exc}. {_NOT_IMDS}")
             error.status = 200
             raise error from None
@@ -124,10 +147,12 @@ class ImdsClient:
         return self._listed_versions(self._call("versions"))
 
     def _call(self, path: str) -> _Call:
-        slow = _ENDPOINTS.get(path, _Endpoint()).timeout
-        policy = self._policy._replace(
-            timeout=max(self._policy.timeout, slow), deadline=max(self._policy.deadline, slow)
-        )
+        policy = self._policy
+        if policy.stretch and path not in self._answered:
+            slow = _ENDPOINTS.get(path, _Endpoint()).timeout
+            policy = policy._replace(
+                timeout=max(policy.timeout, slow), deadline=max(policy.deadline, slow)
+            )
         return _Call(self._send, policy, self._seams)
 
     def _url(self, path: str, version: str = "", params: Params = ()) -> str:
@@ -136,21 +161,24 @@ class ImdsClient:
         route = "/".join(quote(segment, safe="") for segment in path.split("/"))
         return f"{self._endpoint}/metadata/{route}" + (f"?{pairs}" if pairs else "")
 
-    def _negotiated(self, call: _Call, path: str, params: Params, parse: _Parse) -> Answer:
+    def _negotiated(
+        self, call: _Call, path: str, params: Params, parse: _Parse, body: bytes | None = None
+    ) -> Answer:
         """The answer by the newest version that both sides know."""
         endpoint = _ENDPOINTS.get(path, _Endpoint())
         rejections: dict[str, _VersionRejected] = {}
         for version in self._candidates(call, endpoint, rejections):
             if version in rejections:
                 continue
-            url = self._url(path, version, params)
+            request = _request(self._url(path, version, params), body)
             try:
-                data = call.get(url, parse, endpoint.always_there)
+                data = call.ask(request, parse, endpoint.always_there)
             except _VersionRejected as rejection:
                 rejections[version] = rejection
             else:
                 if endpoint.version is None:
                     self._agreed = version
+                self._answered.add(path)
                 return Answer(version, data)
         raise _no_version(rejections, fixed=self._fixed is not None)
 
@@ -172,7 +200,7 @@ class ImdsClient:
 
     def _listed_versions(self, call: _Call) -> list[str]:
         url = self._url("versions")
-        data = call.get(url, parse_json)
+        data = call.ask(_request(url), parse_json)
         found = data.get("apiVersions") if isinstance(data, dict) else None
         if not isinstance(found, list):
             raise MalformedError(f"GET {url} was answered, but without apiVersions. {_NOT_IMDS}")
@@ -226,9 +254,9 @@ def _newest(versions: t.Iterable[str], limit: str) -> t.Iterator[str]:
 
 
 class _VersionRejected(Exception):
-    def __init__(self, url: str, response: Response) -> None:
-        super().__init__(url)
-        self.url = url
+    def __init__(self, request: Request, response: Response) -> None:
+        super().__init__(request.url)
+        self.request = request
         self.response = response
         self.offered = _offered(response)
 
@@ -262,11 +290,17 @@ def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> Version
     there = f"It offers {listed(offered)}" if offered else "It names none that it would accept"
     todo = "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"
     error = VersionError(
-        f"GET {last.url} failed: IMDS rejected api-version {listed(rejections)} "
+        f"{last.request.method} {last.request.url} failed: IMDS rejected api-version {listed(rejections)} "
         f"({_answered(last.response)}). {there}: {todo}."
     )
     error.status = last.response.status
     return error
+
+
+def _request(url: str, body: bytes | None = None) -> Request:
+    if body is None:
+        return Request("GET", url, _HEADERS)
+    return Request("POST", url, {**_HEADERS, "Content-Type": "application/json"}, body)
 
 
 class _Call:
@@ -278,11 +312,8 @@ class _Call:
         self._seams = seams
         self._started = seams.clock()
 
-    def get(self, url: str, parse: _Parse, always_there: bool = False) -> t.Any:
+    def ask(self, request: Request, parse: _Parse, always_there: bool = False) -> t.Any:
         """The parsed body of a 200, or one ImdsError; raises _VersionRejected for the caller."""
-        return self._ask(Request("GET", url, _HEADERS), parse, always_there)
-
-    def _ask(self, request: Request, parse: _Parse, always_there: bool) -> t.Any:
         attempt = 0
         while True:
             attempt += 1
@@ -310,7 +341,7 @@ class _Call:
         except TransportError as exc:
             raise _Failed(Failure(retry=exc.retry), exc.reason) from exc
         if _rejects_version(response, always_there):
-            raise _VersionRejected(request.url, response)
+            raise _VersionRejected(request, response)
         if response.status != 200:
             failure = Failure(response.status, retry_after=response.headers.get("retry-after"))
             raise _Failed(failure, _answered(response))
@@ -402,6 +433,10 @@ def _not_readable(response: Response, exc: ValueError) -> str:
 
 def _parse_text(body: bytes) -> str:
     return body.decode("utf-8")
+
+
+def _ignore(_body: bytes) -> None:
+    """Of an approval only the status counts."""
 
 
 __all__ = (

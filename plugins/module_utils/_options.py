@@ -11,8 +11,6 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible.module_utils.basic import env_fallback
-
 from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
 from ._errors import OptionError, printable
 from ._platform import firmware_says_azure
@@ -27,6 +25,10 @@ GetOption = t.Callable[[str], t.Any]
 
 
 def shared_argument_spec() -> dict[str, t.Any]:
+    # Not at the top: the event source takes its client from here, in a Python where Ansible need
+    # not be.
+    from ansible.module_utils.basic import env_fallback
+
     return {
         "endpoint": {
             "type": "str",
@@ -39,12 +41,21 @@ def shared_argument_spec() -> dict[str, t.Any]:
     }
 
 
-def client_from(get_option: GetOption, send: Transport, seams: Seams | None = None) -> ImdsClient:
-    """A client by a plugin's options; bad values raise OptionError before anything is sent."""
+def client_from(
+    get_option: GetOption,
+    send: Transport,
+    seams: Seams | None = None,
+    attempts: int | None = None,
+) -> ImdsClient:
+    """A client by a plugin's options; bad values raise OptionError before anything is sent.
+
+    `attempts` is for whoever asks again anyway.
+    """
     endpoint = checked_endpoint(str(get_option("endpoint")))
     policy = RetryPolicy(
-        timeout=_seconds("timeout", get_option("timeout")),
-        deadline=_seconds("deadline", get_option("deadline")),
+        timeout=seconds("timeout", get_option("timeout")),
+        deadline=seconds("deadline", get_option("deadline")),
+        attempts=attempts,
     )
     # Another endpoint than the default is there for a reason, whatever the firmware says.
     if endpoint == DEFAULT_ENDPOINT and firmware_says_azure() is False:
@@ -52,20 +63,22 @@ def client_from(get_option: GetOption, send: Transport, seams: Seams | None = No
             timeout=min(policy.timeout, _OFF_AZURE_SECONDS),
             deadline=min(policy.deadline, _OFF_AZURE_SECONDS),
             attempts=1,
+            stretch=False,
         )
     return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams)
 
 
-def _seconds(name: str, value: t.Any) -> float:
+def seconds(name: str, value: t.Any) -> float:
+    """The value of an option that is a number of seconds."""
     try:
-        seconds = float(value)
+        number = float(value)
     except (TypeError, ValueError):
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
+        number = math.nan
+    if not 0 < number < math.inf:
         raise OptionError(
             f"{name} must be a number of seconds above 0, not {printable(str(value))!r}"
         )
-    return seconds
+    return number
 
 
-__all__ = ("ENDPOINT_VARIABLE", "client_from", "shared_argument_spec")
+__all__ = ("ENDPOINT_VARIABLE", "client_from", "seconds", "shared_argument_spec")

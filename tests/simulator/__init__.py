@@ -14,6 +14,7 @@ from __future__ import annotations
 from simulator._api_versions import API_VERSIONS
 from simulator._faults import Fault
 from simulator._fleet import FleetError, load_fleet, sample_fleet
+from simulator._maintenance import Maintenance, Sequence
 from simulator._messages import Request
 from simulator._server import SimulatorError
 from simulator._simulator import Simulator
@@ -23,7 +24,9 @@ __all__ = (
     "API_VERSIONS",
     "Fault",
     "FleetError",
+    "Maintenance",
     "Request",
+    "Sequence",
     "Simulator",
     "SimulatorError",
     "Vm",

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator._control import faults_from_json
+from simulator._maintenance import Maintenance
 from simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
@@ -85,6 +86,8 @@ def _own_name(document: dict[str, Any]) -> Any:
 def _checked(name: str, value: Any) -> Any:
     if name == "faults":
         return faults_from_json(value)
+    if name == "maintenance":
+        return Maintenance.from_json(value)
     what, is_right = _TYPES[name]
     if not is_right(value):
         raise ValueError(f"{name} is {what}")

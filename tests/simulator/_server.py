@@ -111,7 +111,9 @@ class Server:
         throttled = not vm.limit.allows(request.time, limit)
         fault = take(vm.faults, request)
         if fault is None:
-            return _wire.response(answer(vm, request, throttled=throttled))
+            sound = answer(vm, request, throttled=throttled)
+            await asyncio.sleep(sound.seconds)
+            return _wire.response(sound)
         return await _wire.send_spoilt(
             http, fault, lambda: answer(vm, request, throttled=throttled)
         )

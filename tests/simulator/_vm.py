@@ -13,6 +13,7 @@ from typing import Any
 from simulator._api_versions import API_VERSIONS
 from simulator._faults import Fault
 from simulator._limit import RateLimit
+from simulator._maintenance import Maintenance
 from simulator._messages import Request
 
 
@@ -32,6 +33,8 @@ class Vm:
     versions_route: bool = True
     # What /metadata/loadbalancer gives, without its outer key. None: there is no load balancer.
     loadbalancer: dict[str, Any] | None = None
+    # What happens to the machine; machines of one set share it.
+    maintenance: Maintenance = field(default_factory=Maintenance)
     # Requests a second; 0: no limit; None: that of the simulator.
     rate_limit: int | None = None
     faults: list[Fault] = field(default_factory=list)
