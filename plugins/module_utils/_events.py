@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from ._document import part
-from ._errors import MalformedError, OptionError
+from ._errors import MalformedError
 from ._times import epoch_of, iso_8601
 
 # The events have a version line of their own, and this is the newest of it.
@@ -96,7 +96,7 @@ def name_in(document: dict[str, t.Any]) -> str:
     """What events call this VM, by its instance document."""
     name = part(document, "compute").get("name")
     if not isinstance(name, str) or not name:
-        raise OptionError(
+        raise MalformedError(
             "the instance document of this VM has no compute.name to find its events by: set "
             f"resource to the name that events give it, or to {ANYBODY!r} for all events"
         )

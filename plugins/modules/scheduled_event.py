@@ -39,7 +39,7 @@ options:
       - The name of this VM is always asked for in the newest version that this collection and IMDS know.
   event_id:
     description:
-      - The C(EventId) of the event, as M(imds.azure.scheduled_events_info) and the event source P(imds.azure.scheduled_events#event_source) return it.
+      - The C(EventId) of the event, as M(imds.azure.scheduled_events_info) and the event source C(imds.azure.scheduled_events) return it.
       - Nothing changes for an event that has started, and neither for one that is over or cancelled. IMDS lists the latter no more, but still knows their
         identifiers; what IMDS does not know is refused, with the identifiers that it lists.
     type: str

@@ -70,7 +70,9 @@ def missing(vm: Vm, versions: Sequence[str] | None = None) -> Answer:
     state = "was not specified" if vm.legacy_versions else "is invalid or was not specified"
     # Assumption: today's wording comes in the same spacing as the older one did.
     return error(
-        400, f"Bad request. api-version {state} in the request. {_MORE}", newest(versions or vm.versions)
+        400,
+        f"Bad request. api-version {state} in the request. {_MORE}",
+        newest(versions or vm.versions),
     )
 
 

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 SCHEDULED = "Scheduled"
 STARTED = "Started"
@@ -133,7 +133,7 @@ class Sequence:
 _SETTINGS = {item.name for item in fields(Sequence) if item.init}
 
 
-def is_seconds(value: Any) -> bool:
+def is_seconds(value: Any) -> TypeGuard[float]:
     # By type and not by isinstance: true is an int to Python, and not to who writes a sequence.
     return type(value) in (int, float) and 0 <= value < math.inf
 
@@ -161,7 +161,9 @@ class Maintenance:
     from any thread.
     """
 
-    def __init__(self, sequences: Iterable[Sequence] = (), *, first_call_seconds: float = 0) -> None:
+    def __init__(
+        self, sequences: Iterable[Sequence] = (), *, first_call_seconds: float = 0
+    ) -> None:
         self.first_call_seconds = first_call_seconds
         self.now = float(int(time.time()))
         self._lock = threading.Lock()

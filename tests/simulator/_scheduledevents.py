@@ -75,7 +75,7 @@ def _document(vm: Vm, version: str, seconds: float) -> Answer:
     shown = [
         _as_of(version, event)
         for event in events
-        if _TYPE_SINCE.get(event["EventType"], version) <= version
+        if _TYPE_SINCE.get(str(event["EventType"]), version) <= version
     ]
     document = {"DocumentIncarnation": incarnation, "Events": shown}
     # Unlike other documents of IMDS this one isn't in alphabetical order.
