@@ -12,7 +12,6 @@ import json
 import re
 import typing as t
 
-from ._document import part
 from ._errors import MalformedError
 from ._times import epoch_of, iso_8601
 
@@ -94,7 +93,7 @@ def _integer(value: t.Any, otherwise: int) -> int:
 
 def name_in(document: dict[str, t.Any]) -> str:
     """What events call this VM, by its instance document."""
-    name = part(document, "compute").get("name")
+    name = (document.get("compute") or {}).get("name")
     if not isinstance(name, str) or not name:
         raise MalformedError(
             "the instance document of this VM has no compute.name to find its events by: set "

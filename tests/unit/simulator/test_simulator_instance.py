@@ -110,7 +110,6 @@ def test_a_leaf_as_json(get: Get) -> None:
         "/metadata/",
         "/metadata/attested/document",
         "/metadata/identity/oauth2/token",
-        "/metadata/scheduledevents",
         "/metadata/nothing",
         "/",
         "/metadata2/instance",
