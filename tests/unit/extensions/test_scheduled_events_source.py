@@ -6,8 +6,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import itertools
 import logging
 import pathlib
+import re
 import runpy
 import threading
 import time
@@ -35,15 +38,22 @@ def vm() -> t.Iterator[Vm]:
 
 
 class Watch:
-    """A running source, and what it has emitted."""
+    """A running source, and what it has emitted. Its waits are short, but written down as they are."""
 
     def __init__(self, vm: Vm, **options: t.Any) -> None:
         self.vm = vm
         self.queue: asyncio.Queue[dict[str, t.Any]] = asyncio.Queue()
-        self.options = {"endpoint": vm.url, "interval": 1, **options}
+        self.options = {"endpoint": vm.url, **options}
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await asyncio.sleep(0.02)
 
     async def __aenter__(self) -> Watch:
-        self.task = asyncio.create_task(source["main"](self.queue, self.options))
+        options = source["checked_options"](self.options)
+        watching = source["watch"](self.queue, options, source["Seams"](sleep=self.sleep))
+        self.task = asyncio.create_task(watching)
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -188,53 +198,46 @@ def test_it_survives_that_nothing_answers_at_first(vm: Vm) -> None:
     asyncio.run(scenario())
 
 
-def test_waits_grow_while_it_fails(caplog: pytest.LogCaptureFixture) -> None:
-    errors = source["_errors"]
-    slept: list[float] = []
-    answers = iter([errors.UnavailableError("it is down")] * 8 + [errors.RefusedError("no"), 7])
+def test_waits_grow_while_it_fails(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
+    vm.faults = [Fault("status", status=500, times=4), Fault("status", status=400, times=4)]
+    vm.maintenance.add(Sequence("reboot", ["web-0"]))
 
-    def ask() -> t.Any:
-        answer = next(answers)
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+    async def scenario() -> list[float]:
+        async with Watch(vm, interval=2, resource="web-0") as watch:
+            await watch.next()
+            return watch.slept
 
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
+    slept = asyncio.run(scenario())[:8]
+    assert all(2 <= seconds <= 16 for seconds in slept)
+    assert slept[0] == 2  # never less than the interval
+    assert 4 <= slept[3] <= 8 <= slept[4]
+    assert re.search(r"IMDS is in trouble.* Asking again in 2 s$", caplog.messages[0])
 
-    async def scenario() -> int:
-        # The module's own globals, as there is no other way to a function that runpy has made.
-        globals_of_source = source["asked"].__globals__
-        real = globals_of_source["asyncio"]
-        globals_of_source["asyncio"] = type(
-            "Fake", (), {**vars(real), "sleep": staticmethod(sleep)}
-        )
-        try:
-            return t.cast("int", await source["asked"](ask, 1.0))
-        finally:
-            globals_of_source["asyncio"] = real
 
-    assert asyncio.run(scenario()) == 7
-    assert len(slept) == 9
-    assert all(1 <= seconds <= 16 for seconds in slept)
-    assert slept[5] > slept[2] >= slept[0]
-    assert slept[-1] >= 8
-    assert "it is down. Asking again in " in caplog.messages[0]
+def test_the_interval_is_from_request_to_request(vm: Vm) -> None:
+    vm.faults = [Fault("delay", seconds=0.3, path=ROUTE)]
+
+    async def scenario() -> list[float]:
+        async with Watch(vm, interval=1.2) as watch:
+            await watch.polled(2)
+            return watch.slept
+
+    # A second at least: a slow answer doesn't make the next request come at once.
+    assert asyncio.run(scenario())[0] == 1
 
 
 def test_never_two_requests_within_a_second(vm: Vm) -> None:
+    vm.faults = [Fault("status", status=500, times=1, path=ROUTE)]
+
     async def scenario() -> None:
-        async with Watch(vm) as watch:
-            await watch.polled(1)
-            vm.faults = [Fault("status", status=500, times=1)]
-            await watch.polled(3)
-            pauses = [
-                later - sooner for sooner, later in zip(watch.polls, watch.polls[1:], strict=False)
-            ]
-            assert len(pauses) >= 3
-            assert min(pauses) >= 0.95
+        options = {"endpoint": vm.url, "interval": 1}
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(source["main"](asyncio.Queue(), options), 3.5)
 
     asyncio.run(scenario())
+    times = [request.time for request in vm.requests if request.path == ROUTE]
+    assert 3 <= len(times) <= 4
+    assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 0.98
 
 
 def test_a_hanging_request_neither_blocks_the_loop_nor_the_end(vm: Vm) -> None:

@@ -86,6 +86,7 @@ import json
 import logging
 import os
 import pathlib
+import random
 import sys
 import threading
 import time
@@ -135,23 +136,34 @@ class Queue(t.Protocol):
     async def put(self, item: dict[str, t.Any], /) -> None: ...
 
 
+class Seams(t.NamedTuple):
+    """What the source takes from the machine it runs on; tests bring their own."""
+
+    clock: t.Callable[[], float] = time.monotonic
+    sleep: t.Callable[[float], t.Awaitable[None]] = asyncio.sleep
+    jitter: t.Callable[[], float] = random.random
+
+
 async def main(queue: Queue, args: dict[str, t.Any]) -> None:
     """Emits changes until it is cancelled."""
-    options = checked_options(args)
+    await watch(queue, checked_options(args), Seams())
+
+
+async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
     client = _options.client_from(options.__getitem__, _transport.http_transport, attempts=1)
     interval: float = options["interval"]
-    resource = options["resource"] or await asked(client.own_name, interval)
+    resource = options["resource"] or await asked(client.own_name, interval, seams)
     _LOG.info("watching the scheduled events of %s", resource)
     seen: list[_events.Event] = []
     while True:
-        begun = time.monotonic()
-        document = (await asked(client.scheduled_events, interval)).data
+        begun = seams.clock()
+        document = (await asked(client.scheduled_events, interval, seams)).data
         present = _events.about(_events.shaped_events(document, time.time()), resource)
         for change in _events.changes(seen, present):
             await queue.put(payload(change, document, resource))
         seen = present
         # From request to request, but never two within a second, however long one took.
-        await asyncio.sleep(max(_SHORTEST_INTERVAL, begun + interval - time.monotonic()))
+        await seams.sleep(max(_SHORTEST_INTERVAL, begun + interval - seams.clock()))
 
 
 def payload(change: _events.Change, document: dict[str, t.Any], resource: str) -> dict[str, t.Any]:
@@ -194,7 +206,7 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**options, "deadline": policy.deadline}
 
 
-async def asked(ask: t.Callable[[], T], interval: float) -> T:
+async def asked(ask: t.Callable[[], T], interval: float, seams: Seams) -> T:
     """The answer, however often it takes: no fault of the service ends the source."""
     failures = 0
     while True:
@@ -204,9 +216,9 @@ async def asked(ask: t.Callable[[], T], interval: float) -> T:
             raise
         except _errors.ImdsError as exc:
             failures += 1
-            wait = max(interval, _retry.backoff(failures, _client.Seams().jitter()))
+            wait = max(interval, _retry.backoff(failures, seams.jitter()))
             _LOG.warning("%s. Asking again in %.3g s", str(exc).rstrip("."), wait)
-            await asyncio.sleep(wait)
+            await seams.sleep(wait)
         else:
             if failures:
                 _LOG.info("IMDS answers again, after %d failed requests", failures)
