@@ -14,8 +14,6 @@ attributes:
     description: Can run in C(check_mode) and return what it would return without it.
   diff_mode:
     description: Returns details on what has changed when in diff mode.
-  facts:
-    description: Action returns an C(ansible_facts) dictionary that will update existing host facts.
   idempotent:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
   platform:
@@ -47,6 +45,7 @@ attributes:
 options: {}
 attributes:
   facts:
+    description: Action returns an C(ansible_facts) dictionary that will update existing host facts.
     support: full
 """
 
