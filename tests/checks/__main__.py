@@ -10,6 +10,7 @@ import shlex
 import sys
 import typing as t
 
+from checks.eda import eda
 from checks.integration import integration
 from checks.lint import lint
 from checks.report import Outcome
@@ -22,10 +23,11 @@ PARTS: dict[str, Part] = {
     "lint": lint,
     "units": units,
     "integration": integration,
+    "eda": eda,
     "sanity": sanity,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration"}
+TESTING = {"units", "integration", "eda"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
