@@ -157,15 +157,15 @@ def _check(sequence: Sequence) -> None:
 class Maintenance:
     """The events of one machine, or of a set of machines that share this object.
 
-    Its clock begins with the real time and stands still until `advance` moves it. It may be used
-    from any thread.
+    Its clock begins with the real time and stands still until `advance` moves it, or other
+    sequences are set when the real time is later. It may be used from any thread.
     """
 
     def __init__(
         self, sequences: Iterable[Sequence] = (), *, first_call_seconds: float = 0
     ) -> None:
         self.first_call_seconds = first_call_seconds
-        self.now = float(int(time.time()))
+        self.now = _real_time()
         self._lock = threading.Lock()
         self._sequences: list[Sequence] = []
         self._passed = 1  # changes of the document that belong to no present sequence
@@ -192,6 +192,7 @@ class Maintenance:
             self._known |= self._listed()
             self.first_call_seconds = other.first_call_seconds
             self._asked_at = None
+            self.now = max(self.now, _real_time())
             self._sequences = other._sequences
             for sequence in self._sequences:
                 sequence.appears_at = self.now + sequence.after
@@ -261,6 +262,10 @@ class Maintenance:
             except ValueError as exc:
                 raise ValueError(f"sequences[{position}]: {exc}") from exc
         return cls(sequences, first_call_seconds=first_call)
+
+
+def _real_time() -> float:
+    return float(int(time.time()))
 
 
 def _list(names: Iterable[str]) -> str:

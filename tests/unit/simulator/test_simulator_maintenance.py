@@ -343,6 +343,13 @@ def test_replacing_sequences_goes_on_counting(vm: Vm, ask: Ask, post: Get, contr
     assert post(approval(ID)).status_code == 200
 
 
+def test_the_clock_is_never_behind_when_sequences_are_set(vm: Vm, control: Any) -> None:
+    for behind in (1000.0, -1000.0):
+        vm.maintenance.now = before = float(int(time.time() - behind))
+        control("PUT", "maintenance", json={"sequences": []})
+        assert abs(vm.maintenance.now - max(time.time(), before)) < 60
+
+
 @pytest.mark.parametrize(
     ("name", "body", "message"),
     [

@@ -58,6 +58,8 @@ class Stage:
             "maintenance_drain_tasks": str(HERE / "drain.yml"),
             "maintenance_restore_tasks": str(HERE / "restore.yml"),
             "maintenance_state_dir": str(self.states),
+            # The simulator's clock runs ahead of the real one.
+            "maintenance_notice": 3600,
             **case.get("vars", {}),
         }
         for name in case.get("without", []):
