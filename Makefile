@@ -12,7 +12,7 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration sanity simulator clean
+.PHONY: help demo test lint units integration test-eda sanity simulator clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 
 integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
 	@$(CHECKS) integration --cores "$(CORES)" --arguments '$(TARGETS)'
+
+test-eda: ## the event source in ansible-rulebook, which needs Java 17
+	@$(CHECKS) eda --arguments '$(ARGS)'
 
 sanity: ## ansible-test's own checks (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments '$(ARGS)'

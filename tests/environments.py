@@ -50,6 +50,7 @@ ENVIRONMENTS = {
         Environment("core-2.16", pythons=("3.10", "3.11", "3.12")),
         Environment("core-2.19", pythons=("3.11", "3.12", "3.13")),
         Environment("core-newest", pythons=("3.13", "3.14", "3.12"), lesser=("3.11",)),
+        Environment("eda", pythons=("3.11", "3.12")),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
     )
 }

@@ -30,6 +30,7 @@ from ._errors import (
     listed,
     printable,
 )
+from ._events import EVENTS_VERSION, events_document, name_in, start_request
 from ._platform import firmware_says_azure
 from ._retry import Failure, RetryPolicy
 from ._tokens import extension_advice, token_advice, token_of
@@ -63,7 +64,7 @@ class _Endpoint(t.NamedTuple):
     always_there: bool = False
     # It has a version line of its own, which "latest" stands for; "" where none is sent at all.
     version: str | None = None
-    # Seconds that an answer may rightly take.
+    # Seconds that the first answer may rightly take.
     timeout: float = 0.0
     advise: _Advise | None = None
 
@@ -73,7 +74,7 @@ _ENDPOINTS = {
     "attested/document": _Endpoint(always_there=True),
     "versions": _Endpoint(version=""),
     # The first request switches the service on, which is documented to take up to two minutes.
-    "scheduledevents": _Endpoint(version="2020-07-01", timeout=130.0),
+    "scheduledevents": _Endpoint(version=EVENTS_VERSION, timeout=130.0),
     # The documented guidance is to try again on 404 as well. Every SDK asks by this version.
     _IDENTITY: _Endpoint(always_there=True, version="2018-02-01", advise=token_advice),
 }
@@ -109,6 +110,7 @@ class ImdsClient:
         self._endpoint = checked_endpoint(endpoint)
         self._fixed = checked_version(api_version)
         self._agreed: str | None = None
+        self._answered: set[str] = set()
         self._policy = policy or RetryPolicy()
         self._seams = seams or Seams()
 
@@ -119,6 +121,24 @@ class ImdsClient:
     def attested_document(self, nonce: str) -> Answer:
         """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
         return self._shaped("attested/document", (("nonce", nonce),), attested_signature)
+
+    def own_name(self) -> str:
+        """What scheduled events call this VM."""
+        # The api-version of a client for events is not one of instance documents.
+        newest = ImdsClient(self._send, self._endpoint, LATEST, self._policy, self._seams)
+        return name_in(newest.instance().data)
+
+    def scheduled_events(self) -> Answer:
+        """The document of scheduled events."""
+        return self._shaped("scheduledevents", (), events_document)
+
+    def start_event(self, event_id: str) -> None:
+        """Approves an event: it starts now instead of when its notice ends.
+
+        Approving twice is the same as once, so an attempt without an answer is repeated.
+        """
+        path = "scheduledevents"
+        self._negotiated(self._call(path), path, (), _ignore, start_request(event_id))
 
     def _shaped(self, path: str, params: Params, shape: t.Callable[[t.Any], t.Any]) -> Answer:
         answer = self.route(path, params)
@@ -156,15 +176,14 @@ class ImdsClient:
         """The same from the retired VM extension, which listens on the VM itself."""
         url = f"{extension}?{_query((('resource', resource), *identity))}"
         call = _Call(self._send, self._policy, self._seams, extension_advice)
-        token: dict[str, t.Any] = _understood(url, call.get(url, parse_json), token_of)
+        token: dict[str, t.Any] = _understood(url, call.ask(_request(url), parse_json), token_of)
         return token
 
     def _call(self, path: str, turns: Turns | None = None) -> _Call:
         endpoint = _ENDPOINTS.get(path, _Endpoint())
-        slow = endpoint.timeout
         policy = self._policy
-        # A single attempt is for learning that nobody is there: nothing that is worth the wait.
-        if policy.attempts != 1:
+        if policy.stretch and path not in self._answered:
+            slow = endpoint.timeout
             policy = policy._replace(
                 timeout=max(policy.timeout, slow), deadline=max(policy.deadline, slow)
             )
@@ -175,21 +194,24 @@ class ImdsClient:
         route = "/".join(_quoted(segment) for segment in path.split("/"))
         return f"{self._endpoint}/metadata/{route}" + (f"?{query}" if query else "")
 
-    def _negotiated(self, call: _Call, path: str, params: Params, parse: _Parse) -> Answer:
+    def _negotiated(
+        self, call: _Call, path: str, params: Params, parse: _Parse, body: bytes | None = None
+    ) -> Answer:
         """The answer by the newest version that both sides know."""
         endpoint = _ENDPOINTS.get(path, _Endpoint())
         rejections: dict[str, _VersionRejected] = {}
         for version in self._candidates(call, endpoint, rejections):
             if version in rejections:
                 continue
-            url = self._url(path, version, params)
+            request = _request(self._url(path, version, params), body)
             try:
-                data = call.get(url, parse, endpoint.always_there)
+                data = call.ask(request, parse, endpoint.always_there)
             except _VersionRejected as rejection:
                 rejections[version] = rejection
             else:
                 if endpoint.version is None:
                     self._agreed = version
+                self._answered.add(path)
                 return Answer(version, data)
         raise _no_version(rejections, fixed=self._fixed is not None)
 
@@ -212,7 +234,7 @@ class ImdsClient:
     def _listed_versions(self, call: _Call) -> list[str]:
         url = self._url("versions")
         try:
-            data = call.get(url, parse_json)
+            data = call.ask(_request(url), parse_json)
         except _VersionRejected as rejection:
             # Where it wants a version for its list of versions, it names some in refusing.
             if not rejection.offered:
@@ -296,9 +318,9 @@ def _newest(versions: t.Iterable[str], limit: str) -> t.Iterator[str]:
 
 
 class _VersionRejected(Exception):
-    def __init__(self, url: str, response: Response) -> None:
-        super().__init__(url)
-        self.url = url
+    def __init__(self, request: Request, response: Response) -> None:
+        super().__init__(request.url)
+        self.request = request
         self.response = response
         self.offered = _offered(response)
 
@@ -332,11 +354,17 @@ def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> Version
     there = f"It offers {listed(offered)}" if offered else "It names none that it would accept"
     todo = "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"
     error = VersionError(
-        f"GET {last.url} failed: IMDS rejected api-version {asked} "
+        f"{last.request.method} {last.request.url} failed: IMDS rejected api-version {asked} "
         f"({_answered(last.response)}). {there}: {todo}."
     )
     error.status = last.response.status
     return error
+
+
+def _request(url: str, body: bytes | None = None) -> Request:
+    if body is None:
+        return Request("GET", url, _HEADERS)
+    return Request("POST", url, {**_HEADERS, "Content-Type": "application/json"}, body)
 
 
 class _Call:
@@ -357,11 +385,8 @@ class _Call:
         self._turns = turns
         self._started = seams.clock()
 
-    def get(self, url: str, parse: _Parse, always_there: bool = False) -> t.Any:
+    def ask(self, request: Request, parse: _Parse, always_there: bool = False) -> t.Any:
         """The parsed body of a 200, or one ImdsError; raises _VersionRejected for the caller."""
-        return self._ask(Request("GET", url, _HEADERS), parse, always_there)
-
-    def _ask(self, request: Request, parse: _Parse, always_there: bool) -> t.Any:
         attempt = 0
         while True:
             attempt += 1
@@ -392,7 +417,7 @@ class _Call:
         except TransportError as exc:
             raise _Failed(Failure(retry=exc.retry), exc.reason) from exc
         if _rejects_version(request.url, response, always_there):
-            raise _VersionRejected(request.url, response)
+            raise _VersionRejected(request, response)
         if response.status != 200:
             failure = Failure(response.status, retry_after=response.headers.get("retry-after"))
             raise _Failed(failure, _answered(response))
@@ -507,6 +532,10 @@ def _parse_text(body: bytes) -> str:
         return body.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise ValueError(f"byte {exc.start} is not UTF-8") from None
+
+
+def _ignore(_body: bytes) -> None:
+    """Of an approval only the status counts."""
 
 
 __all__ = (

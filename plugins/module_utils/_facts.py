@@ -12,10 +12,11 @@ import typing as t
 from ._clouds import cloud_named
 from ._document import addresses_of, part, tags_of, typed, without_nulls
 from ._errors import OptionError, listed, printable
+from ._times import ISO_8601
 
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
-# When a fact was gathered: UTC by the clock of the VM, in a form that sorts as the times do.
-GATHERED_AT = "%Y-%m-%dT%H:%M:%SZ"
+# When a fact was gathered: UTC by the clock of the VM.
+GATHERED_AT = ISO_8601
 _USER_DATA = ("userData", "customData")
 
 

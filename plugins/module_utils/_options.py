@@ -11,8 +11,6 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ansible.module_utils.basic import env_fallback
-
 from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
 from ._clouds import Cloud, cloud_named
 from ._document import part
@@ -30,6 +28,10 @@ GetOption = t.Callable[[str], t.Any]
 
 
 def shared_argument_spec() -> dict[str, t.Any]:
+    # Not at the top: the event source takes its client from here, in a Python where Ansible need
+    # not be.
+    from ansible.module_utils.basic import env_fallback
+
     return {
         "endpoint": {
             "type": "str",
@@ -57,12 +59,17 @@ def client_from(
     send: Transport,
     seams: Seams | None = None,
     turns: Turns | None = None,
+    attempts: int | None = None,
 ) -> ImdsClient:
-    """A client by a plugin's options; bad values raise OptionError before anything is sent."""
+    """A client by a plugin's options; bad values raise OptionError before anything is sent.
+
+    `attempts` is for whoever asks again anyway.
+    """
     endpoint = checked_endpoint(str(get_option("endpoint")))
     policy = RetryPolicy(
-        timeout=_seconds("timeout", get_option("timeout")),
-        deadline=_seconds("deadline", get_option("deadline")),
+        timeout=seconds("timeout", get_option("timeout")),
+        deadline=seconds("deadline", get_option("deadline")),
+        attempts=attempts,
     )
     # Another endpoint than the default is there for a reason, whatever the firmware says.
     if endpoint == DEFAULT_ENDPOINT and (seams or Seams()).in_azure() is False:
@@ -70,6 +77,7 @@ def client_from(
             timeout=min(policy.timeout, _OFF_AZURE_SECONDS),
             deadline=min(policy.deadline, _OFF_AZURE_SECONDS),
             attempts=1,
+            stretch=False,
         )
     return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams, turns)
 
@@ -99,16 +107,17 @@ def resource_from(get_option: GetOption, document: t.Callable[[], t.Any]) -> str
     return resource_uri(str(get_option("resource")), own_cloud)
 
 
-def _seconds(name: str, value: t.Any) -> float:
+def seconds(name: str, value: t.Any) -> float:
+    """The value of an option that is a number of seconds."""
     try:
-        seconds = float(value)
+        number = float(value)
     except (TypeError, ValueError, OverflowError):
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
+        number = math.nan
+    if not 0 < number < math.inf:
         raise OptionError(
             f"{name} must be a number of seconds above 0, not {printable(str(value))!r}"
         )
-    return seconds
+    return number
 
 
 __all__ = (
@@ -116,6 +125,7 @@ __all__ = (
     "client_from",
     "identity_from",
     "resource_from",
+    "seconds",
     "shared_argument_spec",
     "token_argument_spec",
     "token_from",

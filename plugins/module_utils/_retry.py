@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import calendar
-import email.utils
 import re
 import typing as t
+
+from ._times import epoch_of
 
 # Every other status is final. 404 is retried on root documents alone: IMDS answers it for a
 # moment while it starts, and anywhere else it is the plain answer to a wrong route.
@@ -34,6 +34,7 @@ class RetryPolicy(t.NamedTuple):
     timeout: float = 10.0  # seconds for one attempt
     deadline: float = 90.0  # seconds for all attempts and waits of one call
     attempts: int | None = None  # None: as many as fit into the deadline
+    stretch: bool = True  # whether a slow endpoint gets the time that it is known to need
 
     def wait(
         self,
@@ -54,7 +55,7 @@ class RetryPolicy(t.NamedTuple):
         if failure.status in _PATIENCE and elapsed >= _PATIENCE[failure.status]:
             return None
         asked = _retry_after(failure.retry_after, now)
-        wait = _backoff(attempt, jitter) if asked is None else max(asked, _SHORTEST_WAIT)
+        wait = backoff(attempt, jitter) if asked is None else max(asked, _SHORTEST_WAIT)
         return wait if elapsed + wait < self.deadline else None
 
 
@@ -64,7 +65,8 @@ def _may_retry(failure: Failure, root: bool) -> bool:
     return failure.status in _RETRIED or (failure.status == 404 and root)
 
 
-def _backoff(attempt: int, jitter: float) -> float:
+def backoff(attempt: int, jitter: float) -> float:
+    """Seconds to wait after so many failed attempts; `jitter` is between 0 and 1."""
     # Half of the wait is fixed and half is drawn, so that many processes on one VM spread out.
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(attempt, 16))
     return longest * (0.5 + jitter / 2)
@@ -76,14 +78,8 @@ def _retry_after(value: str | None, now: float) -> float | None:
     text = value.strip()
     if re.match(r"[0-9]{1,9}\Z", text):
         return float(text)
-    try:
-        parsed = email.utils.parsedate_tz(text)
-        if parsed is None:
-            return None
-        moment = calendar.timegm((*parsed[:6], 0, 0, 0)) - (parsed[9] or 0)
-    except (ValueError, OverflowError, IndexError):  # Python before 3.10 stumbles over some texts
-        return None
-    return max(0.0, moment - now)
+    moment = epoch_of(text)
+    return None if moment is None else max(0.0, moment - now)
 
 
-__all__ = ("Failure", "RetryPolicy")
+__all__ = ("Failure", "RetryPolicy", "backoff")

@@ -81,6 +81,7 @@ def http_transport(request: Request, timeout: float) -> Response:
     parts = urlsplit(request.url)
     connection = _Connection(parts.hostname or "", parts.port or 80)
     connection.deadline = time.monotonic() + timeout
+    answer: http.client.HTTPResponse | None = None
     target = parts.path + (f"?{parts.query}" if parts.query else "")
     try:
         connection.request(request.method, target, request.body, request.headers)
@@ -94,6 +95,9 @@ def http_transport(request: Request, timeout: float) -> Response:
     except (OSError, http.client.HTTPException) as exc:
         raise TransportError(reason_of(exc, timeout)) from exc
     finally:
+        # An answer that ends with its connection is no longer the connection's to close.
+        if answer is not None:
+            answer.close()
         connection.close()
 
 

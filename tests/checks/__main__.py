@@ -11,6 +11,7 @@ import sys
 import typing as t
 
 from checks.certificates import certificates
+from checks.eda import eda
 from checks.integration import integration
 from checks.lint import lint
 from checks.report import Outcome
@@ -24,10 +25,11 @@ PARTS: dict[str, Part] = {
     "certificates": certificates,
     "units": units,
     "integration": integration,
+    "eda": eda,
     "sanity": sanity,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration"}
+TESTING = {"units", "integration", "eda"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

@@ -36,7 +36,11 @@ TOOLS = (
     Tool("ruff format", ("ruff", "format", "--quiet", "--check", "--diff", ".")),
     Tool(
         "mypy plugins",
-        (*MYPY, "-p", "ansible_collections.imds.azure.plugins"),
+        (
+            *MYPY,
+            *("-p", "ansible_collections.imds.azure.plugins"),
+            *("-p", "ansible_collections.imds.azure.extensions"),
+        ),
         "../../..",
         in_tree=True,
     ),

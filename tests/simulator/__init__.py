@@ -15,6 +15,7 @@ from simulator._api_versions import API_VERSIONS
 from simulator._faults import Fault
 from simulator._fleet import FleetError, load_fleet, sample_fleet
 from simulator._identity import Identity
+from simulator._maintenance import Maintenance, Sequence
 from simulator._messages import Request
 from simulator._server import SimulatorError
 from simulator._simulator import Simulator
@@ -25,7 +26,9 @@ __all__ = (
     "Fault",
     "FleetError",
     "Identity",
+    "Maintenance",
     "Request",
+    "Sequence",
     "Simulator",
     "SimulatorError",
     "Vm",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from simulator._messages import Answer, RefusedError, Request, error
@@ -65,18 +66,22 @@ def api_version(vm: Vm, request: Request) -> str:
     raise RefusedError(unknown(vm))
 
 
-def missing(vm: Vm) -> Answer:
+def missing(vm: Vm, versions: Sequence[str] | None = None) -> Answer:
     state = "was not specified" if vm.legacy_versions else "is invalid or was not specified"
     # Assumption: today's wording comes in the same spacing as the older one did.
-    return error(400, f"Bad request. api-version {state} in the request. {_MORE}", newest(vm))
+    return error(
+        400,
+        f"Bad request. api-version {state} in the request. {_MORE}",
+        newest(versions or vm.versions),
+    )
 
 
-def unknown(vm: Vm) -> Answer:
+def unknown(vm: Vm, versions: Sequence[str] | None = None) -> Answer:
     if vm.legacy_versions:
         return error(404, "Not found. Invalid version requested")
     # Assumption: an unknown version is answered like a missing one; the wording covers both.
-    return missing(vm)
+    return missing(vm, versions)
 
 
-def newest(vm: Vm) -> list[str]:
-    return sorted(vm.versions, reverse=True)[:3]
+def newest(versions: Sequence[str]) -> list[str]:
+    return sorted(versions, reverse=True)[:3]

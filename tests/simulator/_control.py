@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator._faults import Fault
+from simulator._maintenance import Maintenance, is_seconds
 from simulator._messages import Answer, Request, as_json
 from simulator._vm import Vm
 
@@ -88,6 +89,28 @@ def _replace_attested(vm: Vm, request: Request) -> Answer:
     return _DONE
 
 
+def _maintenance(vm: Vm, _request: Request) -> Answer:
+    return as_json(vm.maintenance.as_json())
+
+
+def _replace_maintenance(vm: Vm, request: Request) -> Answer:
+    vm.maintenance.replace(Maintenance.from_json(_body(request)))
+    return _DONE
+
+
+def _clock(vm: Vm, _request: Request) -> Answer:
+    return as_json({"now": vm.maintenance.now})
+
+
+def _advance_clock(vm: Vm, request: Request) -> Answer:
+    body = _body(request)
+    seconds = body.get("advance") if isinstance(body, dict) else None
+    if not isinstance(body, dict) or set(body) != {"advance"} or not is_seconds(seconds):
+        raise ValueError('the clock takes {"advance": SECONDS}, 0 or more')
+    vm.maintenance.advance(seconds)
+    return _clock(vm, request)
+
+
 def _vm(vm: Vm, _request: Request) -> Answer:
     return as_json(
         {
@@ -116,6 +139,8 @@ _ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
     "tokens": {"GET": _tokens},
     "document": {"GET": _document, "PUT": _replace_document},
     "attested": {"GET": _attested, "PUT": _replace_attested},
+    "maintenance": {"GET": _maintenance, "PUT": _replace_maintenance},
+    "clock": {"GET": _clock, "PUT": _advance_clock},
 }
 
 

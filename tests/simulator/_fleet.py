@@ -14,6 +14,7 @@ from typing import Any
 
 from simulator._control import faults_from_json, is_count
 from simulator._identity import Identity
+from simulator._maintenance import Maintenance
 from simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
@@ -109,6 +110,7 @@ def _identities(name: str, value: Any) -> list[Identity] | None:
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
     "faults": lambda _name, value: faults_from_json(value),
+    "maintenance": lambda _name, value: Maintenance.from_json(value),
     "identities": _identities,
     "extension_identities": _identities,
 }

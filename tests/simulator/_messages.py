@@ -94,6 +94,7 @@ class Answer:
     body: bytes = b""
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+    seconds: float = 0.0  # that it takes
 
 
 class RefusedError(Exception):

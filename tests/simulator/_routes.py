@@ -14,6 +14,7 @@ from simulator._api_versions import api_version
 from simulator._instance import BAD_REQUEST, NOT_FOUND, instance
 from simulator._loadbalancer import loadbalancer, wrong_verb
 from simulator._messages import Answer, RefusedError, Request, as_text, error
+from simulator._scheduledevents import scheduledevents
 from simulator._versions import versions
 from simulator._vm import Vm
 
@@ -60,6 +61,7 @@ ROOTS = {
     ),
     "instance": Root(instance),
     "loadbalancer": Root(loadbalancer, wrong_verb=wrong_verb),
+    "scheduledevents": Root(scheduledevents, methods=("GET", "POST")),
     "versions": Root(versions),
 }
 _UNKNOWN = Root(_nothing, methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))

@@ -150,7 +150,9 @@ async def _send(
 ) -> web.StreamResponse:
     fault = take(vm.faults, request)
     if fault is None:
-        return _wire.response(normal())
+        sound = normal()
+        await asyncio.sleep(sound.seconds)
+        return _wire.response(sound)
     return await _wire.send_spoilt(http, fault, normal)
 
 

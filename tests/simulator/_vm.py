@@ -14,6 +14,7 @@ from simulator._api_versions import API_VERSIONS
 from simulator._faults import Fault
 from simulator._identity import Identity
 from simulator._limit import Concurrency, RateLimit
+from simulator._maintenance import Maintenance
 from simulator._messages import Request
 
 
@@ -37,6 +38,8 @@ class Vm:
     stale_nonces: int = 0
     # What attested documents say instead of what follows from the document; None: nothing at all.
     claims: dict[str, Any] = field(default_factory=dict)
+    # What happens to the machine; machines of one set share it.
+    maintenance: Maintenance = field(default_factory=Maintenance)
     # Requests a second; 0: no limit; None: that of the simulator.
     rate_limit: int | None = None
     # Managed identities; at most one of them is the machine's own, that is without a resource_id.

@@ -108,7 +108,6 @@ def test_a_leaf_as_json(get: Get) -> None:
         "/metadata//instance",
         "/metadata",
         "/metadata/",
-        "/metadata/scheduledevents",
         "/metadata/nothing",
         "/",
         "/metadata2/instance",

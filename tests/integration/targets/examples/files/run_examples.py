@@ -50,6 +50,8 @@ def plugins(root: pathlib.Path) -> list[pathlib.Path]:
         root / "plugins" / name
         for name in (
             "modules/instance_facts.py",
+            "modules/scheduled_event.py",
+            "modules/scheduled_events_info.py",
             "modules/snapshot.py",
             "lookup/metadata.py",
             "inventory/instances.py",

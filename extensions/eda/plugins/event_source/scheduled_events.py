@@ -1,0 +1,261 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scheduled_events
+short_description: Maintenance of an Azure VM, as it is scheduled, starts and ends
+version_added: 0.1.0
+author:
+  - The imds.azure contributors (@imds-azure)
+description:
+  - An event source for ansible-rulebook that asks the Azure Instance Metadata Service (IMDS) for scheduled events again and again.
+  - It runs where ansible-rulebook runs, so it reads the events of B(that VM), and those of the other VMs of its availability set or placement group.
+  - Emits one event for each appearance, each change of the status and each disappearance of a scheduled event. What is there already when the source
+    starts appears then.
+  - When IMDS does not answer, or not as it should, the source says so in the log and goes on asking, with waits that grow up to 16 seconds. No event is
+    taken for gone because of that.
+options:
+  interval:
+    description: Seconds from one request to the next. Not less than 1, as IMDS answers only 5 requests a second, whoever asks.
+    type: float
+    default: 10.0
+  resource:
+    description:
+      - Emit only events that name this resource, in any casing. By default that is this VM, by the name in its instance document.
+      - V(*) stands for every event that IMDS knows.
+    type: str
+  endpoint:
+    description:
+      - Base URL of IMDS. Only link-local and loopback addresses are accepted.
+      - Taken from the environment variable E(AZURE_IMDS_ENDPOINT) when it is not set.
+    type: str
+    default: http://169.254.169.254
+  api_version:
+    description: The version of the scheduled events to ask for. V(latest) stands for 2020-07-01.
+    type: str
+    default: latest
+  timeout:
+    description: Seconds for one request. The first one has 130, because it may have to switch the service on.
+    type: float
+    default: 10.0
+"""
+
+EXAMPLES = r"""
+- name: Get ready for maintenance
+  hosts: all
+  sources:
+    - name: maintenance
+      imds.azure.scheduled_events:
+        interval: 5
+  rules:
+    - name: A reboot is coming
+      condition: event.change == "appeared" and event.scheduled_event.EventType == "Reboot"
+      action:
+        run_playbook:
+          name: drain.yml
+          extra_vars:
+            event_id: "{{ event.scheduled_event.EventId }}"
+"""
+
+RETURN = r"""
+change:
+  description: V(appeared), V(status_changed) or V(disappeared).
+  type: str
+scheduled_event:
+  description:
+    - The event in the shape of RV(imds.azure.scheduled_events_info#module:events), as it is, or as it was last when it has disappeared. One that disappears
+      while it is V(Scheduled) was cancelled, unless it started and ended between two requests.
+  type: dict
+previous_status:
+  description: The status before. Empty when it appeared.
+  type: str
+incarnation:
+  description: IMDS' count of the changes of its document.
+  type: int
+resource:
+  description: The resource whose events these are.
+  type: str
+"""
+
+import asyncio
+import contextlib
+import importlib
+import json
+import logging
+import os
+import pathlib
+import random
+import sys
+import threading
+import time
+import types
+import typing as t
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils import (
+        _client,
+        _errors,
+        _events,
+        _options,
+        _retry,
+        _transport,
+    )
+
+T = t.TypeVar("T")
+_LOG = logging.getLogger("imds.azure.scheduled_events")
+_CORE = "_imds_azure_core"
+_SHORTEST_INTERVAL = 1.0
+
+
+def _import_core() -> None:
+    """Makes the collection's core importable by its place.
+
+    ansible-rulebook runs this file without Ansible's import system, and from anywhere.
+    """
+    folder = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
+    package = types.ModuleType(_CORE)
+    package.__path__ = [str(folder)]
+    sys.modules.setdefault(_CORE, package)
+
+
+if not t.TYPE_CHECKING:
+    _import_core()
+    _client = importlib.import_module(f"{_CORE}._client")
+    _errors = importlib.import_module(f"{_CORE}._errors")
+    _events = importlib.import_module(f"{_CORE}._events")
+    _options = importlib.import_module(f"{_CORE}._options")
+    _retry = importlib.import_module(f"{_CORE}._retry")
+    _transport = importlib.import_module(f"{_CORE}._transport")
+
+
+class Queue(t.Protocol):
+    """Where ansible-rulebook takes events from."""
+
+    async def put(self, item: dict[str, t.Any], /) -> None: ...
+
+
+class Seams(t.NamedTuple):
+    """What the source takes from the machine it runs on; tests bring their own."""
+
+    clock: t.Callable[[], float] = time.monotonic
+    sleep: t.Callable[[float], t.Awaitable[None]] = asyncio.sleep
+    jitter: t.Callable[[], float] = random.random
+
+
+async def main(queue: Queue, args: dict[str, t.Any]) -> None:
+    """Emits changes until it is cancelled."""
+    await watch(queue, checked_options(args), Seams())
+
+
+async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
+    client = _options.client_from(options.__getitem__, _transport.http_transport, attempts=1)
+    interval: float = options["interval"]
+    resource = options["resource"] or await asked(client.own_name, interval, seams)
+    _LOG.info("watching the scheduled events of %s", resource)
+    seen: list[_events.Event] = []
+    while True:
+        begun = seams.clock()
+        document = (await asked(client.scheduled_events, interval, seams)).data
+        present = _events.about(_events.shaped_events(document, time.time()), resource)
+        for change in _events.changes(seen, present):
+            await queue.put(payload(change, document, resource))
+        seen = present
+        # From request to request, but never two within a second, however long one took.
+        await seams.sleep(max(_SHORTEST_INTERVAL, begun + interval - seams.clock()))
+
+
+def payload(change: _events.Change, document: dict[str, t.Any], resource: str) -> dict[str, t.Any]:
+    """What the conditions of rules see as `event`."""
+    return {
+        "change": change.change,
+        "scheduled_event": change.event,
+        "previous_status": change.previous_status,
+        "incarnation": _events.incarnation_of(document),
+        "resource": resource,
+    }
+
+
+def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
+    """All options with their values; bad ones end the source with a message."""
+    policy = _retry.RetryPolicy()
+    defaults: dict[str, t.Any] = {
+        "api_version": _client.LATEST,
+        "endpoint": os.environ.get(_options.ENDPOINT_VARIABLE) or _client.DEFAULT_ENDPOINT,
+        "interval": 10.0,
+        "resource": None,
+        "timeout": policy.timeout,
+    }
+    # ansible-rulebook has arguments of its own for every source.
+    given = {name: value for name, value in args.items() if not name.startswith("eda_")}
+    unknown = [name for name in given if name not in defaults]
+    if unknown:
+        raise _errors.OptionError(
+            f"the source has no option {_errors.listed(unknown)}: it takes {_errors.listed(defaults)}"
+        )
+    options = {**defaults, **{name: value for name, value in given.items() if value is not None}}
+    options["interval"] = _options.seconds("interval", options["interval"])
+    if options["interval"] < _SHORTEST_INTERVAL:
+        raise _errors.OptionError(
+            f"interval must be {_SHORTEST_INTERVAL:g} second or more, not {options['interval']:g}: "
+            "IMDS answers only 5 requests a second"
+        )
+    if not isinstance(options["resource"], (str, type(None))):
+        raise _errors.OptionError("resource must be the name of a VM, or '*' for all events")
+    return {**options, "deadline": policy.deadline}
+
+
+async def asked(ask: t.Callable[[], T], interval: float, seams: Seams) -> T:
+    """The answer, however often it takes: no fault of the service ends the source."""
+    failures = 0
+    while True:
+        try:
+            answer = await in_thread(ask)
+        except _errors.OptionError:
+            raise
+        except _errors.ImdsError as exc:
+            failures += 1
+            wait = max(interval, _retry.backoff(failures, seams.jitter()))
+            _LOG.warning("%s. Asking again in %.3g s", str(exc).rstrip("."), wait)
+            await seams.sleep(wait)
+        else:
+            if failures:
+                _LOG.info("IMDS answers again, after %d failed requests", failures)
+            return answer
+
+
+async def in_thread(function: t.Callable[[], T]) -> T:
+    """The result of a function that blocks, without blocking the loop.
+
+    In a thread of its own: those of the loop's pool would keep the process from ending for as long
+    as a request hangs.
+    """
+    loop = asyncio.get_running_loop()
+    result: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            value = function()
+        except BaseException as exc:  # noqa: BLE001 - raised again where it is waited for
+            finish(result.set_exception, exc)
+        else:
+            finish(result.set_result, value)
+
+    def finish(settle: t.Callable[..., None], value: t.Any) -> None:
+        # Nobody waits any more where the loop is closed, or the source was cancelled.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(lambda: None if result.done() else settle(value))
+
+    threading.Thread(target=run, name="scheduled_events", daemon=True).start()
+    return await result
+
+
+if __name__ == "__main__":
+    # Without ansible-rulebook: prints what it would emit.
+    class Printer:
+        async def put(self, item: dict[str, t.Any], /) -> None:
+            print(json.dumps(item), flush=True)
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(main(Printer(), {}))

@@ -1,0 +1,180 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scheduled events: their shape, whom they are about, what changed between two looks at them.
+
+Pure functions over plain data. Private to imds.azure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ._errors import MalformedError
+from ._times import epoch_of, iso_8601
+
+# The events have a version line of their own, and this is the newest of it.
+EVENTS_VERSION = "2020-07-01"
+SCHEDULED = "Scheduled"
+STARTED = "Started"
+# Instead of a resource: events that name whomever.
+ANYBODY = "*"
+# What DurationInSeconds says where nobody knows.
+UNKNOWN_DURATION = -1
+
+Event = t.Dict[str, t.Any]
+
+# What older versions lack, and what IMDS leaves out once an event has started.
+_ABSENT: Event = {
+    "EventStatus": "",
+    "EventType": "",
+    "ResourceType": "",
+    "NotBefore": "",
+    "Description": "",
+    "EventSource": "",
+}
+# Documented as a globally unique identifier; never the type of an event or the name of a VM.
+_EVENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
+
+
+def events_document(data: t.Any) -> dict[str, t.Any]:
+    """The data as a document of events, or MalformedError that says what it is instead."""
+    events = data.get("Events") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(events, list):
+        raise MalformedError("it has no list of Events")
+    for event in events:
+        if not isinstance(event, dict) or not isinstance(event.get("EventId"), str):
+            raise MalformedError("one of its Events has no EventId")
+    return data
+
+
+def start_request(event_id: str) -> bytes:
+    """The body of an approval."""
+    return json.dumps({"StartRequests": [{"EventId": event_id}]}).encode("ascii")
+
+
+def incarnation_of(document: dict[str, t.Any]) -> int:
+    """IMDS counts the changes of the document; 0 where it doesn't say."""
+    return _integer(document.get("DocumentIncarnation"), 0)
+
+
+def shaped_events(document: dict[str, t.Any], now: float) -> list[Event]:
+    """The events in IMDS' own names, all of these there, and with the time that is left."""
+    return [_shaped(event, now) for event in document["Events"]]
+
+
+def _shaped(event: Event, now: float) -> Event:
+    shaped = {**_ABSENT, **{key: value for key, value in event.items() if value is not None}}
+    names = shaped.get("Resources")
+    shaped["Resources"] = [str(name) for name in names] if isinstance(names, list) else []
+    duration = shaped.get("DurationInSeconds")
+    shaped["DurationInSeconds"] = _integer(duration, UNKNOWN_DURATION)
+    begins = epoch_of(str(shaped["NotBefore"]))
+    shaped["not_before"] = "" if begins is None else iso_8601(begins)
+    shaped["notice"] = _notice(shaped, begins, now)
+    return shaped
+
+
+def _notice(event: Event, begins: float | None, now: float) -> int:
+    # An event that has started, or that doesn't say when it will, leaves no time to count on.
+    if begins is None or event["EventStatus"] == STARTED:
+        return 0
+    return max(0, int(begins - now))
+
+
+def _integer(value: t.Any, otherwise: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and _INTEGER.match(value) else otherwise
+
+
+def name_in(document: dict[str, t.Any]) -> str:
+    """What events call this VM, by its instance document."""
+    name = (document.get("compute") or {}).get("name")
+    if not isinstance(name, str) or not name:
+        raise MalformedError(
+            "the instance document of this VM has no compute.name to find its events by: set "
+            f"resource to the name that events give it, or to {ANYBODY!r} for all events"
+        )
+    return name
+
+
+def about(events: t.Iterable[Event], resource: str) -> list[Event]:
+    """The events that name a resource. Azure's names are not case-sensitive."""
+    return [event for event in events if resource == ANYBODY or _names(event, resource)]
+
+
+def others_in(event: Event, resource: str) -> list[str]:
+    """The resources of an event beside one."""
+    return [name for name in event["Resources"] if name.lower() != resource.lower()]
+
+
+def _names(event: Event, resource: str) -> bool:
+    return resource.lower() in (name.lower() for name in event["Resources"])
+
+
+def event_by_id(events: t.Iterable[Event], event_id: str) -> Event | None:
+    wanted = event_id.lower()
+    return next((event for event in events if event["EventId"].lower() == wanted), None)
+
+
+def is_event_id(text: str) -> bool:
+    return _EVENT_ID.match(text) is not None
+
+
+class Change(t.NamedTuple):
+    """What happened to an event between two looks."""
+
+    change: str  # appeared, status_changed or disappeared
+    event: Event  # as it is, or as it was last
+    previous_status: str  # empty where it wasn't there before
+
+
+def changes(before: t.Sequence[Event], after: t.Sequence[Event]) -> list[Change]:
+    """One change for each appearance, each other status and each disappearance.
+
+    What has gone comes first, as it makes room for what comes.
+    """
+    old, new = _by_id(before), _by_id(after)
+    found = [
+        Change("disappeared", event, event["EventStatus"])
+        for event_id, event in old.items()
+        if event_id not in new
+    ]
+    for event_id, event in new.items():
+        if event_id not in old:
+            found.append(Change("appeared", event, ""))
+        elif old[event_id]["EventStatus"] != event["EventStatus"]:
+            found.append(Change("status_changed", event, old[event_id]["EventStatus"]))
+    return found
+
+
+def _by_id(events: t.Iterable[Event]) -> dict[str, Event]:
+    by_id: dict[str, Event] = {}
+    for event in events:
+        by_id.setdefault(event["EventId"], event)
+    return by_id
+
+
+__all__ = (
+    "ANYBODY",
+    "EVENTS_VERSION",
+    "SCHEDULED",
+    "STARTED",
+    "UNKNOWN_DURATION",
+    "Change",
+    "Event",
+    "about",
+    "changes",
+    "event_by_id",
+    "events_document",
+    "incarnation_of",
+    "is_event_id",
+    "name_in",
+    "others_in",
+    "shaped_events",
+    "start_request",
+)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The client's calls for scheduled events: what it sends, how long it waits, what it makes of answers."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    TransportError,
+    UnavailableError,
+    VersionError,
+)
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+ENDPOINT = "http://127.0.0.1:8169"
+URL = f"{ENDPOINT}/metadata/scheduledevents?api-version=2020-07-01"
+ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
+NOTHING = b'{"DocumentIncarnation":1,"Events":[]}'
+
+Step = Response | TransportError
+
+
+def ok(body: bytes = NOTHING) -> Response:
+    return Response(200, {"content-type": "application/json"}, body)
+
+
+def refusal(status: int, body: bytes = b'{ "error": "Bad request" }') -> Response:
+    return Response(status, {"content-type": "application/json"}, body)
+
+
+class Script:
+    """A transport that knows its answers, and a clock that moves only when somebody waits."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = list(steps)
+        self.requests: list[Request] = []
+        self.timeouts: list[float] = []
+        self.waits: list[float] = []
+        self.now = 0.0
+
+    def __call__(self, request: Request, timeout: float) -> Response:
+        self.requests.append(request)
+        self.timeouts.append(timeout)
+        step = self.steps.pop(0)
+        if isinstance(step, TransportError):
+            raise step
+        return step
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.now += seconds
+
+    def client(self, policy: RetryPolicy | None = None, version: str = "latest") -> ImdsClient:
+        seams = Seams(clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0)
+        return ImdsClient(self, ENDPOINT, version, policy, seams)
+
+
+def test_reading_asks_for_the_newest_version_of_events() -> None:
+    script = Script(ok())
+    answer = script.client().scheduled_events()
+    assert (answer.api_version, answer.data) == ("2020-07-01", json.loads(NOTHING))
+    (request,) = script.requests
+    assert (request.method, request.url, request.body) == ("GET", URL, None)
+    assert request.headers["Metadata"] == "true"
+
+
+def test_a_version_is_used_as_it_is() -> None:
+    script = Script(ok())
+    assert script.client(version="2019-08-01").scheduled_events().api_version == "2019-08-01"
+
+
+def test_an_older_version_where_the_newest_is_unknown() -> None:
+    body = (
+        b'{ "error": "Bad request. api-version is invalid", "newest-versions": [ "2019-08-01" ] }'
+    )
+    script = Script(refusal(400, body), ok(), ok())
+    client = script.client()
+    assert client.scheduled_events().api_version == "2019-08-01"
+
+
+def test_the_first_answer_may_take_two_minutes_and_later_ones_not() -> None:
+    script = Script(ok(), ok())
+    client = script.client(RetryPolicy(timeout=5.0, deadline=20.0))
+    client.scheduled_events()
+    client.scheduled_events()
+    assert script.timeouts == [130.0, 5.0]
+
+
+def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:
+    script = Script(TransportError("no complete answer"), ok())
+    client = script.client(RetryPolicy(timeout=5.0, attempts=1))
+    with pytest.raises(UnavailableError):
+        client.scheduled_events()
+    client.scheduled_events()
+    assert script.timeouts == [130.0, 130.0]
+
+
+def test_off_azure_it_takes_no_longer_than_anything_else() -> None:
+    script = Script(TransportError("no complete answer"))
+    policy = RetryPolicy(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
+    with pytest.raises(UnavailableError):
+        script.client(policy).scheduled_events()
+    assert script.timeouts == [2.0]
+
+
+@pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"Events":[1]}'])
+def test_another_document_is_an_error(body: bytes) -> None:
+    with pytest.raises(MalformedError) as caught:
+        Script(ok(body)).client().scheduled_events()
+    assert str(caught.value).startswith(f"GET {URL} was answered, but ")
+
+
+def test_an_empty_answer_is_not_the_same_as_no_events() -> None:
+    with pytest.raises(UnavailableError, match="0 bytes of application/json that are not JSON"):
+        Script(ok(b"")).client(RetryPolicy(attempts=1)).scheduled_events()
+
+
+def test_own_name_is_of_the_newest_instance_document() -> None:
+    script = Script(ok(b'{"compute":{"name":"web-0"}}'))
+    assert script.client(version="2019-08-01").own_name() == "web-0"
+    assert script.requests[0].url == f"{ENDPOINT}/metadata/instance?api-version=2025-04-07"
+
+
+def test_approving() -> None:
+    script = Script(ok(b""))
+    script.client().start_event(ID)
+    (request,) = script.requests
+    assert (request.method, request.url) == ("POST", URL)
+    assert request.headers["Metadata"] == "true"
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.body is not None
+    assert json.loads(request.body) == {"StartRequests": [{"EventId": ID}]}
+
+
+@pytest.mark.parametrize(
+    "failure", [TransportError("connection reset"), refusal(500), refusal(429), refusal(410)]
+)
+def test_an_approval_without_answer_is_repeated(failure: Step) -> None:
+    script = Script(failure, ok(b""))
+    script.client().start_event(ID)
+    assert [request.method for request in script.requests] == ["POST", "POST"]
+    assert script.requests[0] == script.requests[1]
+    assert script.waits == [1.0]
+
+
+@pytest.mark.parametrize(("status", "kind"), [(400, RefusedError), (404, NotFoundError)])
+def test_a_refused_approval_is_not_repeated(status: int, kind: type[Exception]) -> None:
+    script = Script(refusal(status))
+    with pytest.raises(kind, match=rf"^POST {ENDPOINT}\S+ failed: status {status}, 'Bad request'"):
+        script.client().start_event(ID)
+
+
+def test_an_approval_with_an_unknown_version_says_what_it_was() -> None:
+    script = Script(refusal(400, b'{ "error": "api-version is invalid" }'))
+    with pytest.raises(VersionError, match=r"^POST .* rejected api-version 2019-08-01"):
+        script.client(version="2019-08-01").start_event(ID)
