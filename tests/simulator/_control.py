@@ -145,8 +145,8 @@ _ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
 
 
 def is_count(value: Any) -> bool:
-    """By type and not by isinstance: true is an int to Python."""
-    return type(value) is int and value >= 0
+    """A whole number, 0 or more; true is one to Python."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def faults_from_json(value: Any) -> list[Fault]:
