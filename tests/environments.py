@@ -22,12 +22,15 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 import typing as t
+import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements"
+COLLECTIONS = REQUIREMENTS / "collections.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,11 +38,13 @@ class Environment:
     """A virtual environment and the Pythons it can be made with, the best one first.
 
     ``lesser`` are Pythons that do when there is no other, with an older ansible-core than the name promises.
+    ``collections`` come out of the package that requirements/collections.txt names.
     """
 
     name: str
     pythons: tuple[str, ...]
     lesser: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()
 
 
 # The controller Pythons that each ansible-core supports; together the first choices span them all.
@@ -51,6 +56,12 @@ ENVIRONMENTS = {
         Environment("core-2.19", pythons=("3.11", "3.12", "3.13")),
         Environment("core-newest", pythons=("3.13", "3.14", "3.12"), lesser=("3.11",)),
         Environment("eda", pythons=("3.11", "3.12")),
+        Environment(
+            "fleet",
+            pythons=("3.13", "3.14", "3.12"),
+            lesser=("3.11",),
+            collections=("community.general",),
+        ),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
     )
 }
@@ -94,9 +105,11 @@ def is_current(folder: pathlib.Path, environment: Environment) -> bool:
 
 def fingerprint(folder: pathlib.Path, environment: Environment) -> str:
     """Changes when the environment must be made anew; the path counts because scripts in a venv contain it."""
-    digest = hashlib.sha256(str(folder).encode())
+    digest = hashlib.sha256(str((folder, environment.collections)).encode())
     for file in requirement_files(REQUIREMENTS / f"{environment.name}.txt"):
         digest.update(file.read_bytes())
+    if environment.collections:
+        digest.update(COLLECTIONS.read_bytes())
     return digest.hexdigest()
 
 
@@ -122,6 +135,8 @@ def make(folder: pathlib.Path, environment: Environment) -> None:
         [*pip, "install", "--quiet", "-r", str(requirements)],
         f"{environment.name}: pip can't install {requirements}",
     )
+    if environment.collections:
+        add_collections(folder, pip, environment)
     (folder / "stamp").write_text(fingerprint(folder, environment), encoding="utf-8")
     seconds = time.monotonic() - start
     core = installed_core(folder)
@@ -131,6 +146,25 @@ def make(folder: pathlib.Path, environment: Environment) -> None:
         say(
             f"{environment.name}: ansible-core {core} is the newest for Python {version}; newer ones need {wanted}"
         )
+
+
+def add_collections(folder: pathlib.Path, pip: list[str], environment: Environment) -> None:
+    """Collections out of a package that has a hundred of them, of which none but these is kept."""
+    (target,) = folder.glob("lib/python*/site-packages")
+    prefixes = tuple(
+        f"ansible_collections/{name.replace('.', '/')}/" for name in environment.collections
+    )
+    with tempfile.TemporaryDirectory(dir=folder) as downloads:
+        command = [*pip, "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        run(
+            [*command, "--dest", downloads, "-r", str(COLLECTIONS)],
+            f"{environment.name}: pip can't download {COLLECTIONS}",
+        )
+        (wheel,) = pathlib.Path(downloads).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(
+                target, [name for name in archive.namelist() if name.startswith(prefixes)]
+            )
 
 
 def choose_python(environment: Environment) -> tuple[str, str]:

@@ -116,3 +116,21 @@ def test_a_failed_command_is_one_message() -> None:
         environments.EnvironmentFailed, match=r"^no luck \(exit status 3\)\nbecause$"
     ):
         environments.run(["sh", "-c", "echo because; exit 3"], "no luck")
+
+
+def test_collections_are_taken_out_of_a_package(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "lib" / "python3.99" / "site-packages").mkdir(parents=True)
+    fake = tmp_path / "pip.py"
+    fake.write_text(
+        "import sys, zipfile\n"
+        "folder = sys.argv[sys.argv.index('--dest') + 1]\n"
+        "with zipfile.ZipFile(folder + '/x-1-py3-none-any.whl', 'w') as wheel:\n"
+        "    wheel.writestr('ansible_collections/a/b/MANIFEST.json', '{}')\n"
+        "    wheel.writestr('ansible_collections/a/bc/MANIFEST.json', '{}')\n",
+        encoding="utf-8",
+    )
+    environment = environments.Environment("x", pythons=("3.99",), collections=("a.b",))
+    environments.add_collections(tmp_path, [sys.executable, str(fake)], environment)
+    found = sorted(path.name for path in tmp_path.glob("lib/*/site-packages/*/a/*"))
+    assert found == ["b"]
+    assert {path.name for path in tmp_path.iterdir()} == {"pip.py", "lib"}
