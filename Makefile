@@ -12,7 +12,7 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-eda sanity simulator clean
+.PHONY: help demo test lint units integration test-fleet test-eda sanity simulator clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,20 +23,23 @@ demo: ## the main job, shown on simulated virtual machines
 test: ## lint, unit tests and integration tests
 	@$(CHECKS) lint certificates units integration --cores "$(CORES)"
 
+test-fleet: ## real SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
+	@$(CHECKS) fleet --arguments='$(ARGS)'
+
 lint: ## static checks: style, types, licences, documentation, certificates that end
 	@$(CHECKS) lint certificates
 
 units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
-	@$(CHECKS) units --cores "$(CORES)" --arguments '$(ARGS)'
+	@$(CHECKS) units --cores "$(CORES)" --arguments='$(ARGS)'
 
 integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
-	@$(CHECKS) integration --cores "$(CORES)" --arguments '$(TARGETS)'
+	@$(CHECKS) integration --cores "$(CORES)" --arguments='$(TARGETS)'
 
 test-eda: ## the event source in ansible-rulebook, which needs Java 17
-	@$(CHECKS) eda --arguments '$(ARGS)'
+	@$(CHECKS) eda --arguments='$(ARGS)'
 
 sanity: ## ansible-test's own checks (CORES=2.19)
-	@$(CHECKS) sanity --cores "$(CORES)" --arguments '$(ARGS)'
+	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'
 
 simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
 	@bin=$$($(PYTHON) tests/environments.py core-newest) && \

@@ -12,6 +12,7 @@ import typing as t
 
 from checks.certificates import certificates
 from checks.eda import eda
+from checks.fleet import fleet
 from checks.integration import integration
 from checks.lint import lint
 from checks.report import Outcome
@@ -27,9 +28,10 @@ PARTS: dict[str, Part] = {
     "integration": integration,
     "eda": eda,
     "sanity": sanity,
+    "fleet": fleet,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "eda"}
+TESTING = {"units", "integration", "fleet", "eda"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

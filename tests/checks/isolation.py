@@ -24,10 +24,10 @@ VARIANTS = (FLAGS, (*FLAGS, "--map-root-user"))
 
 
 @functools.cache
-def prefix() -> tuple[str, ...]:
+def prefix(variants: tuple[tuple[str, ...], ...] = VARIANTS) -> tuple[str, ...]:
     """What to put before a command; nothing where namespaces can't be had."""
     inside = (sys.executable, str(pathlib.Path(__file__).resolve()))
-    for variant in VARIANTS:
+    for variant in variants:
         if works((*variant, *inside, "true")):
             return (*variant, *inside)
     return ()

@@ -46,7 +46,7 @@ TOOLS = (
     ),
     Tool(
         "mypy tests",
-        (*MYPY, "environments.py", "checks", "demo", "simulator", "unit"),
+        (*MYPY, "environments.py", "checks", "demo", "fleet", "simulator", "unit"),
         "tests",
         in_tree=True,
     ),

@@ -28,12 +28,17 @@ def unit_tests(core: str, arguments: t.Sequence[str]) -> report.Outcome:
     python = bin_folder(core) / "python"
     command = [str(python), "-m", "pytest", "--quiet", f"--junit-xml={results}", *arguments]
     answer = report.run(name, command, ROOT)
+    outcome = outcome_of(answer, results)
+    report.say(name, answer, str(outcome))
+    return outcome
+
+
+def outcome_of(answer: report.Answer, results: pathlib.Path) -> report.Outcome:
     outcome = read_results(results)
     if answer.status and not outcome.failed:
         outcome += report.Outcome(
             failed=1
         )  # pytest itself: no tests found, a broken conftest.py, a crash
-    report.say(name, answer, str(outcome))
     return outcome
 
 

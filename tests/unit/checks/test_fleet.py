@@ -1,0 +1,71 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the fleet test says where it can't run, and how it looks for what it left behind."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from checks import fleet, isolation
+from environments import EnvironmentFailed
+from fleet import guide, network
+
+
+def test_only_root_can_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    with pytest.raises(EnvironmentFailed, match="needs root"):
+        fleet.fleet((), ())
+
+
+def test_without_namespaces_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(isolation, "prefix", lambda _variants: ())
+    with pytest.raises(EnvironmentFailed, match="namespaces can't be made here"):
+        fleet.prefix()
+
+
+def test_what_is_missing_is_named_where_nothing_installs_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fleet, "PROGRAMS", {"no-such-sshd": "openssh-server"})
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(EnvironmentFailed, match="install these first"):
+        fleet.install()
+
+
+def test_nothing_starts_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    monkeypatch.setattr(fleet, "POLICY", policy)
+    with fleet.no_services():
+        assert policy.read_text(encoding="utf-8") == fleet.NEVER
+        assert policy.stat().st_mode & 0o777 == 0o755
+    assert not policy.exists()
+
+
+def test_a_policy_that_is_there_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    policy = tmp_path / "policy-rc.d"
+    policy.write_text("own", encoding="utf-8")
+    monkeypatch.setattr(fleet, "POLICY", policy)
+    with fleet.no_services():
+        pass
+    assert policy.read_text(encoding="utf-8") == "own"
+
+
+def test_processes_of_a_namespace_are_found(tmp_path: pathlib.Path) -> None:
+    report = tmp_path / "namespaces"
+    assert fleet.leftovers(report) == ["the test did not say which namespaces it was in"]
+    report.write_text("\n".join(network.own_namespaces()), encoding="utf-8")
+    assert any("pytest" in line for line in fleet.leftovers(report))
+    report.write_text("net:[1]\nmnt:[1]\npid:[1]", encoding="utf-8")
+    assert fleet.leftovers(report) == []
+
+
+def test_the_guide_is_read() -> None:
+    assert guide.commands()[0].startswith("ansible-playbook ")
+    assert guide.files()["gather.yml"].endswith("import_playbook: imds.azure.gather\n")
