@@ -12,6 +12,11 @@ from ansible.plugins.inventory import to_safe_group_name
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
+from ansible_collections.imds.azure.plugins.plugin_utils._place import (
+    one_spelling,
+    scale_set_of,
+    text_of,
+)
 
 _Compute = dict[str, t.Any]
 
@@ -27,19 +32,11 @@ def _field(key: str) -> t.Callable[[_Compute], t.Any]:
 
 
 def _lower(key: str) -> t.Callable[[_Compute], str]:
-    # Azure does not keep to one casing for these, nor to one spelling for locations.
-    return lambda compute: _text(compute.get(key)).lower().replace(" ", "")
+    return lambda compute: one_spelling(compute.get(key))
 
 
 def _cloud(compute: _Compute) -> str:
-    return cloud_named(_text(compute.get("azEnvironment"))).name
-
-
-def _scale_set(compute: _Compute) -> str:
-    # A uniform set gives its name; a flexible one only its resource id.
-    flexible = compute.get("virtualMachineScaleSet")
-    resource_id = flexible.get("id") if isinstance(flexible, dict) else ""
-    return _text(compute.get("vmScaleSetName")) or _text(resource_id).rpartition("/")[2]
+    return cloud_named(text_of(compute.get("azEnvironment"))).name
 
 
 _GROUPINGS = {
@@ -48,7 +45,7 @@ _GROUPINGS = {
     "location": _Grouping("locations", "location_", _lower("location")),
     "update_domain": _Grouping("update_domains", "update_domain_", _field("platformUpdateDomain")),
     "cloud": _Grouping("clouds", "cloud_", _cloud),
-    "scale_set": _Grouping("scale_sets", "scale_set_", _scale_set),
+    "scale_set": _Grouping("scale_sets", "scale_set_", scale_set_of),
     "resource_group": _Grouping("resource_groups", "resource_group_", _lower("resourceGroupName")),
     "vm_size": _Grouping("vm_sizes", "vm_size_", _field("vmSize")),
     "os_type": _Grouping("os_types", "os_type_", _lower("osType")),
@@ -76,18 +73,14 @@ def grouper(
     def groups_of(compute: _Compute, tags: dict[str, t.Any]) -> list[Membership]:
         groups = []
         for grouping in groupings:
-            value = _text(grouping.value(compute))
+            value = text_of(grouping.value(compute))
             if value:
                 groups.append((_safe(grouping.prefix + value), grouping.parent))
         if with_tags:
-            groups.extend((_tag_group(name, _text(tags[name])), _TAGS) for name in tags if name)
+            groups.extend((_tag_group(name, text_of(tags[name])), _TAGS) for name in tags if name)
         return groups
 
     return groups_of
-
-
-def _text(value: t.Any) -> str:
-    return value if isinstance(value, str) else "" if value is None else str(value)
 
 
 def _tag_group(name: str, value: str) -> str:

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter, as Ansible calls it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.imds.azure.plugins.filter.mismatches import FilterModule
+
+mismatches = FilterModule().filters()["mismatches"]
+
+
+def test_mismatches_are_plain_data() -> None:
+    assert mismatches({"compute": {"zone": "1"}}, zones=["2"]) == [
+        {"what": "zones", "required": "2", "actual": "1"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "requirements"), [("text", {}), (None, {}), ({}, {"zones": "1"}), ({}, {"x": []})]
+)
+def test_bad_input_is_one_message(facts: object, requirements: dict[str, object]) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^imds\.azure\.mismatches"):
+        mismatches(facts, **requirements)

@@ -1,0 +1,113 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What about a VM differs from what a play requires."""
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.plugin_utils._mismatches import (
+    REQUIREMENTS,
+    Mismatch,
+    mismatches,
+)
+
+VM: dict[str, t.Any] = {
+    "compute": {
+        "azEnvironment": "AZUREPUBLICCLOUD",
+        "location": "West Europe",
+        "zone": "2",
+        "vmScaleSetName": "Web",
+    },
+    "tags": {"Env": "prod", "Count": "3", "Marked": ""},
+}
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        {},
+        {name: [] for name in REQUIREMENTS if name != "tags"},
+        {"tags": {}},
+        {"clouds": ["public"]},
+        {"clouds": ["AzureChinaCloud", "AzureCloud"]},
+        {"locations": ["westeurope"]},
+        {"locations": ["WEST EUROPE", "northeurope"]},
+        {"zones": ["2"]},
+        {"zones": [1, 2]},
+        {"scale_sets": ["web"]},
+        {"tags": {"env": "prod"}},
+        {"tags": {"ENV": ["stage", "prod"], "Count": 3, "marked": None}},
+        {"tags": {"Marked": ""}},
+    ],
+)
+def test_met(requirements: dict[str, t.Any]) -> None:
+    assert mismatches(VM, **requirements) == []
+
+
+@pytest.mark.parametrize(
+    ("requirements", "expected"),
+    [
+        (
+            {"clouds": ["AzureUSGovernment", "china"]},
+            Mismatch("clouds", "AzureUSGovernment or china", "AZUREPUBLICCLOUD"),
+        ),
+        ({"locations": ["westeurope2"]}, Mismatch("locations", "westeurope2", "westeurope")),
+        ({"zones": [1, 3]}, Mismatch("zones", "1 or 3", "2")),
+        ({"scale_sets": ["db"]}, Mismatch("scale_sets", "db", "Web")),
+        ({"tags": {"Env": "Prod"}}, Mismatch("tags", "Env=Prod", "Env=prod")),
+        (
+            {"tags": {"Role": None, "env": ["a", "b"], "Count": 3}},
+            Mismatch("tags", "Role and env=a or b", "Env=prod"),
+        ),
+    ],
+)
+def test_not_met(requirements: dict[str, t.Any], expected: Mismatch) -> None:
+    assert mismatches(VM, **requirements) == [expected]
+
+
+@pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "tags"])
+def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
+    for facts in ({}, {"compute": {}}, {"compute": None}, {"compute": []}):
+        assert mismatches(facts, **{name: ["x"]}) == [Mismatch(name, "x", "")]
+
+
+def test_every_requirement_is_reported() -> None:
+    found = mismatches({}, **{name: {"x": "y"} if name == "tags" else ["x"] for name in REQUIREMENTS})
+    assert [mismatch.what for mismatch in found] == list(REQUIREMENTS)
+
+
+@pytest.mark.parametrize(
+    "requirements",
+    [
+        {"clouds": "public"},
+        {"clouds": [["public"]]},
+        {"zones": 1},
+        {"zones": [True]},
+        {"locations": [""]},
+        {"locations": {"a": 1}},
+        {"tags": ["Env"]},
+        {"tags": "Env"},
+        {"regions": ["westeurope"]},
+    ],
+)
+def test_what_is_no_requirement_is_refused(requirements: dict[str, t.Any]) -> None:
+    with pytest.raises(OptionError):
+        mismatches(VM, **requirements)
+
+
+def test_foreign_text_does_not_break_the_line() -> None:
+    facts = {"compute": {"location": "a\nb\x1b[31m"}}
+    assert mismatches(facts, locations=["x"])[0].actual == "a b [31m"
+
+
+@given(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text()))
+def test_a_vm_meets_what_it_says_itself(zone: str, tags: dict[str, str]) -> None:
+    facts = {"compute": {"zone": zone}, "tags": tags}
+    assert mismatches(facts, zones=[zone], tags=tags) == []
