@@ -12,10 +12,10 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-fleet test-eda sanity simulator clean
+.PHONY: help demo test lint units integration test-fleet test-eda test-diagnose sanity simulator clean
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the main job, shown on simulated virtual machines
 	@cd tests && $(PYTHON) -m demo
@@ -25,6 +25,9 @@ test: ## lint, unit tests and integration tests
 
 test-fleet: ## real SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(CHECKS) fleet --arguments='$(ARGS)'
+
+test-diagnose: ## broken networks, and what the role diagnose says of them; needs root (ARGS="-k proxy")
+	@$(CHECKS) diagnose --cores "$(CORES)" --arguments='$(ARGS)'
 
 lint: ## static checks: style, types, licences, documentation, certificates that end
 	@$(CHECKS) lint certificates

@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 _CHASSIS_ASSET_TAG = "/sys/class/dmi/id/chassis_asset_tag"
-_AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
+AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
 
 
 def firmware_says_azure(path: str = _CHASSIS_ASSET_TAG) -> bool | None:
     """True or False by the chassis asset tag; None where it can't be read (most containers)."""
     try:
         with open(path, encoding="ascii", errors="replace") as tag:
-            return tag.read().strip() == _AZURE_TAG
+            return tag.read().strip() == AZURE_TAG
     except OSError:
         return None
 
 
-__all__ = ("firmware_says_azure",)
+__all__ = ("AZURE_TAG", "firmware_says_azure")

@@ -72,8 +72,8 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
     if required and not isinstance(required, t.Mapping):
         raise OptionError(f"tags must be a dictionary, not {printable(str(required))!r}")
     tags = part_of(facts, "tags")
-    missing = []
-    actual = []
+    missing: list[str] = []
+    actual: list[str] = []
     for name, wanted in dict(required or {}).items():
         values = [text_of(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
         # Azure takes names in any casing for one tag, and values as they are.

@@ -11,6 +11,7 @@ import sys
 import typing as t
 
 from checks.certificates import certificates
+from checks.diagnose import diagnose
 from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
@@ -29,9 +30,10 @@ PARTS: dict[str, Part] = {
     "eda": eda,
     "sanity": sanity,
     "fleet": fleet,
+    "diagnose": diagnose,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "fleet", "eda"}
+TESTING = {"units", "integration", "fleet", "eda", "diagnose"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

@@ -79,7 +79,9 @@ def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
 
 
 def test_every_requirement_is_reported() -> None:
-    found = mismatches({}, **{name: {"x": "y"} if name == "tags" else ["x"] for name in REQUIREMENTS})
+    found = mismatches(
+        {}, **{name: {"x": "y"} if name == "tags" else ["x"] for name in REQUIREMENTS}
+    )
     assert [mismatch.what for mismatch in found] == list(REQUIREMENTS)
 
 

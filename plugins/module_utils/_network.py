@@ -1,0 +1,233 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What Linux says of its network, read from its own texts. Pure parsers; private to imds.azure.
+
+They need no program on the host: /proc says it everywhere. Only a firewall's rules have no file,
+so that the listing of `nft` is understood, too, where there is one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+_UP = 0x1
+_REJECT = 0x200
+# DHCP option 245 is Azure's own: the address of its wire server, in each client's spelling.
+_AZURE_OPTION = re.compile(r"(?:unknown-245|OPTION_245=|private_245=|option-245)", re.IGNORECASE)
+
+
+class Route(t.NamedTuple):
+    """One line of the main routing table; a route that refuses has the interface ""."""
+
+    interface: str
+    network: ipaddress.IPv4Network
+    gateway: str  # "" where the network is on the link
+    metric: int
+
+
+def routes(text: str) -> list[Route]:
+    """/proc/net/route"""
+    found = []
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) < 8:
+            continue
+        try:
+            flags = int(fields[3], 16)
+            network = ipaddress.IPv4Network(f"{_address(fields[1])}/{_address(fields[7])}")
+            gateway = _address(fields[2])
+            metric = int(fields[6])
+        except ValueError:
+            continue
+        if flags & _UP:
+            refuses = flags & _REJECT or fields[0] == "*"
+            found.append(
+                Route(
+                    "" if refuses else fields[0],
+                    network,
+                    "" if gateway == "0.0.0.0" else gateway,  # noqa: S104  # not bound, compared
+                    metric,
+                )
+            )
+    return found
+
+
+def _address(text: str) -> str:
+    # Written as the number that the bytes of the address are on this machine: nearly always
+    # little-endian. The other kind of machine is not in Azure.
+    return str(ipaddress.IPv4Address(bytes.fromhex(text.zfill(8))[::-1]))
+
+
+def route_to(address: str, table: t.Iterable[Route]) -> Route | None:
+    """The route of the main table that an address takes: the narrowest, then the cheapest."""
+    try:
+        target = ipaddress.IPv4Address(address)
+    except ValueError:
+        return None
+    fitting = [route for route in table if target in route.network]
+    if not fitting:
+        return None
+    return max(fitting, key=lambda route: (route.network.prefixlen, -route.metric))
+
+
+def default_routes(table: t.Iterable[Route]) -> list[Route]:
+    """The default routes that lead somewhere, the preferred one first."""
+    usable = [route for route in table if route.interface and route.network.prefixlen == 0]
+    return sorted(usable, key=lambda route: route.metric)
+
+
+def local_addresses(text: str) -> list[str]:
+    """/proc/net/fib_trie: the addresses of this machine, in its own order, each once."""
+    found = []
+    last = ""
+    for line in text.splitlines():
+        leaf = re.match(r"\s*\|-- ([0-9.]+)\s*$", line)
+        if leaf:
+            last = leaf.group(1)
+        elif last and re.match(r"\s*/32 host LOCAL\s*$", line):
+            found.append(last)
+    return list(dict.fromkeys(found))
+
+
+def addresses_on(interface: str, local: t.Iterable[str], table: t.Iterable[Route]) -> list[str]:
+    """The addresses that belong to a network on an interface's own link."""
+    links = [r.network for r in table if r.interface == interface and not r.gateway]
+    links = [network for network in links if 0 < network.prefixlen < 32]
+    return [a for a in local if any(ipaddress.IPv4Address(a) in network for network in links)]
+
+
+def is_unreachable_neighbour(text: str, address: str) -> bool:
+    """/proc/net/arp: was this address asked for on the link, without an answer?"""
+    for line in text.splitlines()[1:]:
+        fields = line.split()
+        if len(fields) >= 4 and fields[0] == address:
+            return fields[2] == "0x0" or fields[3] == "00:00:00:00:00:00"
+    return False
+
+
+def failed_retransmits(text: str) -> int:
+    """/proc/net/netstat: how many packets of TCP were refused inside this machine, so far.
+
+    Nothing else counts them: a packet that is lost outside was sent all right.
+    """
+    lines = [line.split() for line in text.splitlines() if line.startswith("TcpExt:")]
+    if len(lines) != 2:
+        return 0
+    counters = dict(zip(lines[0], lines[1]))
+    value = counters.get("TCPRetransFail", "0")
+    return int(value) if value.isdigit() else 0
+
+
+class Lease(t.NamedTuple):
+    interface: str
+    address: str
+    router: str
+    azure: bool  # it has the option that only Azure's DHCP server gives
+
+
+def dhclient_leases(text: str) -> list[Lease]:
+    """A file of dhclient: the last lease of each interface."""
+    found: dict[str, Lease] = {}
+    for block in re.findall(r"^lease \{(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+        interface = _first(r'^\s*interface "([^"]+)"', block)
+        found[interface] = Lease(
+            interface,
+            _first(r"^\s*fixed-address ([0-9.]+);", block),
+            _first(r"^\s*option routers ([0-9.]+)", block),
+            bool(_AZURE_OPTION.search(block)),
+        )
+    return list(found.values())
+
+
+def keyed_lease(text: str, interface: str) -> Lease:
+    """A file of systemd-networkd, of NetworkManager's own client or of wicked: NAME=VALUE lines."""
+    return Lease(
+        interface,
+        _first(r"^(?:ADDRESS|IPADDR)='?([0-9.]+)", text),
+        _first(r"^(?:ROUTER|GATEWAYS)='?([0-9.]+)", text),
+        bool(_AZURE_OPTION.search(text)),
+    )
+
+
+def _first(pattern: str, text: str) -> str:
+    match = re.search(pattern, text, re.MULTILINE)
+    return match.group(1) if match else ""
+
+
+class Obstacle(t.NamedTuple):
+    """A rule of a firewall that is in the way, and the command that takes it out of the way."""
+
+    rule: str
+    command: str
+    named: bool  # the rule names the address, or a network with it, itself
+
+
+_CHAIN = re.compile(r"(table|chain) (.+?) \{")
+_RULE = re.compile(r"\s*(.*?) # handle ([0-9]+)$")
+
+
+def obstacles(listing: str, address: str) -> list[Obstacle]:
+    """`nft -a list ruleset`: what keeps requests from an address, the surest first."""
+    found = []
+    table = chain = ""
+    is_output = False
+    for line in listing.splitlines():
+        opened = _CHAIN.search(line)
+        rule = _RULE.match(line)
+        if opened:
+            is_output = False
+            if opened.group(1) == "table":
+                table, chain = opened.group(2), ""
+            else:
+                chain = opened.group(2)
+        elif "hook output" in line:
+            is_output = True
+            if "policy drop" in line:
+                command = f"nft insert rule {table} {chain} ip daddr {address} tcp dport 80 accept"
+                found.append(Obstacle(f"policy drop of {table} {chain}", command, False))
+        elif rule and chain and _is_in_the_way(rule.group(1), address, is_output):
+            command = f"nft delete rule {table} {chain} handle {rule.group(2)}"
+            found.append(Obstacle(rule.group(1), command, names_address(rule.group(1), address)))
+    return sorted(found, key=lambda obstacle: not obstacle.named)
+
+
+def _is_in_the_way(rule: str, address: str, is_output: bool) -> bool:
+    if not re.search(r"\b(drop|reject|dnat|redirect)\b", rule) or " daddr != " in f" {rule}":
+        return False
+    port = re.search(r"\bdport (\{[^}]*\}|\S+)", rule)
+    if port and not re.search(r"\b(80|http)\b", port.group(1)):
+        return False
+    return names_address(rule, address) or (is_output and "daddr" not in rule)
+
+
+def names_address(text: str, address: str) -> bool:
+    """Does a text name an address, or a network (not all of them) that it is in?"""
+    for found in re.findall(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?", text):
+        try:
+            network = ipaddress.IPv4Network(found, strict=False)
+            if network.prefixlen and ipaddress.IPv4Address(address) in network:
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+__all__ = (
+    "Lease",
+    "Obstacle",
+    "Route",
+    "addresses_on",
+    "default_routes",
+    "dhclient_leases",
+    "failed_retransmits",
+    "is_unreachable_neighbour",
+    "keyed_lease",
+    "local_addresses",
+    "names_address",
+    "obstacles",
+    "route_to",
+    "routes",
+)

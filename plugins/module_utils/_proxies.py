@@ -1,0 +1,102 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which proxy settings of a host would catch a request to IMDS. Pure; private to imds.azure.
+
+The collection itself knows no proxy. Other programs do, each by its own reading of these
+variables, and theirs are the requests that never reach IMDS.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import typing as t
+
+# Which programs read a variable for plain HTTP. HTTPS_PROXY catches nothing here.
+READERS = {
+    "http_proxy": "curl, wget, Python, Go and most others",
+    "HTTP_PROXY": "Python, Go and Java tools, not curl",
+    "all_proxy": "curl, Python's requests and others, where http_proxy is not set",
+    "ALL_PROXY": "curl, Python's requests and others, where http_proxy is not set",
+}
+_EXEMPTIONS = ("no_proxy", "NO_PROXY")
+_ASSIGNMENT = re.compile(
+    r"""(?:^|[\s"';])(http_proxy|HTTP_PROXY|all_proxy|ALL_PROXY|no_proxy|NO_PROXY)=["']?([^\s"';]*)"""
+)
+
+# How far no_proxy lets an address through.
+EVERYWHERE, SOMEWHERE, NOWHERE = "everywhere", "somewhere", "nowhere"
+
+
+class Catch(t.NamedTuple):
+    """A variable that would have caught the request."""
+
+    where: str  # the environment, or a file
+    variable: str
+    value: str  # without the password
+    no_proxy: str
+    exempt: str  # SOMEWHERE: only programs that read no_proxy generously go past the proxy
+
+
+def assignments(text: str) -> dict[str, str]:
+    """The proxy variables that a file of settings or a shell script sets; the last one wins."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        if not line.lstrip().startswith(("#", ";")):
+            found.update(_ASSIGNMENT.findall(line))
+    return found
+
+
+def catches(where: str, variables: t.Mapping[str, str], address: str) -> list[Catch]:
+    """The variables of one place that would have caught a request to an address."""
+    no_proxy = next((variables[name] for name in _EXEMPTIONS if variables.get(name)), "")
+    exempt = exemption(no_proxy, address)
+    if exempt == EVERYWHERE:
+        return []
+    return [
+        Catch(where, name, without_password(variables[name]), no_proxy, exempt)
+        for name in READERS
+        if variables.get(name)
+    ]
+
+
+def exemption(no_proxy: str, address: str) -> str:
+    """Does no_proxy let an address through: for every program, for some, or for none?"""
+    entries = [entry.strip() for entry in re.split(r"[,\s]+", no_proxy) if entry.strip()]
+    if address in entries or entries == ["*"]:
+        return EVERYWHERE
+    return SOMEWHERE if any(_generous(entry, address) for entry in entries) else NOWHERE
+
+
+def _generous(entry: str, address: str) -> bool:
+    """Networks, ports, leading dots and parts of an address are read by some programs only."""
+    if entry == "*" or entry.lstrip(".") == address or entry.startswith(f"{address}:"):
+        return True
+    try:
+        return ipaddress.ip_address(address) in ipaddress.ip_network(entry, strict=False)
+    except ValueError:
+        return bool(entry.strip(".*")) and address.startswith(entry.rstrip("*"))
+
+
+def without_password(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//***@", url)
+
+
+def extended(no_proxy: str, address: str) -> str:
+    """no_proxy with the address in it, as every program reads it."""
+    return ",".join((*(entry for entry in re.split(r"[,\s]+", no_proxy) if entry), address))
+
+
+__all__ = (
+    "EVERYWHERE",
+    "NOWHERE",
+    "READERS",
+    "SOMEWHERE",
+    "Catch",
+    "assignments",
+    "catches",
+    "exemption",
+    "extended",
+    "without_password",
+)

@@ -1,0 +1,237 @@
+#!/usr/bin/python
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: diagnose_info
+short_description: Why the Instance Metadata Service does not answer on a host
+version_added: 0.1.0
+description:
+  - Looks at everything between a host and its Azure Instance Metadata Service (IMDS), and says what is most likely wrong, each time with the
+    command that mends it.
+  - Works where IMDS does not answer. Reads only, and needs nothing on the host but Python 3.7 or newer. The rules of a firewall have no file to
+    read, so they are listed with C(nft) where that program is there and the user may.
+  - Never fails because of what it finds.
+  - The role P(imds.azure.diagnose#role) runs it and prints the report.
+author:
+  - The imds.azure contributors (@imds-azure)
+extends_documentation_fragment:
+  - imds.azure._attributes
+  - imds.azure._attributes.reads
+attributes:
+  platform:
+    platforms: linux
+options:
+  endpoint:
+    description:
+      - Base URL of IMDS. Only link-local and loopback addresses are accepted.
+      - The environment variable E(AZURE_IMDS_ENDPOINT) of the managed node is used when the option is not set.
+    type: str
+    default: http://169.254.169.254
+  timeout:
+    description:
+      - Seconds for each of at most three requests. A firewall of the host itself is recognised by its second refusal, after about a second.
+    type: float
+    default: 5.0
+notes:
+  - Requests never use a proxy, C(netrc), cookies or redirects, whatever the environment says.
+  - The environment is that of Ansible's own connection, which may be another than that of a login or of a service. Files that set it for those
+    are read, too.
+seealso:
+  - module: imds.azure.instance_facts
+  - name: Frequently asked questions about IMDS
+    description: What Microsoft says about requests that time out.
+    link: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#frequently-asked-questions
+"""
+
+EXAMPLES = r"""
+- name: Find out why IMDS does not answer
+  imds.azure.diagnose_info:
+  register: diagnosis
+
+- name: Read the report
+  ansible.builtin.debug:
+    msg: "{{ diagnosis.report }}"
+
+- name: Show only the command that mends the most likely cause
+  ansible.builtin.debug:
+    msg: "{{ diagnosis.causes[0].mend }}"
+  when: diagnosis.causes | length > 0
+"""
+
+RETURN = r"""
+healthy:
+  description: Whether IMDS answered with a document that says what this VM is.
+  returned: success
+  type: bool
+causes:
+  description: What could be the matter, the most likely first. Can be there although RV(healthy=true), as with a proxy or a clock.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    name:
+      description:
+        - One of C(own_address), C(no_route), C(policy_route), C(not_azure), C(wrong_interface), C(wrong_address), C(foreign_service), C(forbidden),
+          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained).
+      type: str
+      returned: always
+      sample: wrong_interface
+    certainty:
+      description: C(certain), C(likely) or C(possible).
+      type: str
+      returned: always
+      sample: likely
+    what:
+      description: The cause, in words.
+      type: str
+      returned: always
+      sample: requests leave by eth1, which is not the primary network interface
+    why:
+      description: What was observed that speaks for it.
+      type: str
+      returned: always
+      sample: the route to 0.0.0.0/0 goes by eth1, and the primary one is eth0 (its DHCP lease has the default gateway)
+    mend:
+      description: Commands that mend it until the next boot; empty where none can.
+      type: list
+      elements: str
+      returned: always
+      sample: [ip route replace 169.254.169.254/32 via 10.0.0.1 dev eth0 src 10.0.0.4]
+    advice:
+      description: What else is to be known of it.
+      type: str
+      returned: always
+      sample: IMDS answers the primary address of the primary interface alone.
+observed:
+  description: All that was looked at.
+  returned: success
+  type: dict
+  contains:
+    endpoint:
+      description: The base URL that was asked.
+      type: str
+      returned: always
+      sample: http://169.254.169.254
+    address:
+      description: Its address.
+      type: str
+      returned: always
+      sample: 169.254.169.254
+    port:
+      description: Its port.
+      type: int
+      returned: always
+      sample: 80
+    request:
+      description:
+        - One plain request, C(url), and what came back, C(status) (V(null) without an answer), C(headers) in lower case, and the C(body) of an error.
+        - C(imds) says whether it was Azure's IMDS that answered, and C(has_compute) whether its document has C(compute).
+        - Without an answer C(reason) says why, C(code) is the name of the error (C(ETIMEDOUT), C(ENETUNREACH), …), and C(refused_here) says whether the
+          kernel counted packets that were refused before they left the host.
+      type: dict
+      returned: always
+    versions:
+      description: C(versions) of IMDS that C(/metadata/versions) lists, with the C(status) of that answer, or the C(reason) why there was none.
+      type: dict
+      returned: always
+    other_service:
+      description: The name of the service that answers in the place of IMDS; empty where none does.
+      type: str
+      returned: always
+      sample: Amazon EC2
+    route:
+      description:
+        - The way to the address, C(interface), C(network), C(gateway) and C(source) address. C(refusal) is the kernel's error where there is no way.
+        - C(on_this_host) says whether the address is one of the host's own, C(by_policy) whether a routing rule overrules the main table,
+          and C(gateway_silent) whether nobody on the link has the address of the next hop.
+      type: dict
+      returned: always
+    interfaces:
+      description: The network interfaces, C(name), C(mac), C(state) and C(addresses).
+      type: list
+      elements: dict
+      returned: always
+    primary:
+      description: The primary network C(interface), its C(address) and C(gateway), as far as the host can know them itself, and C(because) of what.
+      type: dict
+      returned: always
+    proxies:
+      description:
+        - The proxy variables that would have caught a request, C(where) they are set, C(variable), C(value) without a password, C(no_proxy) beside it, and
+          C(exempt), which is V(somewhere) where only some programs find the address in C(no_proxy) and else V(nowhere).
+      type: list
+      elements: dict
+      returned: always
+    firmware:
+      description: Whether the chassis asset tag is that of C(azure) (V(null) where it can't be read), and C(vendor) and C(product).
+      type: dict
+      returned: always
+    leases:
+      description: DHCP leases, C(interface), C(address), C(router), and whether option 245 says that they are from C(azure).
+      type: list
+      elements: dict
+      returned: always
+    firewall:
+      description: C(rules) that are in the way, each with the C(command) that removes it, and C(mentions) of the address in settings of firewalls.
+      type: dict
+      returned: always
+    clock:
+      description: The time C(now), and how many seconds it is C(ahead) of whoever answered (V(null) without an answer).
+      type: dict
+      returned: always
+report:
+  description: All of it as lines for a terminal.
+  returned: success
+  type: list
+  elements: str
+"""
+
+import platform
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.imds.azure.plugins.module_utils._client import checked_endpoint
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
+    causes,
+    is_healthy,
+    report,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._observe import observe, this_machine
+from ansible_collections.imds.azure.plugins.module_utils._options import (
+    seconds,
+    shared_argument_spec,
+)
+
+
+def argument_spec() -> dict[str, t.Any]:
+    return {
+        "endpoint": shared_argument_spec()["endpoint"],
+        "timeout": {"type": "float", "default": 5.0},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    try:
+        endpoint = checked_endpoint(module.params["endpoint"])
+        timeout = seconds("timeout", module.params["timeout"])
+    except ImdsError as exc:
+        module.fail_json(msg=str(exc))
+    observed = observe(this_machine(), endpoint, timeout)
+    found = causes(observed)
+    module.exit_json(
+        healthy=is_healthy(observed),
+        causes=[cause._asdict() for cause in found],
+        observed=observed,
+        report=report(observed, found, platform.node() or "this host"),
+    )
+
+
+if __name__ == "__main__":
+    main()

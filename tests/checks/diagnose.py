@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The broken set-ups: network namespaces in which IMDS does not answer, and what the role diagnose says of each."""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from checks import programs, report, units, worktree
+from environments import ROOT, VENVS, EnvironmentFailed, bin_folder
+
+PROGRAMS = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux", "mount": "mount"}
+# Networks, mounts and processes of its own: nothing gets out of it, and nothing of it stays.
+ISOLATED = ("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+# Where `ip netns` keeps names, and systemd-networkd its leases.
+OWN_RUN = ("sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh")
+
+
+def diagnose(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
+    if os.geteuid() != 0:
+        raise EnvironmentFailed("only root can make the networks of these tests")
+    programs.require(PROGRAMS)
+    outcomes = [broken_set_ups(core, arguments) for core in cores or ("core-newest",)]
+    return sum(outcomes, report.Outcome())
+
+
+def broken_set_ups(core: str, arguments: t.Sequence[str]) -> report.Outcome:
+    name = f"diagnose {core}"
+    results = report.LOGS / f"diagnose-{core}.xml"
+    results.unlink(missing_ok=True)
+    programs_folder = bin_folder(core)
+    pytest = (str(programs_folder / "python"), "-m", "pytest", "--quiet", "tests/diagnose")
+    command = [*ISOLATED, *OWN_RUN, *pytest, f"--junit-xml={results}", *arguments]
+    with worktree.copy(f"diagnose-{core}") as tree:
+        env = {
+            **report.with_programs(programs_folder),
+            "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
+            "ANSIBLE_HOME": str(VENVS / "home"),
+        }
+        answer = report.run(name, command, ROOT, env)
+    outcome = units.read_results(results)
+    if answer.status and not outcome.failed:
+        outcome += report.Outcome(failed=1)
+    report.say(name, answer, str(outcome))
+    return outcome
