@@ -12,7 +12,8 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-fleet test-eda test-diagnose sanity simulator clean
+.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser sanity simulator \
+	benchmark-inventory clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +32,9 @@ test-diagnose: ## broken networks, and what the role diagnose says of them; need
 
 lint: ## static checks: style, types, licences, documentation, certificates that end
 	@$(CHECKS) lint certificates
+
+test-browser: ## the map of the fleet in a real browser (ARGS="-k keyboard"); screenshots in .venv/screenshots
+	@$(CHECKS) browser --arguments='$(ARGS)'
 
 units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(CHECKS) units --cores "$(CORES)" --arguments='$(ARGS)'

@@ -63,6 +63,7 @@ ENVIRONMENTS = {
             collections=("community.general",),
         ),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
+        Environment("browser", pythons=("3.12", "3.13", "3.11")),
     )
 }
 CORES = tuple(name for name in ENVIRONMENTS if name.startswith("core-"))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ._errors import printable
 from ._proxies import SOMEWHERE, extended
 
 # How sure a cause is; the order of the report.
@@ -212,12 +213,8 @@ def _refused(observed: _Observed) -> t.Iterator[Cause]:
         )
 
 
-def _foreign(observed: _Observed) -> t.Iterator[Cause]:
-    service = observed["other_service"]
+def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
     request = observed["request"]
-    if not service:
-        return
-    rules = [rule for rule in observed["firewall"]["rules"] if rule["named"]]
     if request["status"] == 403:
         yield Cause(
             "forbidden",
@@ -227,8 +224,17 @@ def _foreign(observed: _Observed) -> t.Iterator[Cause]:
             ["systemctl status azure-proxy-agent", "journalctl -u azure-proxy-agent"],
             "Give this user and program access in the rules of the VM's proxy agent.",
         )
+
+
+def _foreign(observed: _Observed) -> t.Iterator[Cause]:
+    service = observed["other_service"]
+    request = observed["request"]
+    if not service:
         return
-    server = request["headers"].get("server")
+    if request["status"] == 403:
+        return
+    rules = [rule for rule in observed["firewall"]["rules"] if rule["named"]]
+    server = printable(request["headers"].get("server", ""), 80)
     yield Cause(
         "foreign_service",
         CERTAIN if request["status"] != 200 or service != "another service" else LIKELY,
@@ -256,7 +262,7 @@ _STATUS = {
 
 def _status(observed: _Observed) -> t.Iterator[Cause]:
     request = observed["request"]
-    if not request["imds"] or request["status"] == 200:
+    if not request["imds"] or request["status"] in (200, 403):
         return
     trouble = (
         LIKELY,
@@ -368,6 +374,7 @@ _CHECKS: tuple[t.Callable[[_Observed], t.Iterator[Cause]], ...] = (
     _policy_route,
     _not_azure,
     _wrong_interface,
+    _forbidden,
     _foreign,
     _firewall,
     _silent_gateway,
@@ -442,7 +449,7 @@ def _looked_at(observed: _Observed) -> list[str]:
 def _answer(request: _Observed) -> str:
     if request["status"] is None:
         return f"{request['url']}: {request['reason']}"
-    server = request["headers"].get("server")
+    server = printable(request["headers"].get("server", ""), 80)
     return f"{request['url']}: status {request['status']}" + (f" from {server}" if server else "")
 
 

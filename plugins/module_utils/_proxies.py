@@ -22,7 +22,7 @@ READERS = {
 }
 _EXEMPTIONS = ("no_proxy", "NO_PROXY")
 _ASSIGNMENT = re.compile(
-    r"""(?:^|[\s"';])(http_proxy|HTTP_PROXY|all_proxy|ALL_PROXY|no_proxy|NO_PROXY)=["']?([^\s"';]*)"""
+    r"""(?:^|[\s"';])(http_proxy|HTTP_PROXY|all_proxy|ALL_PROXY|no_proxy|NO_PROXY)[ \t]*=[ \t]*["']?([^\s"';]*)"""
 )
 
 # How far no_proxy lets an address through.
@@ -80,7 +80,7 @@ def _generous(entry: str, address: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//***@", url)
+    return re.sub(r"^([a-zA-Z0-9+.-]+://)?.*@", r"\1***@", url)
 
 
 def extended(no_proxy: str, address: str) -> str:

@@ -10,6 +10,7 @@ import shlex
 import sys
 import typing as t
 
+from checks.browser import browser
 from checks.certificates import certificates
 from checks.diagnose import diagnose
 from checks.eda import eda
@@ -31,9 +32,10 @@ PARTS: dict[str, Part] = {
     "sanity": sanity,
     "fleet": fleet,
     "diagnose": diagnose,
+    "browser": browser,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "fleet", "eda", "diagnose"}
+TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

@@ -48,6 +48,7 @@ LAYERS = {
     "plugins/plugin_utils/_lookup.py": 11,
     "plugins/plugin_utils/_mismatches.py": 11,
     "plugins/plugin_utils/_naming.py": 11,
+    "plugins/plugin_utils/_placement.py": 11,
     "plugins/plugin_utils/_snapshots.py": 11,
     "plugins/plugin_utils/_trust.py": 11,
     "plugins/plugin_utils/_attestation.py": 12,

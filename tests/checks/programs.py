@@ -15,7 +15,9 @@ from environments import EnvironmentFailed
 
 def require(packages: t.Mapping[str, str]) -> None:
     """Programs and the Debian packages that have them; installs those that are missing, as root on Debian."""
-    missing = sorted({package for program, package in packages.items() if not shutil.which(program)})
+    missing = sorted(
+        {package for program, package in packages.items() if not shutil.which(program)}
+    )
     if not missing:
         return
     if os.geteuid() != 0 or not shutil.which("apt-get"):

@@ -66,7 +66,7 @@ class Network:
             self.vm(*f"ip address add {own}/24 dev eth{number}".split())
             self.vm(*f"ip link set eth{number} up".split())
         self.vm(*f"ip address add {SECOND}/24 dev eth0".split())
-        self.vm(*"ip route add default via 10.77.0.1 dev eth0".split())
+        self.shell("ip route add default via 10.77.0.1 dev eth0")
         self.host(*f"ip address add {IMDS}/32 dev lo".split())
         # As in Azure: IMDS hears the primary address of the primary interface alone.
         rules = f"""table inet azure {{

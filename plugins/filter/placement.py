@@ -1,0 +1,61 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.plugin_utils import _placement
+
+
+def _placed(
+    hostvars: t.Any,
+    hosts: t.Any,
+    min_zones: t.Any = 0,
+    min_fault_domains: t.Any = 0,
+    max_share: t.Any = 1,
+) -> dict[str, t.Any]:
+    rules = _rules("placement", min_zones, min_fault_domains, max_share)
+    return _placement.placement(_replicas("placement", hostvars, hosts), rules)
+
+
+def _map(
+    hostvars: t.Any,
+    hosts: t.Any,
+    groups: t.Any,
+    group: str = "all",
+    title: str = "",
+    min_zones: t.Any = 0,
+    min_fault_domains: t.Any = 0,
+    max_share: t.Any = 1,
+) -> str:
+    rules = _rules("placement_map", min_zones, min_fault_domains, max_share)
+    fleet = _replicas("placement_map", hostvars, hosts)
+    members = {str(name): [str(host) for host in groups[name]] for name in groups}
+    return _placement.map_data(fleet, members, str(title), str(group), rules)
+
+
+def _rules(name: str, *values: t.Any) -> _placement.Rules:
+    try:
+        return _placement.checked_rules(*values)
+    except ImdsError as exc:
+        raise AnsibleFilterError(f"imds.azure.{name}: {exc}") from None
+
+
+def _replicas(name: str, hostvars: t.Any, hosts: t.Any) -> list[_placement.Replica]:
+    if not isinstance(hostvars, t.Mapping) or isinstance(hosts, str):
+        raise AnsibleFilterError(
+            f"imds.azure.{name} is used like this: hostvars | imds.azure.{name}(groups['web'])"
+        )
+    missing = [str(host) for host in hosts if host not in hostvars]
+    if missing:
+        raise AnsibleFilterError(f"imds.azure.{name}: there is no host {missing[0]!r}")
+    return _placement.replicas(hostvars, hosts)
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"placement": _placed, "placement_map": _map}

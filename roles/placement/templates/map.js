@@ -1,0 +1,416 @@
+/*
+Copyright (c) 2026, the imds.azure contributors
+GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+*/
+"use strict";
+// Text from outside reaches the page by textContent and attributes alone, never as HTML.
+(() => {
+  const COLOURS = 10;
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+  const byId = (id) => document.getElementById(id);
+  const plural = (count, noun) => `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+
+  function make(name, options = {}, ...children) {
+    const element = document.createElement(name);
+    for (const [key, value] of Object.entries(options)) {
+      if (key === "text") element.textContent = value;
+      else if (key === "class") element.className = value;
+      else element.setAttribute(key, value);
+    }
+    element.append(...children);
+    return element;
+  }
+
+  const hosts = data.hosts.map((host, number) => {
+    const tags = new Map(host.tags);
+    const groups = host.groups.map((group) => data.groups[group]);
+    const words = [host.name, host.location, host.scaleSet, host.size, ...groups, ...host.tags.map(([name, value]) => `${name}=${value}`)];
+    if (host.zone) words.push(`zone ${host.zone}`);
+    if (host.faultDomain) words.push(`fault domain ${host.faultDomain}`);
+    return { ...host, number, tags, groups, groupSet: new Set(host.groups), words: words.join("\n").toLowerCase(), shown: true };
+  });
+
+  // What hosts can be coloured by: a label, and a function to a host's value; "" is none.
+  const schemes = [
+    { group: "Place", label: "Fault domain", value: (host) => host.faultDomain },
+    { group: "Place", label: "Zone", value: (host) => host.zone },
+    { group: "Place", label: "Location", value: (host) => host.location },
+    { group: "Place", label: "Scale set", value: (host) => host.scaleSet },
+    { group: "Place", label: "Size", value: (host) => host.size },
+  ];
+  const tagNames = [...new Set(hosts.flatMap((host) => [...host.tags.keys()]))].sort(collator.compare);
+  for (const name of tagNames) {
+    schemes.push({ group: "Tags", label: name, value: (host) => (host.tags.has(name) ? host.tags.get(name) || "(empty)" : "") });
+  }
+  data.groups.forEach((name, index) => {
+    schemes.push({ group: "Groups", label: name, value: (host) => (host.groupSet.has(index) ? `in ${name}` : "") });
+  });
+
+  // At first by the tag that says most: few values, and as many hosts as possible that have it.
+  function bestScheme() {
+    let [best, most] = [schemes[0], 0];
+    for (const scheme of schemes.filter((one) => one.group === "Tags")) {
+      const values = hosts.map(scheme.value).filter(Boolean);
+      const distinct = new Set(values).size;
+      if (distinct > 1 && distinct <= COLOURS && values.length > most) [best, most] = [scheme, values.length];
+    }
+    return best;
+  }
+
+  const state = { scheme: bestScheme(), picked: null, search: "", only: false, sort: "name", down: false, chosen: null };
+
+  function zoneOf(host) { return host.zone ? `Zone ${host.zone}` : "No zone"; }
+  function domainOf(host) { return host.faultDomain ? `Fault domain ${host.faultDomain}` : "No fault domain"; }
+  function placeOf(host) { return host.location ? `${host.location}, ${zoneOf(host)}, ${domainOf(host)}` : "place not known"; }
+  function ruleOf(host) { return host.violations.length ? "violated" : ""; }
+
+  // ---- head
+
+  function drawHead() {
+    const known = hosts.filter((host) => host.location);
+    const locations = new Set(known.map((host) => host.location));
+    const zones = new Set(known.filter((host) => host.zone).map((host) => JSON.stringify([host.location, host.zone])));
+    byId("title").textContent = data.title;
+    const lost = hosts.length - known.length;
+    byId("summary").textContent = [plural(hosts.length, "host"), plural(locations.size, "location"), plural(zones.size, "zone")]
+      .concat(lost ? [`${lost.toLocaleString("en")} not known`] : []).join(" · ");
+    const bad = data.violations.length;
+    byId("only-label").hidden = !bad;
+    if (!data.rules.length) return;
+    byId("rules").hidden = false;
+    byId("rules-title").textContent = `Required of ${data.group} (${plural(data.replicas, "host")})`;
+    byId("rule-list").append(...data.rules.map((text) => make("li", { text })));
+    byId("violation-list").append(...data.violations.map((text) => make("li", { text })));
+    byId("verdict").className = bad ? "bad" : "good";
+    byId("verdict").textContent = bad ? `\u26A0\uFE0E ${plural(bad, "violation")}` : "\u2713 All rules hold";
+  }
+
+  // ---- map
+
+  function grouped(list, key) {
+    const found = new Map();
+    for (const item of list) {
+      const name = key(item);
+      if (!found.has(name)) found.set(name, []);
+      found.get(name).push(item);
+    }
+    return found;
+  }
+
+  function sortedKeys(map) {
+    // What is empty comes last.
+    return [...map.keys()].sort((one, other) => (!one - !other) || collator.compare(one, other));
+  }
+
+  function drawMap() {
+    const density = hosts.length <= 80 ? "large" : hosts.length <= 900 ? "medium" : "small";
+    const locations = byId("locations");
+    locations.className = density;
+    const places = grouped(hosts, (host) => host.location);
+    sortedKeys(places).forEach((location, index) => locations.append(drawLocation(location, places.get(location), index)));
+    if (!hosts.length) locations.append(make("p", { class: "nothing", text: "There are no hosts." }));
+    const first = locations.querySelector(".host");
+    if (first) first.tabIndex = 0;
+  }
+
+  function drawLocation(location, members, index) {
+    const zones = grouped(members, (host) => host.zone);
+    const domains = grouped(members, (host) => host.faultDomain);
+    const zoneNames = sortedKeys(zones);
+    const title = make("h3", { id: `location-${index}`, text: location || "Not known" }, make("small", { text: plural(members.length, "host") }));
+    const bad = members.filter((host) => host.violations.length).length;
+    if (bad) title.append(make("small", { class: "bad", text: `\u26A0\uFE0E ${bad.toLocaleString("en")} in violation` }));
+    const corner = make("tr", {}, make("td", { style: "background: none" }));
+    for (const zone of zoneNames) {
+      corner.append(make("th", { scope: "col", text: zone ? `Zone ${zone}` : "No zone" }, make("small", { text: ` · ${plural(zones.get(zone).length, "host")}` })));
+    }
+    const body = make("tbody");
+    for (const domain of sortedKeys(domains)) {
+      const line = make("tr", {}, make("th", { scope: "row", text: domain ? `FD ${domain}` : "No FD" }));
+      const inZone = grouped(domains.get(domain), (host) => host.zone);
+      for (const zone of zoneNames) {
+        line.append(make("td", {}, make("div", { class: "cell" }, ...(inZone.get(zone) || []).map(drawHost))));
+      }
+      body.append(line);
+    }
+    const grid = make("table", { class: "grid", "aria-labelledby": `location-${index}` }, make("thead", {}, corner), body);
+    const fullest = Math.max(...[...domains.values()].flatMap((own) => [...grouped(own, (host) => host.zone).values()].map((list) => list.length)));
+    const section = make("section", { class: "location", "aria-labelledby": `location-${index}` }, title, grid);
+    section.style.setProperty("--beside", Math.min(20, Math.max(4, Math.ceil(Math.sqrt(2 * fullest)))));
+    section.style.setProperty("--zones", zoneNames.length);
+    return section;
+  }
+
+  function drawHost(host) {
+    const cell = make("button", { type: "button", tabindex: "-1", class: host.violations.length ? "host bad" : "host", "data-host": host.number });
+    if (hosts.length <= 80) cell.append(make("i"), make("span", { text: host.name }));
+    host.cell = cell;
+    return cell;
+  }
+
+  // ---- table
+
+  const columns = [
+    { key: "name", label: () => "Host", value: (host) => host.name },
+    { key: "location", label: () => "Location", value: (host) => host.location },
+    { key: "zone", label: () => "Zone", value: (host) => host.zone },
+    { key: "domain", label: () => "FD", value: (host) => host.faultDomain, title: "Fault domain" },
+    { key: "value", label: () => state.scheme.label, value: (host) => state.scheme.value(host) },
+    { key: "rule", label: () => "Rules", value: ruleOf },
+  ];
+
+  function drawTable() {
+    for (const column of columns) {
+      const button = make("button", { type: "button" }, make("span"));
+      button.addEventListener("click", () => {
+        state.down = state.sort === column.key && !state.down;
+        state.sort = column.key;
+        sortTable();
+      });
+      column.head = make("th", { scope: "col" }, button);
+      if (column.title) button.title = column.title;
+      byId("head").append(column.head);
+    }
+    for (const host of hosts) {
+      const swatch = make("i");
+      const value = make("td", {}, swatch, make("span"));
+      host.row = make("tr", { tabindex: "-1", "data-host": host.number },
+        make("td", { text: host.name, title: host.name }), make("td", { text: host.location, title: host.location }),
+        make("td", { text: host.zone }), make("td", { text: host.faultDomain }), value,
+        make("td", { text: ruleOf(host), class: host.violations.length ? "bad" : "" }));
+      host.swatch = swatch;
+      host.valueText = value.lastChild;
+      host.valueCell = value;
+    }
+  }
+
+  function sortTable() {
+    const column = columns.find((one) => one.key === state.sort);
+    const sign = state.down ? -1 : 1;
+    const keyed = hosts.map((host) => [column.value(host), host]);
+    // What is empty stays at the end, whichever way it is sorted.
+    keyed.sort(([one, host], [other, neighbour]) =>
+      (!one - !other) || sign * collator.compare(one, other) || collator.compare(host.name, neighbour.name));
+    byId("rows").append(...keyed.map(([, host]) => host.row));
+    for (const one of columns) {
+      one.head.querySelector("span").textContent = one.label();
+      one.head.setAttribute("aria-sort", one === column ? (state.down ? "descending" : "ascending") : "none");
+    }
+    reachable();
+  }
+
+  // ---- colours
+
+  function drawSchemes() {
+    for (const [group, members] of grouped(schemes, (scheme) => scheme.group)) {
+      const options = members.map((scheme) => make("option", { value: schemes.indexOf(scheme), text: scheme.label }));
+      for (const option of options) option.selected = schemes[Number(option.value)] === state.scheme;
+      byId("colour").append(make("optgroup", { label: group }, ...options));
+    }
+  }
+
+  function paint() {
+    const counts = new Map();
+    for (const host of hosts) {
+      const value = state.scheme.value(host);
+      counts.set(value, (counts.get(value) || 0) + 1);
+    }
+    const named = [...counts.keys()].filter((value) => value !== "");
+    const largest = named.sort((one, other) => counts.get(other) - counts.get(one) || collator.compare(one, other)).slice(0, COLOURS);
+    const rest = named.length - largest.length;
+    largest.sort(collator.compare);
+    const classes = new Map(largest.map((value, index) => [value, { key: value, label: value, colour: `var(--c${index})`, count: counts.get(value) }]));
+    const other = { key: "\0other", label: `${plural(rest, "other value")}`, colour: "var(--c-other)", count: 0 };
+    const none = { key: "\0none", label: state.scheme.group === "Groups" ? "not in it" : "none", colour: "var(--c-none)", count: counts.get("") || 0 };
+    for (const host of hosts) {
+      const value = state.scheme.value(host);
+      host.paint = value === "" ? none : classes.get(value) || other;
+      if (host.paint === other) other.count += 1;
+      host.cell.style.setProperty("--own", host.paint.colour);
+      host.swatch.style.setProperty("--own", host.paint.colour);
+      host.valueText.textContent = value || "–";
+      host.valueCell.title = value;
+      const rule = host.violations.length ? ", violates a rule" : "";
+      host.cell.setAttribute("aria-label", `${host.name}, ${placeOf(host)}, ${state.scheme.label}: ${value || "none"}${rule}`);
+      host.cell.title = `${host.name}\n${placeOf(host)}\n${state.scheme.label}: ${value || "none"}${rule}`;
+    }
+    const entries = [...classes.values(), ...(rest ? [other] : []), ...(none.count ? [none] : [])];
+    arrange(entries);
+    byId("legend").replaceChildren(...entries.map((entry) => make("li", {}, legendButton(entry))));
+  }
+
+  // Hosts of one colour stand together, so that shares can be seen.
+  function arrange(entries) {
+    const order = new Map(entries.map((entry, index) => [entry, index]));
+    for (const members of grouped(hosts, (host) => host.cell.parentNode).values()) {
+      members.sort((one, other) => order.get(one.paint) - order.get(other.paint) || collator.compare(one.name, other.name));
+      members[0].cell.parentNode.append(...members.map((host) => host.cell));
+    }
+  }
+
+  function legendButton(entry) {
+    const swatch = make("i");
+    swatch.style.setProperty("--own", entry.colour);
+    const button = make("button", { type: "button", "aria-pressed": "false", title: entry.label },
+      swatch, make("span", { text: entry.label }), make("b", { text: entry.count.toLocaleString("en") }));
+    button.addEventListener("click", () => {
+      state.picked = state.picked === entry.key ? null : entry.key;
+      for (const one of byId("legend").querySelectorAll("button")) {
+        one.setAttribute("aria-pressed", String(one === button && state.picked !== null));
+      }
+      filter();
+    });
+    return button;
+  }
+
+  // ---- filter
+
+  function filter() {
+    const words = state.search.toLowerCase().split(/\s*,\s*/).map((word) => word.trim()).filter(Boolean);
+    let count = 0;
+    for (const host of hosts) {
+      host.shown = words.every((word) => host.words.includes(word)) && (!state.only || host.violations.length > 0)
+        && (state.picked === null || host.paint.key === state.picked);
+      host.row.hidden = !host.shown;
+      host.cell.classList.toggle("faded", !host.shown);
+      if (host.shown) count += 1;
+    }
+    byId("found").textContent = count === hosts.length ? `All ${plural(count, "host")}` : `${count.toLocaleString("en")} of ${plural(hosts.length, "host")}`;
+    reachable();
+  }
+
+  // One row, and one host of the map, is where Tab goes; arrow keys do the rest.
+  function reachable() {
+    const rows = byId("rows");
+    const before = rows.querySelector('tr[tabindex="0"]');
+    if (before) before.tabIndex = -1;
+    const chosen = state.chosen && state.chosen.shown ? state.chosen.row : rows.querySelector("tr:not([hidden])");
+    if (chosen) chosen.tabIndex = 0;
+  }
+
+  // ---- one host
+
+  function choose(host, scroll) {
+    if (state.chosen) {
+      state.chosen.cell.removeAttribute("aria-current");
+      state.chosen.row.removeAttribute("aria-current");
+    }
+    state.chosen = state.chosen === host ? null : host;
+    byId("detail").replaceChildren();
+    if (state.chosen) {
+      host.cell.setAttribute("aria-current", "true");
+      host.row.setAttribute("aria-current", "true");
+      focusable(host.cell);
+      drawDetail(host);
+      if (scroll === "row" && host.shown) {
+        const scroller = byId("scroller");
+        scroller.scrollTop = host.row.offsetTop - scroller.clientHeight / 2;
+      } else if (scroll === "cell") {
+        host.cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+      }
+    }
+    reachable();
+  }
+
+  function drawDetail(host) {
+    const list = make("dl");
+    const add = (name, value, style = "") => value && list.append(make("dt", { text: name }), make("dd", { text: value, class: style }));
+    add("Place", placeOf(host));
+    add("Scale set", host.scaleSet);
+    add("Size", host.size);
+    for (const violation of host.violations) add("Violates", data.violations[violation], "bad");
+    for (const [name, value] of host.tags) add(name || "(no name)", value || "(empty)");
+    add("Groups", host.groups.join(", "));
+    byId("detail").append(make("h3", { text: host.name }), list);
+  }
+
+  function focusable(cell) {
+    const before = byId("locations").querySelector('.host[tabindex="0"]');
+    if (before) before.tabIndex = -1;
+    cell.tabIndex = 0;
+  }
+
+  function nextTo(cell, key) {
+    const cells = [...byId("locations").querySelectorAll(".host")];
+    const at = cells.indexOf(cell);
+    if (key === "ArrowRight") return cells[at + 1];
+    if (key === "ArrowLeft") return cells[at - 1];
+    if (key === "Home") return cells[0];
+    if (key === "End") return cells[cells.length - 1];
+    // Up and down go by what is seen: the nearest one in that direction.
+    const own = cell.getBoundingClientRect();
+    const down = key === "ArrowDown";
+    let best;
+    let least = Infinity;
+    for (const other of cells) {
+      const box = other.getBoundingClientRect();
+      const away = down ? box.top - own.top : own.top - box.top;
+      if (away < own.height / 2) continue;
+      const distance = away + 3 * Math.abs(box.left - own.left);
+      if (distance < least) [best, least] = [other, distance];
+    }
+    return best;
+  }
+
+  const MOVES = new Set(["ArrowRight", "ArrowLeft", "ArrowUp", "ArrowDown", "Home", "End"]);
+
+  function listen() {
+    const map = byId("locations");
+    const hostAt = (event) => {
+      const element = event.target.closest("[data-host]");
+      return element && hosts[Number(element.dataset.host)];
+    };
+    map.addEventListener("click", (event) => { const host = hostAt(event); if (host) choose(host, "row"); });
+    map.addEventListener("keydown", (event) => {
+      const host = hostAt(event);
+      if (!host || !MOVES.has(event.key)) return;
+      event.preventDefault();
+      const next = nextTo(host.cell, event.key);
+      if (!next) return;
+      focusable(next);
+      next.focus();
+    });
+    const rows = byId("rows");
+    rows.addEventListener("click", (event) => { const host = hostAt(event); if (host) choose(host, "cell"); });
+    rows.addEventListener("keydown", (event) => {
+      const host = hostAt(event);
+      if (!host) return;
+      if (event.key === "Enter" || event.key === " ") {
+        event.preventDefault();
+        choose(host, "cell");
+        host.row.focus();
+        return;
+      }
+      const shown = [...rows.querySelectorAll("tr:not([hidden])")];
+      const at = shown.indexOf(host.row);
+      const next = { ArrowDown: shown[at + 1], ArrowUp: shown[at - 1], Home: shown[0], End: shown[shown.length - 1] }[event.key];
+      if (!next) return;
+      event.preventDefault();
+      next.tabIndex = 0;
+      next.focus();
+      host.row.tabIndex = -1;
+    });
+    document.addEventListener("keydown", (event) => { if (event.key === "Escape" && state.chosen) choose(state.chosen); });
+    byId("search").addEventListener("input", (event) => { state.search = event.target.value; filter(); });
+    byId("only").addEventListener("change", (event) => { state.only = event.target.checked; filter(); });
+    byId("colour").addEventListener("change", (event) => {
+      state.scheme = schemes[Number(event.target.value)];
+      state.picked = null;
+      paint();
+      sortTable();
+      filter();
+    });
+    byId("controls").addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  drawHead();
+  drawMap();
+  drawTable();
+  drawSchemes();
+  paint();
+  sortTable();
+  filter();
+  listen();
+})();

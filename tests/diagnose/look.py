@@ -1,0 +1,38 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the module does, without the module: prints its result."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.environ["ANSIBLE_COLLECTIONS_PATH"])
+
+from ansible_collections.imds.azure.plugins.module_utils._client import (  # noqa: E402  # found now
+    DEFAULT_ENDPOINT,
+)
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (  # noqa: E402
+    causes,
+    is_healthy,
+    report,
+)
+from ansible_collections.imds.azure.plugins.module_utils._observe import (  # noqa: E402
+    observe,
+    this_machine,
+)
+
+observed = observe(this_machine(), DEFAULT_ENDPOINT, timeout=2.5)
+found = causes(observed)
+print(
+    json.dumps(
+        {
+            "healthy": is_healthy(observed),
+            "causes": [cause._asdict() for cause in found],
+            "observed": observed,
+            "report": report(observed, found, os.uname().nodename),
+        }
+    )
+)
