@@ -11,15 +11,15 @@ import sys
 
 sys.path.insert(0, os.environ["ANSIBLE_COLLECTIONS_PATH"])
 
-from ansible_collections.imds.azure.plugins.module_utils._client import (  # noqa: E402  # found now
+from ansible_collections.imds.azure.plugins.module_utils._client import (  # found now
     DEFAULT_ENDPOINT,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (  # noqa: E402
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
     causes,
     is_healthy,
     report,
 )
-from ansible_collections.imds.azure.plugins.module_utils._observe import (  # noqa: E402
+from ansible_collections.imds.azure.plugins.module_utils._observe import (
     observe,
     this_machine,
 )

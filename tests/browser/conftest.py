@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pages that the role makes, and a browser to look at them."""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import typing as t
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.remote.webelement import WebElement
+
+from . import fleets
+
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-dev-shm-usage",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+# A wide window and a telephone's.
+WIDTHS = {"wide": (1440, 1000), "narrow": (390, 844)}
+SCHEMES = ("light", "dark")
+
+PLAYBOOK = [
+    {
+        "name": "Draw the map",
+        "hosts": "localhost",
+        "gather_facts": False,
+        "roles": [{"role": "imds.azure.placement"}],
+    }
+]
+INVENTORY = {
+    "plugin": "imds.azure.instances",
+    "sources": ["documents"],
+    "documents": ["fleet.json"],
+    "address": "none",
+}
+PYTHON = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+
+
+class Drawn(t.NamedTuple):
+    """A map, and what the inventory itself says of the fleet in it."""
+
+    url: str
+    hosts: dict[str, dict[str, t.Any]]
+    groups: dict[str, list[str]]
+
+    def places(self) -> collections.Counter[tuple[str, str, str]]:
+        computes = (host["azure_imds"]["compute"] for host in self.hosts.values())
+        return collections.Counter(
+            (compute["location"], compute["zone"], compute["platformFaultDomain"])
+            for compute in computes
+        )
+
+    def tag(self, name: str) -> collections.Counter[str]:
+        return collections.Counter(
+            host["azure_imds"]["tags"].get(name, "") for host in self.hosts.values()
+        )
+
+
+Draw = t.Callable[..., Drawn]
+
+
+@pytest.fixture(scope="session")
+def draw(tmp_path_factory: pytest.TempPathFactory) -> Draw:
+    """Draws a fleet of a size by the role, once for the same variables."""
+    known: dict[str, Drawn] = {}
+
+    def drawn(size: int, lost: int = 0, **variables: t.Any) -> Drawn:
+        key = json.dumps([size, lost, variables], sort_keys=True)
+        if key not in known:
+            documents = [*fleets.fleet(size), *fleets.lost(lost)]
+            known[key] = make(tmp_path_factory.mktemp(f"fleet-{size}"), documents, variables)
+        return known[key]
+
+    return drawn
+
+
+def make(folder: pathlib.Path, documents: list[t.Any], variables: dict[str, t.Any]) -> Drawn:
+    for name, content in (
+        ("fleet.json", documents),
+        ("fleet.imds.yml", INVENTORY),
+        ("play.yml", PLAYBOOK),
+    ):
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    page = folder / "map.html"
+    wanted = json.dumps(
+        {**PYTHON, "placement_map": str(page), "placement_assert": False, **variables}
+    )
+    run(folder, "ansible-playbook", "-i", "fleet.imds.yml", "play.yml", "-e", wanted)
+    first = page.read_bytes()
+    if len(documents) < 100:
+        # Nothing in it depends on the time, or on chance.
+        again = run(folder, "ansible-playbook", "-i", "fleet.imds.yml", "play.yml", "-e", wanted)
+        assert "changed=0" in again
+        assert page.read_bytes() == first
+    listed = json.loads(run(folder, "ansible-inventory", "-i", "fleet.imds.yml", "--list"))
+    hosts = listed.pop("_meta")["hostvars"]
+    assert len(hosts) == len(documents)
+    groups = {name: group.get("hosts", []) for name, group in listed.items()}
+    return Drawn(page.as_uri(), hosts, groups)
+
+
+def run(folder: pathlib.Path, *command: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[webdriver.Chrome]:
+    options = Options()
+    options.binary_location = "/usr/bin/chromium"
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    driver.set_page_load_timeout(120)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+class Page:
+    """An open map."""
+
+    def __init__(self, driver: webdriver.Chrome, drawn: Drawn, width: str, scheme: str) -> None:
+        self.driver = driver
+        self.name = f"{len(drawn.hosts)}-{width}-{scheme}"
+        across, down = WIDTHS[width]
+        metrics = {"width": across, "height": down, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+        # What the browser has to say of pages of its own is not about this one.
+        driver.get("about:blank")
+        driver.get_log("browser")
+        driver.get(drawn.url)
+
+    def one(self, selector: str) -> WebElement:
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def script(self, text: str, *arguments: t.Any) -> t.Any:
+        return self.driver.execute_script(text, *arguments)
+
+    def count(self, selector: str) -> int:
+        found: int = self.script("return document.querySelectorAll(arguments[0]).length", selector)
+        return found
+
+    def texts(self, selector: str) -> list[str]:
+        found: list[str] = self.script(
+            "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)",
+            selector,
+        )
+        return found
+
+    def screenshot(self, more: str = "") -> None:
+        folder = pathlib.Path(os.environ.get("IMDS_SCREENSHOTS", "."))
+        self.driver.save_screenshot(str(folder / f"map-{self.name}{more}.png"))
+
+    def assert_quiet(self) -> None:
+        """Nothing on the console, and nothing asked of anybody."""
+        assert self.driver.get_log("browser") == []
+        assert (
+            self.script("return performance.getEntriesByType('resource').map((e) => e.name)") == []
+        )
+
+
+Open = t.Callable[..., Page]
+
+
+@pytest.fixture
+def show(chromium: webdriver.Chrome) -> t.Iterator[Open]:
+    """Opens a map, and holds it to silence at the end."""
+    pages: list[Page] = []
+
+    def opened(drawn: Drawn, width: str = "wide", scheme: str = "light") -> Page:
+        pages.append(Page(chromium, drawn, width, scheme))
+        return pages[-1]
+
+    yield opened
+    for page in pages[-1:]:
+        page.assert_quiet()

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fleets to draw, as instance documents; the same ones every time."""
+
+from __future__ import annotations
+
+import random
+import typing as t
+
+# Everything in a tag that a page could take for something else than text.
+HOSTILE = (
+    "</script><img src=x onerror=\"document.title='owned'\"> <!-- {{ 7 * 7 }} & ' \u2028 ]]> 東京"
+)
+LOCATIONS = ("westeurope", "northeurope", "eastus2", "usgovvirginia", "japaneast")
+ROLES = ("web", "db", "cache", "queue", "worker", "batch", "gateway")
+
+
+def fleet(size: int) -> list[dict[str, t.Any]]:
+    """As many VMs; most of them in the first locations and roles, as in life."""
+    draw = random.Random(size)
+    return [vm(draw, number, size) for number in range(size)]
+
+
+def vm(draw: random.Random, number: int, size: int) -> dict[str, t.Any]:
+    location = LOCATIONS[min(int(draw.expovariate(1.0)), 4) if size > 5 else number % 2]
+    role = ROLES[min(int(draw.expovariate(0.6)), 6)]
+    tags = {
+        "Role": role,
+        "Env": draw.choice(("prod", "prod", "stage", "dev")),
+        "Team": f"team-{draw.randrange(18)}",
+    }
+    if draw.random() < 0.3:
+        tags["Backup"] = ""
+    if number == 3:
+        tags["Note"] = HOSTILE
+        tags[HOSTILE] = "its name"
+    return {
+        "compute": {
+            "azEnvironment": "AzurePublicCloud",
+            "location": location,
+            "name": f"{role}-{number:04}",
+            "platformFaultDomain": str(draw.randrange(3)) if draw.random() > 0.02 else "",
+            "resourceGroupName": "shop",
+            "tags": "",
+            "tagsList": [{"name": name, "value": value} for name, value in tags.items()],
+            "vmId": f"00000000-0000-4000-8000-{number:012}",
+            "vmScaleSetName": role if role in ("web", "worker") else "",
+            "vmSize": draw.choice(("Standard_D2s_v5", "Standard_D4s_v5", "Standard_E8s_v5")),
+            "zone": "" if location == "usgovvirginia" else str(draw.choice((1, 1, 2, 3))),
+        }
+    }
+
+
+def lost(size: int) -> list[dict[str, t.Any]]:
+    """VMs of which nothing is known but their names."""
+    return [{"compute": {"name": f"lost-{number}"}} for number in range(size)]
