@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A home directory inside the checkout, so that ansible-test neither sees nor touches the user's own.
+"""Home directories inside the checkout, so that ansible-test neither sees nor touches the user's own.
+
+Each environment has one, because two runs of ansible-test in one home get into each other's way.
 
 ansible-test hides the environment from the pip that it runs, and downloads a script to get that pip from a server
-that not every machine can reach.  So the home directory has what it needs: the settings of the user's pip as a
+that not every machine can reach.  So a home directory has what it needs: the settings of the user's pip as a
 file, and in place of the script one that installs the same pip from wherever these settings say.
 """
 
@@ -32,15 +34,16 @@ sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wa
 PIP_VERSION = re.compile(r"\bpip='([\d.]+)'")
 
 
-def folder() -> pathlib.Path:
-    home = VENVS / "home"
+def folder(programs: pathlib.Path) -> pathlib.Path:
+    """The home directory for the virtual environment with this bin folder."""
+    home = VENVS / f"home-{programs.parent.name}"
     home.mkdir(parents=True, exist_ok=True)
     return home
 
 
 def prepare(programs: pathlib.Path) -> pathlib.Path:
     """The home directory with all that ansible-test of this virtual environment needs to make others."""
-    home = folder()
+    home = folder(programs)
     copy_pip_settings(programs, home)
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)

@@ -40,7 +40,8 @@ def integration(cores: t.Sequence[str], targets: t.Sequence[str]) -> report.Outc
 
 def run_targets(core: str, targets: t.Sequence[str]) -> report.Outcome:
     name = f"integration {core}"
-    env = {**report.with_programs(bin_folder(core)), "HOME": str(home.folder())}
+    programs = bin_folder(core)
+    env = {**report.with_programs(programs), "HOME": str(home.folder(programs))}
     with worktree.copy(core) as tree:
         answer = report.run(name, (*isolation.prefix(), *COMMAND, *targets), tree, env)
         passed = passed_targets(tree / "tests" / "output" / "data")
