@@ -34,8 +34,6 @@ attributes:
   async:
     description: Supports being used with the C(async) keyword.
     support: none
-  facts:
-    support: none
 options:
   nonce:
     description:

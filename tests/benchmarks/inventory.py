@@ -108,10 +108,12 @@ def page(lines: list[str], runs: int, programs: pathlib.Path) -> str:
     ).stdout.splitlines()[0]
     return "\n".join(
         (
+            # REUSE-IgnoreStart: these lines are about the page, not about this file
             "<!--",
             "SPDX-FileCopyrightText: 2026 the imds.azure contributors",
             "SPDX-License-Identifier: GPL-3.0-or-later",
             "-->",
+            # REUSE-IgnoreEnd
             "",
             "# The inventory beside what else groups hosts",
             "",
