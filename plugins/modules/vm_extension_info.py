@@ -85,6 +85,7 @@ options:
       - V(latest) stands for 2018-02-01 in the request for a token.
 notes:
   - Only root can read all that is to be found.
+  - Requests for tokens take turns with those of M(imds.azure.access_token_info), by small files in the system's temp folder that hold times and never a token.
 seealso:
   - module: imds.azure.access_token_info
 """

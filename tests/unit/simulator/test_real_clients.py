@@ -61,8 +61,7 @@ def azure_identity(**identity: str) -> str:
     if "client_id" in identity:
         given["client_id"] = identity["client_id"]
     elif identity:
-        ((name, value),) = identity.items()
-        given["identity_config"] = {name: value}
+        given["identity_config"] = dict(identity)
     # Its own waits add up to 24 seconds, by the same decisions.
     with ManagedIdentityCredential(retry_backoff_factor=0, **given) as credential:
         token: str = credential.get_token(f"{VAULT}/.default").token

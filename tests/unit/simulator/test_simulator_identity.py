@@ -96,7 +96,7 @@ def test_a_token_says_whose_it_is_and_is_signed(token: Get, vm: Vm) -> None:
 
 def test_each_token_is_another_and_all_are_known(token: Get, get: Get, vm: Vm) -> None:
     vm.identities = [OWN]
-    given = [token().json()["access_token"] for _ in range(2)]
+    given = [token().json()["access_token"] for _each in range(2)]
     assert given[0] != given[1]
     assert get("/simulator/tokens").json() == vm.tokens == given
 
@@ -234,7 +234,7 @@ def test_twenty_a_second_beside_the_limit_of_everything_else(session: requests.S
 
     query = f"{ROUTE}?api-version=2018-02-01&resource={VAULT}"
     with Simulator([vm], clock=lambda: now[0]):
-        assert [status(query) for _ in range(22)] == [200] * 20 + [429] * 2
+        assert [status(query) for _each in range(22)] == [200] * 20 + [429] * 2
         assert status("/metadata/versions") == 200
         assert status("/metadata/versions") == 429
         now[0] += 1
@@ -248,7 +248,7 @@ def test_five_at_once(session: requests.Session) -> None:
     vm = Vm("a", {}, identities=[OWN], faults=[slow])
     with Simulator([vm]), ThreadPoolExecutor(8) as pool:
         url = f"{vm.url}{ROUTE}?api-version=2018-02-01&resource={VAULT}"
-        asked = [pool.submit(requests.get, url, headers={"Metadata": "true"}) for _ in range(8)]
+        asked = [pool.submit(requests.get, url, headers={"Metadata": "true"}) for _each in range(8)]
         statuses = sorted(each.result().status_code for each in asked)
         assert statuses == [200] * 5 + [429] * 3
         assert session.get(f"{vm.url}/simulator/vm").json()["token_requests_at_once"] == 8
@@ -260,5 +260,7 @@ def test_no_limits(session: requests.Session) -> None:
     vm = Vm("a", {}, identities=[OWN], token_rate_limit=0, token_concurrency=0)
     with Simulator([vm]):
         url = f"{vm.url}{ROUTE}?api-version=2018-02-01&resource={VAULT}"
-        statuses = {session.get(url, headers={"Metadata": "true"}).status_code for _ in range(25)}
+        statuses = {
+            session.get(url, headers={"Metadata": "true"}).status_code for _each in range(25)
+        }
     assert statuses == {200}

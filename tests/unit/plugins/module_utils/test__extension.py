@@ -180,7 +180,7 @@ def test_the_service_by_its_name_or_by_what_it_starts(tmp_path: pathlib.Path) ->
 def test_reading_leaves_no_file_open(tmp_path: pathlib.Path) -> None:
     (tmp_path / "folder").mkdir()
     before = len(os.listdir("/proc/self/fd"))
-    for _ in range(10):
+    for _each in range(10):
         extension.extension_services([str(tmp_path)])
     assert len(os.listdir("/proc/self/fd")) == before
 

@@ -43,7 +43,7 @@ def clock() -> Clock:
 def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = turns_in(str(tmp_path), clock, clock.sleep)
     with contextlib.ExitStack() as held:
-        for _ in range(PLACES):
+        for _each in range(PLACES):
             held.enter_context(turn(1))
         assert clock.now == 1000.0
         with pytest.raises(TransportError, match="other processes took all turns"), turn(3):
@@ -56,7 +56,7 @@ def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None
 def test_twenty_a_second(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = turns_in(str(tmp_path), clock, clock.sleep)
     starts = []
-    for _ in range(60):
+    for _each in range(60):
         with turn(10):
             starts.append(clock.now)
     assert starts[4] == 1000.0, "the first five don't wait"
@@ -68,7 +68,7 @@ def test_twenty_a_second(tmp_path: pathlib.Path, clock: Clock) -> None:
 def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = turns_in(str(tmp_path), clock, clock.sleep)
     with contextlib.ExitStack() as held:
-        for _ in range(PLACES):
+        for _each in range(PLACES):
             held.enter_context(turn(0))
         clock.now += INTERVAL + 0.001
     with turn(0):
@@ -77,7 +77,7 @@ def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clo
 
 def test_times_of_before_the_last_boot_mean_nothing(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = turns_in(str(tmp_path), clock, clock.sleep)
-    for _ in range(PLACES):
+    for _each in range(PLACES):
         with turn(0):
             pass
     clock.now = 3.0
@@ -119,7 +119,7 @@ def test_what_others_laid_there_stops_nobody(
     assert callable(lay)
     lay(tmp_path)
     turn = turns_in(str(tmp_path), clock, clock.sleep)
-    for _ in range(10):
+    for _each in range(10):
         with turn(0):
             assert clock.now == 1000.0
     assert not (tmp_path / "elsewhere").exists()
@@ -134,7 +134,7 @@ def test_without_a_folder_there_are_no_turns(tmp_path: pathlib.Path, clock: Cloc
 def test_a_failure_in_a_turn_ends_it(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = turns_in(str(tmp_path), clock, clock.sleep)
     before = len(os.listdir("/proc/self/fd"))
-    for _ in range(20):
+    for _each in range(20):
         with contextlib.suppress(OSError), turn(1):
             raise OSError
     assert len(os.listdir("/proc/self/fd")) == before
@@ -142,7 +142,7 @@ def test_a_failure_in_a_turn_ends_it(tmp_path: pathlib.Path, clock: Clock) -> No
 
 def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]]) -> None:
     turn = turns_in(folder)
-    for _ in range(3):
+    for _each in range(3):
         with turn(30):
             start = time.monotonic()
             time.sleep(0.03)
@@ -152,12 +152,12 @@ def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]])
 def test_processes_share_their_turns(tmp_path: pathlib.Path) -> None:
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.SimpleQueue[tuple[float, float]] = context.SimpleQueue()
-    workers = [context.Process(target=work, args=(str(tmp_path), results)) for _ in range(8)]
+    workers = [context.Process(target=work, args=(str(tmp_path), results)) for _each in range(8)]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join(60)
-    spans = [results.get() for _ in range(24)]
+    spans = [results.get() for _each in range(24)]
     assert [worker.exitcode for worker in workers] == [0] * 8
     for start, _end in spans:
         assert sum(other <= start < end for other, end in spans) <= PLACES
@@ -170,7 +170,7 @@ def test_a_killed_process_frees_its_turn(tmp_path: pathlib.Path) -> None:
     if not child:
         os.close(reader)
         with contextlib.ExitStack() as held:
-            for _ in range(PLACES):
+            for _each in range(PLACES):
                 held.enter_context(turns_in(str(tmp_path))(1))
             os.write(writer, b"held")
             time.sleep(60)
