@@ -115,6 +115,11 @@ SPDX-License-Identifier: GPL-3.0-or-later
     if (first) first.tabIndex = 0;
   }
 
+  function zoneCount(count) {
+    const [number, unit] = plural(count, "host").split(" ");
+    return make("small", { text: ` · ${number}` }, make("span", { class: "unit", text: ` ${unit}` }));
+  }
+
   function drawLocation(location, members, index) {
     const zones = grouped(members, (host) => host.zone);
     const domains = grouped(members, (host) => host.faultDomain);
@@ -124,7 +129,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     if (bad) title.append(make("small", { class: "bad", text: `\u26A0\uFE0E ${bad.toLocaleString("en")} in violation` }));
     const corner = make("tr", {}, make("td", { style: "background: none" }));
     for (const zone of zoneNames) {
-      corner.append(make("th", { scope: "col", text: zone ? `Zone ${zone}` : "No zone" }, make("small", { text: ` · ${plural(zones.get(zone).length, "host")}` })));
+      corner.append(make("th", { scope: "col", text: zone ? `Zone ${zone}` : "No zone" }, zoneCount(zones.get(zone).length)));
     }
     const body = make("tbody");
     for (const domain of sortedKeys(domains)) {

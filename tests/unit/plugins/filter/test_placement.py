@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filters, as Ansible calls them."""
+
+from __future__ import annotations
+
+import json
+import typing as t
+
+import pytest
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.imds.azure.plugins.filter.placement import FilterModule
+
+placement = FilterModule().filters()["placement"]
+placement_map = FilterModule().filters()["placement_map"]
+HOSTVARS = {
+    name: {"azure_imds": {"compute": {"location": "we", "zone": zone}, "tags": {}}}
+    for name, zone in (("b", "1"), ("a", "2"))
+}
+
+
+def test_placement() -> None:
+    found = placement(HOSTVARS, ["a", "b"], min_zones=2, max_share="0.5")
+    assert found["passed"]
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_the_map_is_sorted_by_name() -> None:
+    data = json.loads(placement_map(HOSTVARS, ["b", "a"], {"all": ["a", "b"]}, title="Mine"))
+    assert [host["name"] for host in data["hosts"]] == ["a", "b"]
+    assert data["title"] == "Mine"
+
+
+@pytest.mark.parametrize(
+    ("hostvars", "hosts", "rules"),
+    [
+        (HOSTVARS, "a", {}),
+        ("text", ["a"], {}),
+        (HOSTVARS, ["c"], {}),
+        (HOSTVARS, ["a"], {"min_zones": "x"}),
+        (HOSTVARS, ["a"], {"max_share": 2}),
+    ],
+)
+def test_bad_input_is_one_message(hostvars: t.Any, hosts: t.Any, rules: dict[str, t.Any]) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^imds\.azure\.placement"):
+        placement(hostvars, hosts, **rules)
+    with pytest.raises(AnsibleFilterError, match=r"^imds\.azure\.placement_map"):
+        placement_map(hostvars, hosts, {}, **rules)
