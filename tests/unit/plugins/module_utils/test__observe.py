@@ -1,0 +1,332 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is seen of a host, and what is concluded: on machines made of texts. Real ones are in tests/diagnose."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import json
+import typing as t
+
+import pytest
+
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
+    causes,
+    is_healthy,
+    report,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._observe import (
+    Machine,
+    observe,
+    this_machine,
+)
+from ansible_collections.imds.azure.plugins.module_utils._platform import AZURE_TAG
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+IMDS = "http://169.254.169.254"
+HEADER = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+DEFAULT = "eth0 00000000 0100000A 0003 0 0 100 00000000 0 0 0\n"
+LINKS = (
+    "eth0 0000000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+    "eth1 0001000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+)
+FIB = "  |-- 10.0.0.4\n     /32 host LOCAL\n  |-- 10.0.1.4\n     /32 host LOCAL\n"
+FILES = {
+    "/proc/net/route": HEADER + DEFAULT + LINKS,
+    "/proc/net/fib_trie": FIB,
+    "/sys/class/net/eth0/address": "00:0d:3a:00:00:01\n",
+    "/sys/class/net/eth0/operstate": "up\n",
+    "/sys/class/net/eth0/ifindex": "2\n",
+    "/sys/class/net/eth1/operstate": "up\n",
+    "/sys/class/net/eth1/ifindex": "3\n",
+    "/sys/class/net/enP1/master": "",
+    "/sys/class/net/lo/operstate": "unknown\n",
+    "/sys/class/dmi/id/chassis_asset_tag": AZURE_TAG + "\n",
+    "/sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n",
+    "/run/systemd/netif/leases/2": "ADDRESS=10.0.0.4\nROUTER=10.0.0.1\nOPTION_245=a83f8110\n",
+}
+DOCUMENT = {"compute": {"name": "web-1"}, "network": {"interface": []}}
+VERSIONS = {"apiVersions": ["2017-12-01", "2025-04-07"]}
+# The moment of the answers' Date header.
+DATE, NOON = "Fri, 20 Nov 2026 12:00:00 GMT", 1795176000.0
+
+
+def imds(request: Request, _timeout: float) -> Response:
+    data = VERSIONS if request.url.endswith("/versions") else DOCUMENT
+    headers = {"server": "IMDS/150.870", "date": DATE}
+    return Response(200, headers, json.dumps(data).encode())
+
+
+def answering(status: int, body: str = "", **headers: str) -> t.Callable[..., Response]:
+    return lambda _request, _timeout: Response(status, headers, body.encode())
+
+
+def failing(cause: BaseException) -> t.Callable[..., Response]:
+    def send(_request: Request, _timeout: float) -> Response:
+        raise TransportError("it failed") from cause
+
+    return send
+
+
+TIMEOUT = failing(TimeoutError())
+
+
+def machine(files: t.Mapping[str, str] = {}, **parts: t.Any) -> Machine:
+    """A healthy VM, but for some files and parts of it."""
+    there = {**FILES, **files}
+    folders = {
+        "/".join(path.split("/")[:5]) for path in there if path.startswith("/sys/class/net/")
+    }
+    paths = [*there, *folders]
+    made = Machine(
+        read=lambda path: there.get(path, ""),
+        glob=lambda pattern: [
+            path
+            for path in paths
+            if fnmatch.fnmatch(path, pattern) and path.count("/") == pattern.count("/")
+        ],
+        environment={},
+        source_to=lambda _address, _port: ("10.0.0.4", ""),
+        primary_address=lambda name: {"eth0": "10.0.0.4", "eth1": "10.0.1.4"}.get(name, ""),
+        send=imds,
+        run=lambda _command: "",
+        wall=lambda: NOON,
+    )
+    return made._replace(**parts)
+
+
+def look(files: t.Mapping[str, str] = {}, endpoint: str = IMDS, **parts: t.Any) -> t.Any:
+    observed = observe(machine(files, **parts), endpoint, 5.0)
+    # It goes through a module's result.
+    return json.loads(json.dumps(observed))
+
+
+def names(observed: t.Any) -> list[str]:
+    return [cause.name for cause in causes(observed)]
+
+
+def test_a_healthy_host() -> None:
+    observed = look()
+    assert is_healthy(observed)
+    assert causes(observed) == []
+    assert observed["versions"]["versions"] == VERSIONS["apiVersions"]
+    assert observed["primary"] == {
+        "interface": "eth0",
+        "address": "10.0.0.4",
+        "gateway": "10.0.0.1",
+        "because": "its DHCP lease has the default gateway",
+    }
+    assert observed["firmware"] == {"azure": True, "vendor": "Microsoft Corporation", "product": ""}
+    # Half of an accelerated interface, and loopback, are none.
+    assert [nic["name"] for nic in observed["interfaces"]] == ["eth0", "eth1"]
+    assert observed["clock"] == {"now": "2026-11-20T12:00:00Z", "ahead": 0.0}
+    assert observed["request"]["body"] == ""
+
+
+def test_requests_are_plain() -> None:
+    asked: list[Request] = []
+
+    def send(request: Request, timeout: float) -> Response:
+        asked.append(request)
+        return imds(request, timeout)
+
+    look(send=send)
+    assert [request.url for request in asked] == [
+        f"{IMDS}/metadata/instance?api-version=2017-12-01",
+        f"{IMDS}/metadata/versions",
+    ]
+    assert all(request.headers["Metadata"] == "true" for request in asked)
+
+
+SECOND = "eth1 FEA9FEA9 0101000A 0007 0 0 0 FFFFFFFF 0 0 0\n"
+REFUSED = "* FEA9FEA9 00000000 0205 0 0 0 FFFFFFFF 0 0 0\n"
+NFT = {"/usr/sbin/nft": ""}
+RULE = """table inet filter {
+  chain output {
+    type filter hook output priority 0; policy accept;
+    ip daddr 169.254.169.254 drop # handle 4
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "parts", "expected"),
+    [
+        (
+            {"/proc/net/route": HEADER + LINKS},
+            {"source_to": lambda *_: ("", "ENETUNREACH")},
+            "no_route",
+        ),
+        (
+            {"/proc/net/route": HEADER + DEFAULT + LINKS + REFUSED},
+            {"source_to": lambda *_: ("", "EACCES")},
+            "no_route",
+        ),
+        (
+            {"/proc/net/route": HEADER + DEFAULT + LINKS + SECOND},
+            {"source_to": lambda *_: ("10.0.1.4", "")},
+            "wrong_interface",
+        ),
+        ({}, {"source_to": lambda *_: ("10.0.0.9", "")}, "wrong_address"),
+        ({}, {"source_to": lambda *_: ("10.0.1.4", "")}, "policy_route"),
+        ({}, {"source_to": lambda *_: ("", "EACCES")}, "policy_route"),
+        (NFT, {"run": lambda _command: RULE}, "firewall"),
+        ({"/etc/nftables.conf": "a\nip daddr 169.254.169.254 drop\n"}, {}, "firewall"),
+        (
+            {"/sys/class/dmi/id/chassis_asset_tag": "x", "/run/systemd/netif/leases/2": ""},
+            {},
+            "not_azure",
+        ),
+        (
+            {"/proc/net/arp": "head\n10.0.0.1 0x1 0x0 00:00:00:00:00:00 * eth0\n"},
+            {},
+            "silent_gateway",
+        ),
+        (
+            {"/proc/net/fib_trie": FIB + "  |-- 169.254.169.254\n     /32 host LOCAL\n"},
+            {},
+            "own_address",
+        ),
+    ],
+)
+def test_the_most_likely_cause_of_silence(
+    files: dict[str, str], parts: dict[str, t.Any], expected: str
+) -> None:
+    observed = look(files, **{"send": TIMEOUT, **parts})
+    assert names(observed)[0] == expected
+    assert names(observed)[-1] == "unexplained"
+    assert not is_healthy(observed)
+
+
+@pytest.mark.parametrize(
+    ("send", "expected"),
+    [
+        (failing(OSError(errno.ECONNREFUSED, "no")), "refused"),
+        (answering(401, server="EC2ws"), "foreign_service"),
+        (answering(404, "<html>"), "foreign_service"),
+        (answering(200, "<html>Sign in"), "foreign_service"),
+        (answering(200, "[]"), "foreign_service"),
+        (answering(403, "no"), "forbidden"),
+        (answering(400, '{"error":"Bad request","newest-versions":["2016-01-01"]}'), "status"),
+        (answering(410), "status"),
+        (answering(429, "Too many requests"), "status"),
+        (answering(500, server="Microsoft-IIS/10.0"), "status"),
+        (answering(200, '{"network": {}}'), "no_compute"),
+    ],
+)
+def test_the_most_likely_cause_of_another_answer(send: t.Any, expected: str) -> None:
+    observed = look(send=send)
+    assert names(observed)[0] == expected
+    assert not is_healthy(observed)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "service"),
+    [
+        ({"server": "EC2ws"}, "", "Amazon EC2"),
+        ({"metadata-flavor": "Google"}, "", "Google Compute Engine"),
+        ({}, "1.0\n2009-04-04\nlatest", "Amazon EC2, or one that is compatible with it"),
+        ({}, "openstack", "OpenStack"),
+        ({"server": "nginx"}, "", "another service"),
+    ],
+)
+def test_other_services_are_named(headers: dict[str, str], body: str, service: str) -> None:
+    assert look(send=answering(404, body, **headers))["other_service"] == service
+
+
+def test_packets_that_this_host_refuses_are_counted() -> None:
+    counts = iter("37")
+
+    def read(path: str) -> str:
+        if path == "/proc/net/netstat":
+            return f"TcpExt: TCPRetransFail\nTcpExt: {next(counts)}\n"
+        return FILES.get(path, "")
+
+    observed = look(send=TIMEOUT, read=read)
+    assert observed["request"]["refused_here"]
+    assert names(observed)[0] == "firewall"
+    assert "of this host" in causes(observed)[0].what
+
+
+def test_a_document_is_not_repeated() -> None:
+    secret = {"compute": {"userData": "c2VjcmV0"}}
+    assert "c2VjcmV0" not in json.dumps(look(send=answering(200, json.dumps(secret))))
+
+
+def test_the_environment_and_files_are_searched_for_proxies() -> None:
+    observed = look(
+        {
+            "/etc/environment": "http_proxy=http://p:1\n",
+            "/etc/systemd/system/x.service.d/p.conf": 'Environment="HTTP_PROXY=q"',
+        },
+        environment={"ALL_PROXY": "socks5://me:secret@s:1"},
+    )
+    assert [(catch["where"], catch["variable"]) for catch in observed["proxies"]] == [
+        ("the environment", "ALL_PROXY"),
+        ("/etc/environment", "http_proxy"),
+        ("/etc/systemd/system/x.service.d/p.conf", "HTTP_PROXY"),
+    ]
+    commands = [cause.mend[0] for cause in causes(observed)]
+    assert commands == [
+        "export no_proxy=169.254.169.254 NO_PROXY=169.254.169.254",
+        "echo 'no_proxy=169.254.169.254' >> /etc/environment",
+        "mkdir -p /etc/systemd/system/x.service.d && printf '[Service]\\nEnvironment=no_proxy=169.254.169.254\\n' "
+        "> /etc/systemd/system/x.service.d/zz-imds.conf && systemctl daemon-reexec",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, []), (299, []), (-299, []), (301, ["clock"]), (-9000, ["clock"])]
+)
+def test_the_clock(seconds: int, expected: list[str]) -> None:
+    assert names(look(wall=lambda: NOON + seconds)) == expected
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Nov 99999 12:00:00 GMT"])
+def test_a_date_can_be_missing(date: str) -> None:
+    assert look(send=answering(401, date=date))["clock"]["ahead"] is None
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://localhost:1", "http://[fe80::1]", "http://127.0.0.1:8169"]
+)
+def test_other_endpoints_can_be_asked(endpoint: str) -> None:
+    observed = look(send=TIMEOUT, endpoint=endpoint)
+    assert names(observed)
+    assert report(observed, causes(observed), "here")
+
+
+@pytest.mark.parametrize("send", [imds, TIMEOUT, answering(401), answering(500, server="IMDS/1")])
+def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) -> None:
+    observed = look(send=send)
+    lines = report(observed, causes(observed), "web-1")
+    assert lines[0].startswith("IMDS on web-1 ")
+    assert lines[2].startswith(("Most likely (", "Nothing is wrong."))
+    assert "What was looked at:" in lines
+    assert not [line for line in lines if "\n" in line or '"' in line]
+
+
+def test_a_machine_with_nothing_to_read() -> None:
+    nothing = machine(send=TIMEOUT)._replace(read=lambda _path: "", glob=lambda _pattern: [])
+    nothing = nothing._replace(
+        source_to=lambda *_: ("", "ENETUNREACH"), primary_address=lambda _name: ""
+    )
+    observed = observe(nothing, IMDS, 1.0)
+    assert names(observed)[0] == "no_route"
+    assert causes(observed)[0].mend == ["ip route replace 169.254.169.254/32 dev eth0"]
+    assert report(observed, causes(observed), "x")
+
+
+def test_this_machine_can_be_looked_at() -> None:
+    # All but the requests, on the machine that runs the tests; a datagram socket sends nothing.
+    own = this_machine()
+    assert own.read("/no/such/file") == ""
+    assert own.run(["/no/such/program"]) == ""
+    assert own.run(["echo", "x"]) == "x\n"
+    assert own.source_to("127.0.0.1", 80) == ("127.0.0.1", "")
+    assert own.primary_address("lo") in ("127.0.0.1", "")
+    assert own.primary_address("no-such-nic") == ""
