@@ -133,6 +133,8 @@ def _wrong_interface(observed: _Observed) -> t.Iterator[Cause]:
     route, primary = observed["route"], observed["primary"]
     if not _unanswered(observed) or not route["interface"] or route["refusal"]:
         return
+    if route["on_this_host"]:
+        return
     if primary["interface"] and route["interface"] != primary["interface"]:
         yield Cause(
             "wrong_interface",
@@ -202,15 +204,27 @@ def _silent_gateway(observed: _Observed) -> t.Iterator[Cause]:
 
 
 def _refused(observed: _Observed) -> t.Iterator[Cause]:
-    if observed["request"]["code"] == "ECONNREFUSED":
+    if observed["request"]["code"] != "ECONNREFUSED":
+        return
+    address, port = observed["address"], observed["port"]
+    if observed["route"]["on_this_host"]:
         yield Cause(
             "refused",
             LIKELY,
-            f"whoever has {observed['address']} refuses the connection",
-            "a firewall that rejects, or another machine in the place of IMDS",
-            [rule["command"] for rule in observed["firewall"]["rules"]]
-            or [f"iptables -I OUTPUT -d {observed['address']} -p tcp --dport 80 -j ACCEPT"],
+            f"nobody on this host listens at {address}, port {port}",
+            "the connection was refused, and it never left this host",
+            [f"ss -tlnp 'sport = :{port}'"],
+            "Azure's own IMDS is at http://169.254.169.254: see which endpoint is asked, and why.",
         )
+        return
+    yield Cause(
+        "refused",
+        LIKELY,
+        f"whoever has {address} refuses the connection",
+        "a firewall that rejects, or another machine in the place of IMDS",
+        [rule["command"] for rule in observed["firewall"]["rules"]]
+        or [f"iptables -I OUTPUT -d {address} -p tcp --dport {port} -j ACCEPT"],
+    )
 
 
 def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
@@ -352,7 +366,7 @@ def _clock(observed: _Observed) -> t.Iterator[Cause]:
 
 
 def _unexplained(observed: _Observed) -> t.Iterator[Cause]:
-    if _unanswered(observed):
+    if _unanswered(observed) and not observed["route"]["on_this_host"]:
         yield Cause(
             "unexplained",
             POSSIBLE,

@@ -242,15 +242,16 @@ def read_route(machine: Machine, address: str, port: int, table: list[Route]) ->
     local = local_addresses(machine.read("/proc/net/fib_trie"))
     gateway = route.gateway if route else ""
     neighbour = gateway or address
+    on_this_host = address in local or address.startswith("127.") or address == "::1"
     return {
         "interface": route.interface if route else "",
         "network": str(route.network) if route else "",
         "gateway": gateway,
         "source": source,
         "refusal": refusal,
-        "on_this_host": address in local or address.startswith("127."),
+        "on_this_host": on_this_host,
         # The kernel answers by all tables and rules; the main table is what /proc shows.
-        "by_policy": is_by_policy(source, refusal, route, local, table),
+        "by_policy": not on_this_host and is_by_policy(source, refusal, route, local, table),
         "gateway_silent": is_unreachable_neighbour(machine.read("/proc/net/arp"), neighbour),
     }
 
