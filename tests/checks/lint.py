@@ -67,7 +67,10 @@ TOOLS = (
     Tool("yamllint", ("yamllint", "--strict", ".")),
     Tool("reuse", ("reuse", "lint", "--lines")),
     Tool("antsibull-changelog", ("antsibull-changelog", "lint")),
-    Tool("antsibull-docs", ("antsibull-docs", "lint-collection-docs", "--plugin-docs", ".")),
+    Tool(
+        "antsibull-docs",
+        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs", "."),
+    ),
     Tool(
         "galaxy build",
         ("ansible-galaxy", "collection", "build", "--force", "--output-path", DIST),
