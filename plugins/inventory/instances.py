@@ -206,7 +206,9 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
     OptionError,
+    UnavailableError,
     listed,
+    printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
     GATHERED_AT,
@@ -247,6 +249,21 @@ def _no_garbage_collection() -> t.Iterator[None]:
         if was_enabled:
             gc.freeze()
             gc.enable()
+
+
+def _cached_facts(names: list[str]) -> t.Iterator[tuple[str, t.Any]]:
+    """The fact of each host that the fact cache knows, whichever plugin that is."""
+    try:
+        cache = cache_loader.get(C.CACHE_PLUGIN)
+        for name in names:
+            if cache.contains(name):
+                yield name, cache.get(name).get(FACT)
+    except Exception as exc:
+        # Each plugin has errors of its own: a server that is down, a file that is broken.
+        raise UnavailableError(
+            f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
+            f"{printable(str(exc))}"
+        ) from exc
 
 
 def _gathered_at(fact: dict[str, t.Any]) -> str:
@@ -312,11 +329,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         key = self.get_cache_key(path)
         use_cache = self.get_option("cache")
         found = self._cache.get(key) if use_cache and cache else None
-        if not found:
+        if not (isinstance(found, dict) and isinstance(found.get("document"), dict)):
             found = self._ask_imds()
         if use_cache:
             self._cache[key] = found
-        yield Document(found["document"], api_version=found["api_version"])
+        yield Document(found["document"], api_version=str(found.get("api_version", "")))
 
     def _ask_imds(self) -> dict[str, t.Any]:
         # An inventory of files needs no HTTP library, so it doesn't pay for the import of one.
@@ -348,11 +365,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
 
     def _from_facts(self, inventory: InventoryData) -> t.Iterator[Document]:
-        cache = cache_loader.get(C.CACHE_PLUGIN)
         oldest = self._oldest()
         stale = 0
-        for name in list(inventory.hosts):
-            fact = cache.get(name).get(FACT) if cache.contains(name) else None
+        for name, fact in _cached_facts(list(inventory.hosts)):
             if not isinstance(fact, dict) or not fact:
                 continue
             if oldest and not oldest <= _gathered_at(fact):
@@ -369,7 +384,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
-        return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
+        try:
+            return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
+        except (OverflowError, ValueError, OSError):
+            return None  # Longer ago than any calendar reaches, so nothing is too old.
 
     def _construct(self, inventory: InventoryData, vms: list[Vm]) -> None:
         """What the user templates; nothing is templated where there is nothing of that."""

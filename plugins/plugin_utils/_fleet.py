@@ -29,6 +29,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._grouping import Member
 from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
     distinct_names,
     fingerprint,
+    fit,
     namer,
 )
 
@@ -116,7 +117,7 @@ class Fleet:
 
         def last_resorts(index: int) -> list[str]:
             last, identity = found[index].names[-1], found[index].identity
-            return [f"{last}_{identity}", f"{last}_{fingerprint(identity)}"]
+            return [f"{last}_{fit(identity)}", f"{last}_{fingerprint(identity)}"]
 
         return distinct_names([seen.names for seen in found], last_resorts, taken)
 
@@ -134,10 +135,13 @@ class Fleet:
         address = self._address_of(whole)
         if not address and self._address != "none":
             notices = [*notices, f"ansible_host is not set: no {self._address} address is known"]
+        names = self._names_of(view)
+        if not names:
+            notices = [*notices, "hostnames: no expression gives a name, so it is made of the vmId"]
         return _Seen(
             identity=identity,
             is_in=self._is_in(view),
-            names=self._names_of(view) or [f"vm_{identity}"],
+            names=names or [f"vm_{fit(identity)}"],
             fact=self._wanted(whole),
             address=address,
             groups=self._groups_of(compute, tags),
@@ -155,8 +159,8 @@ class Fleet:
 
     def _address_of(self, whole: dict[str, t.Any]) -> str:
         addresses = _dict(whole, "addresses") or addresses_of(part(whole, "network"))
-        first: list[str] = addresses.get(self._address) or [""]
-        return str(first[0])
+        found = addresses.get(self._address)
+        return str(found[0]) if isinstance(found, list) and found else ""
 
     def _wanted(self, whole: dict[str, t.Any]) -> dict[str, t.Any]:
         if self._subsets == _ALL:

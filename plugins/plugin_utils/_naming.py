@@ -11,7 +11,6 @@ import json
 import re
 import typing as t
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 
 _TAG = "tag:"
@@ -26,17 +25,22 @@ def namer(expression: str) -> Namer:
     """The name that an expression of the option hostnames gives; "" where it gives none."""
     if expression.startswith(_TAG):
         tag = expression[len(_TAG) :]
-        return lambda view: _fit(expression, view["tags"].get(tag))
+        return lambda view: _name(view["tags"].get(tag))
     search = compiled(expression, "hostnames")
-    return lambda view: _fit(expression, search(view))
+    return lambda view: _name(search(view))
 
 
-def _fit(expression: str, value: t.Any) -> str:
-    if isinstance(value, (dict, list)) and value:
-        raise OptionError(
-            f"hostnames {printable(expression)!r} gives a {type(value).__name__}, not a text"
-        )
-    return _UNFIT.sub("_", str(value)) if value or value == 0 else ""
+def _name(value: t.Any) -> str:
+    # A list or an object is no name. It may be the fault of one odd document, which must not
+    # keep all the others out of the inventory.
+    if isinstance(value, (dict, list)) or value is None or value is False:
+        return ""
+    return fit(str(value))
+
+
+def fit(name: str) -> str:
+    """The name with nothing in it that would mean something to Ansible."""
+    return _UNFIT.sub("_", name)
 
 
 def distinct_names(
@@ -78,4 +82,4 @@ def fingerprint(data: t.Any) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-__all__ = ("Namer", "distinct_names", "fingerprint", "namer")
+__all__ = ("Namer", "distinct_names", "fingerprint", "fit", "namer")

@@ -160,3 +160,20 @@ def test_every_document_is_a_host_by_a_name_of_its_own_in_any_order(
     assert {one.name for one in vms(shuffled)} == {one.name for one in straight}
     if not as_fact:
         assert len(straight) == len(inputs)
+
+
+@pytest.mark.parametrize("private", ["10.0.0.4", {"a": 1}, 5, None, []])
+def test_addresses_of_a_snapshot_that_are_no_list_are_none(private: t.Any) -> None:
+    snapshot = Document({"addresses": {"private": private}}, is_fact=True)
+    assert vms([snapshot])[0].address == ""
+
+
+def test_an_id_that_is_no_id_makes_no_odd_name() -> None:
+    found, said = fleet_of([{"compute": {"vmId": "a b/{{ x }}"}}], address="none").vms(())
+    assert [one.name for one in found] == ["vm_a_b_x_"]
+    assert said == ["hostnames: no expression gives a name, so it is made of the vmId (1 VMs)"]
+
+
+def test_one_name_that_is_a_list_keeps_nobody_out() -> None:
+    odd = {"compute": {"name": ["a"], "vmId": "1"}}
+    assert [one.name for one in vms([odd, vm("web")])] == ["vm_1", "web"]
