@@ -49,6 +49,7 @@ def plugins(root: pathlib.Path) -> list[pathlib.Path]:
     return [
         root / "plugins" / name
         for name in (
+            "modules/diagnose_info.py",
             "modules/instance_facts.py",
             "modules/scheduled_event.py",
             "modules/scheduled_events_info.py",
