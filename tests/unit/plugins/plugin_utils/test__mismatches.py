@@ -105,11 +105,11 @@ def test_what_is_no_requirement_is_refused(requirements: dict[str, t.Any]) -> No
 
 
 def test_foreign_text_does_not_break_the_line() -> None:
-    facts = {"compute": {"location": "a\nb\x1b[31m"}}
+    facts: dict[str, t.Any] = {"compute": {"location": "a\nb\x1b[31m"}}
     assert mismatches(facts, locations=["x"])[0].actual == "a b [31m"
 
 
 @given(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text()))
 def test_a_vm_meets_what_it_says_itself(zone: str, tags: dict[str, str]) -> None:
-    facts = {"compute": {"zone": zone}, "tags": tags}
+    facts: dict[str, t.Any] = {"compute": {"zone": zone}, "tags": tags}
     assert mismatches(facts, zones=[zone], tags=tags) == []

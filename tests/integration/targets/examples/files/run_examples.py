@@ -49,6 +49,9 @@ def plugins(root: pathlib.Path) -> list[pathlib.Path]:
     return [
         root / "plugins" / name
         for name in (
+            "filter/mismatches.yml",
+            "filter/placement.yml",
+            "filter/placement_map.yml",
             "modules/diagnose_info.py",
             "modules/instance_facts.py",
             "modules/scheduled_event.py",
