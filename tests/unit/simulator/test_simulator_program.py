@@ -131,7 +131,7 @@ def test_a_fleet_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('[\n{"compute": {}},\n]', ", line 3, column 1: "),
+        ('[\n{"compute": {}},\n?]', ", line 3, column 1: "),
         (b"\xff", ": not UTF-8 at byte 0"),
         ("[" * 100_000, ": nested too deep"),
         ("{}", ': a fleet is a list of virtual machines, or {"vms": [...]}'),
