@@ -1,17 +1,14 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The integration tests: ansible-test's targets against the simulator, on each ansible-core, side by side."""
+"""The integration tests: ansible-test's targets against the simulator, on each ansible-core."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
 import pathlib
 import re
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 
 from checks import home, isolation, report, worktree
 from environments import CORES, bin_folder
@@ -30,12 +27,7 @@ def integration(cores: t.Sequence[str], targets: t.Sequence[str]) -> report.Outc
         print(
             "integration: no network namespaces here, so only the tests' own care keeps them local"
         )
-    names = cores or CORES
-    for core in names:
-        bin_folder(core)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        outcomes = list(pool.map(run_targets, names, itertools.repeat(targets)))
-    return sum(outcomes, report.Outcome())
+    return report.side_by_side(run_targets, cores or CORES, targets)
 
 
 def run_targets(core: str, targets: t.Sequence[str]) -> report.Outcome:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 import pathlib
 import subprocess
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 
 from environments import VENVS
 
@@ -77,6 +79,16 @@ def say(name: str, answer: Answer, verdict: str = "", important: str = "") -> No
         f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)",
         flush=True,
     )
+
+
+def side_by_side(
+    part: t.Callable[[str, t.Sequence[str]], Outcome],
+    cores: t.Sequence[str],
+    arguments: t.Sequence[str],
+) -> Outcome:
+    """The sum of a part's outcomes with each core, as many at once as this machine has processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return sum(pool.map(part, cores, itertools.repeat(arguments)), Outcome())
 
 
 def with_programs(folder: pathlib.Path) -> dict[str, str]:

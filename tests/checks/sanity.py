@@ -27,11 +27,10 @@ PYTHONS = tuple(f"3.{minor}" for minor in range(8, 15))
 
 
 def sanity(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    bad = [core for core in cores or CORES if not check(core, arguments)]
-    return report.Outcome(failed=len(bad))
+    return report.side_by_side(check, cores or CORES, arguments)
 
 
-def check(core: str, arguments: t.Sequence[str]) -> bool:
+def check(core: str, arguments: t.Sequence[str]) -> report.Outcome:
     name = f"sanity {core}"
     programs = bin_folder(core)
     env = {**os.environ, "PATH": search_path(programs), "HOME": str(home.prepare(programs))}
@@ -39,7 +38,7 @@ def check(core: str, arguments: t.Sequence[str]) -> bool:
     with worktree.copy(core) as tree:
         answer = report.run(name, (*COMMAND, *pythons, *arguments), tree, env)
     report.say(name, answer, "" if answer.status else verdict(answer.output), errors(answer.output))
-    return answer.status == 0
+    return report.Outcome(failed=int(answer.status != 0))
 
 
 def own_python(programs: pathlib.Path) -> str:

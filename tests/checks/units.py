@@ -17,8 +17,7 @@ CORES = ("core-2.19", "core-newest")
 
 
 def units(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    outcomes = [unit_tests(core, arguments) for core in cores or CORES]
-    return sum(outcomes, report.Outcome())
+    return report.side_by_side(unit_tests, cores or CORES, arguments)
 
 
 def unit_tests(core: str, arguments: t.Sequence[str]) -> report.Outcome:

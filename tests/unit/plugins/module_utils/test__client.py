@@ -205,15 +205,13 @@ def test_the_floor(no_list: Response) -> None:
 
 
 def test_no_version_at_all() -> None:
-    with (
-        Script(
-            (instance_url(NEWEST_TESTED), unknown_version("2016-01-01")),
-            (instance_url("2016-01-01"), unknown_version("2016-01-01")),
-            (VERSIONS_URL, ok({"apiVersions": ["2016-01-01"]})),
-            (instance_url(FLOOR), OLD_UNKNOWN_VERSION),
-        ) as send,
-        pytest.raises(VersionError) as caught,
-    ):
+    script = Script(
+        (instance_url(NEWEST_TESTED), unknown_version("2016-01-01")),
+        (instance_url("2016-01-01"), unknown_version("2016-01-01")),
+        (VERSIONS_URL, ok({"apiVersions": ["2016-01-01"]})),
+        (instance_url(FLOOR), OLD_UNKNOWN_VERSION),
+    )
+    with script as send, pytest.raises(VersionError) as caught:
         client(send).instance()
     assert str(caught.value) == (
         f"GET {instance_url(FLOOR)} failed: IMDS rejected api-version 2025-04-07, 2016-01-01, "
@@ -511,7 +509,7 @@ def test_a_status_for_ever(status: int, body: str | bytes) -> None:
     with pytest.raises(ImdsError) as caught:
         client(send, clock).instance()
     message = str(caught.value)
-    assert type(caught.value) is KINDS.get(status, UnavailableError)
+    assert caught.type is KINDS.get(status, UnavailableError)
     assert caught.value.status == status
     assert message.startswith(f"GET {send.requests[-1].url} failed: ")
     assert f"status {status}" in message
@@ -643,10 +641,8 @@ def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) ->
     ],
 )
 def test_json_of_another_shape_is_no_document(data: t.Any, what: str) -> None:
-    with (
-        Script((instance_url(NEWEST_TESTED), ok(data))) as send,
-        pytest.raises(MalformedError) as caught,
-    ):
+    script = Script((instance_url(NEWEST_TESTED), ok(data)))
+    with script as send, pytest.raises(MalformedError) as caught:
         client(send).instance()
     assert str(caught.value) == (
         f"GET {instance_url(NEWEST_TESTED)} was answered, but {what}. "
