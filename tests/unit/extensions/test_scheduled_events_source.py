@@ -247,7 +247,7 @@ def test_a_hanging_request_neither_blocks_the_loop_nor_the_end(vm: Vm) -> None:
         async with Watch(vm) as watch:
             await watch.polled(1)
             started = time.monotonic()
-            for _ in range(20):
+            for _number in range(20):
                 await asyncio.sleep(0.01)
             assert time.monotonic() - started < 2
 

@@ -70,7 +70,7 @@ def test_vm(vm: Vm, control: Any) -> None:
 def test_control_is_neither_recorded_nor_limited_nor_spoilt(vm: Vm, control: Any) -> None:
     vm.rate_limit = 1
     vm.faults = [Fault("status", status=500)]
-    assert [control("GET", "vm").status_code for _ in range(5)] == [200] * 5
+    assert [control("GET", "vm").status_code for _number in range(5)] == [200] * 5
     assert vm.requests == []
 
 

@@ -116,7 +116,7 @@ def test_headers_of_the_real_answer(get: Get, vm: Vm) -> None:
 
 def test_faults_apply_in_order_and_are_counted(get: Get, vm: Vm) -> None:
     vm.faults = [Fault("status", status=500, times=2), Fault("status", status=410, times=1)]
-    assert [get(ROOT).status_code for _ in range(4)] == [500, 500, 410, 200]
+    assert [get(ROOT).status_code for _number in range(4)] == [500, 500, 410, 200]
     assert [fault.used for fault in vm.faults] == [2, 1]
 
 
@@ -268,7 +268,7 @@ def test_a_throttled_request_counts_and_faults_come_first(session: requests.Sess
     vm = Vm("one", {}, rate_limit=1, faults=[Fault("status", status=500, times=1)])
     with Simulator([vm], clock=lambda: 0.0):
         url = f"{vm.url}/metadata/versions"
-        assert [session.get(url).status_code for _ in range(2)] == [500, 429]
+        assert [session.get(url).status_code for _number in range(2)] == [500, 429]
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_what_has_started_is_not_cancelled(vm: Vm, ask: Ask) -> None:
 
 
 def test_several_at_once_are_one_change(vm: Vm, ask: Ask) -> None:
-    for _ in range(2):
+    for _number in range(2):
         vm.maintenance.add(Sequence("freeze", ["worker-1"], after=1))
     assert walk(vm, ask, 1)[1] == (2, ["Freeze Scheduled"] * 2)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import typing as t
 
 import pytest
 
@@ -26,7 +27,7 @@ URL = f"{ENDPOINT}/metadata/scheduledevents?api-version=2020-07-01"
 ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 NOTHING = b'{"DocumentIncarnation":1,"Events":[]}'
 
-Step = Response | TransportError
+Step = t.Union[Response, TransportError]
 
 
 def ok(body: bytes = NOTHING) -> Response:

@@ -182,8 +182,18 @@ def test_event_by_id() -> None:
     assert _events.event_by_id(events, ID[:-1]) is None
 
 
-@pytest.mark.parametrize(("text", "is_one"), [(ID, True), (ID.lower(), True), (ID + "0", False),
-    (ID[:-1], False), ("Reboot", False), ("", False), (ID + "\n", False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (ID, True),
+        (ID.lower(), True),
+        (ID + "0", False),
+        (ID[:-1], False),
+        ("Reboot", False),
+        ("", False),
+        (ID + "\n", False),
+    ],
+)
 def test_is_event_id(text: str, is_one: bool) -> None:
     assert _events.is_event_id(text) is is_one
 

@@ -74,9 +74,9 @@ def failing(cause: BaseException) -> t.Callable[..., Response]:
 TIMEOUT = failing(TimeoutError())
 
 
-def machine(files: t.Mapping[str, str] = {}, **parts: t.Any) -> Machine:
+def machine(files: t.Mapping[str, str] | None = None, **parts: t.Any) -> Machine:
     """A healthy VM, but for some files and parts of it."""
-    there = {**FILES, **files}
+    there = {**FILES, **(files or {})}
     folders = {
         "/".join(path.split("/")[:5]) for path in there if path.startswith("/sys/class/net/")
     }
@@ -98,7 +98,7 @@ def machine(files: t.Mapping[str, str] = {}, **parts: t.Any) -> Machine:
     return made._replace(**parts)
 
 
-def look(files: t.Mapping[str, str] = {}, endpoint: str = IMDS, **parts: t.Any) -> t.Any:
+def look(files: t.Mapping[str, str] | None = None, endpoint: str = IMDS, **parts: t.Any) -> t.Any:
     observed = observe(machine(files, **parts), endpoint, 5.0)
     # It goes through a module's result.
     return json.loads(json.dumps(observed))
