@@ -114,7 +114,9 @@ def test_five_requests_a_second(session: requests.Session) -> None:
 
     def statuses(vm: Vm, count: int) -> list[int]:
         url = f"{vm.url}/metadata/versions"
-        return [session.get(url, headers={"Metadata": "true"}).status_code for _number in range(count)]
+        return [
+            session.get(url, headers={"Metadata": "true"}).status_code for _number in range(count)
+        ]
 
     with Simulator(vms, clock=lambda: now[0]) as simulator:
         assert statuses(simulator["a"], 7) == [200] * 5 + [429] * 2
