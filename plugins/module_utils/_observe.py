@@ -17,7 +17,6 @@ import os
 import re
 import socket
 import struct
-import subprocess
 import time
 import typing as t
 from urllib.parse import urlsplit
@@ -388,7 +387,7 @@ def matching(machine: Machine, patterns: t.Iterable[str]) -> list[str]:
     return [path for pattern in patterns for path in sorted(machine.glob(pattern))]
 
 
-def this_machine() -> Machine:
+def this_machine(run: t.Callable[[t.Sequence[str]], str]) -> Machine:
     return Machine(
         read=_read,
         glob=glob.glob,
@@ -396,7 +395,7 @@ def this_machine() -> Machine:
         source_to=_source_to,
         primary_address=_primary_address,
         send=http_transport,
-        run=_run,
+        run=run,
         wall=time.time,
     )
 
@@ -430,21 +429,6 @@ def _primary_address(interface: str) -> str:
             return socket.inet_ntoa(ioctl(control.fileno(), get_address, name)[20:24])
     except (ImportError, OSError):
         return ""
-
-
-def _run(command: t.Sequence[str]) -> str:
-    try:
-        answer = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=20,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return answer.stdout.decode("utf-8", "replace")
 
 
 __all__ = ("Machine", "observe", "this_machine")

@@ -223,7 +223,14 @@ def main() -> None:
         timeout = seconds("timeout", module.params["timeout"])
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
-    observed = observe(this_machine(), endpoint, timeout)
+
+    def run(command: t.Sequence[str]) -> str:
+        try:
+            return str(module.run_command(list(command), handle_exceptions=False)[1])
+        except OSError:
+            return ""  # Not installed, which is no reason to know less of the rest.
+
+    observed = observe(this_machine(run), endpoint, timeout)
     found = causes(observed)
     module.exit_json(
         healthy=is_healthy(observed),

@@ -327,10 +327,9 @@ def test_a_machine_with_nothing_to_read() -> None:
 
 def test_this_machine_can_be_looked_at() -> None:
     # All but the requests, on the machine that runs the tests; a datagram socket sends nothing.
-    own = this_machine()
+    own = this_machine(lambda _command: "")
     assert own.read("/no/such/file") == ""
-    assert own.run(["/no/such/program"]) == ""
-    assert own.run(["echo", "x"]) == "x\n"
+    assert own.run(["echo", "x"]) == ""
     assert own.source_to("127.0.0.1", 80) == ("127.0.0.1", "")
     assert own.primary_address("lo") in ("127.0.0.1", "")
     assert own.primary_address("no-such-nic") == ""
