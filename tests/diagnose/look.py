@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import typing as t
 
 sys.path.insert(0, os.environ["ANSIBLE_COLLECTIONS_PATH"])
 
@@ -24,7 +26,15 @@ from ansible_collections.imds.azure.plugins.module_utils._observe import (
     this_machine,
 )
 
-observed = observe(this_machine(), DEFAULT_ENDPOINT, timeout=2.5)
+
+def run(command: t.Sequence[str]) -> str:
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+
+
+observed = observe(this_machine(run), DEFAULT_ENDPOINT, timeout=2.5)
 found = causes(observed)
 print(
     json.dumps(
