@@ -12,8 +12,8 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser sanity simulator \
-	benchmark-inventory clean
+.PHONY: help demo test lint units integration test-pythons test-package test-matrix test-fleet test-diagnose test-eda \
+	test-browser sanity simulator benchmark-inventory changelog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,18 @@ units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 
 integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
 	@$(CHECKS) integration --cores "$(CORES)" --arguments='$(TARGETS)'
+
+test-pythons: ## the modules on every Python that managed nodes may have (CORES=2.16, ARGS="3.7 3.8")
+	@$(CHECKS) pythons --cores "$(CORES)" --arguments='$(ARGS)'
+
+test-package: ## the tarball: its contents, what Galaxy says, and that it works where it is installed
+	@$(CHECKS) package
+
+test-matrix: ## an hour: units, integration and modules, on every ansible-core and Python (CORES="2.17 2.19-py3.12", TARGETS=metadata)
+	@$(CHECKS) $(if $(TARGETS),,units pythons) integration --matrix --cores "$(CORES)" --arguments='$(TARGETS)'
+
+changelog: ## the release notes of the version in galaxy.yml, from the fragments
+	@bin=$$($(PYTHON) tests/environments.py lint) && PATH="$$bin:$$PATH" antsibull-changelog release
 
 test-eda: ## the event source in ansible-rulebook, which needs Java 17
 	@$(CHECKS) eda --arguments='$(ARGS)'

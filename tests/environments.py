@@ -39,34 +39,54 @@ class Environment:
 
     ``lesser`` are Pythons that do when there is no other, with an older ansible-core than the name promises.
     ``collections`` come out of the package that requirements/collections.txt names.
+    ``requirements`` is the name of its file there, when that is not the environment's own.
     """
 
     name: str
     pythons: tuple[str, ...]
     lesser: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
+    requirements: str = ""
+
+    @property
+    def requirements_file(self) -> pathlib.Path:
+        return REQUIREMENTS / f"{self.requirements or self.name}.txt"
 
 
-# The controller Pythons that each ansible-core supports; together the first choices span them all.
-# Which release each environment holds is said in tests/requirements/NAME.txt, and nowhere else.
+# The lines of ansible-core that the collection supports, the oldest first, and the Pythons that each runs on, the one
+# that daily tests take first; together these span them all.  tests/requirements/NAME.txt says which release a line is,
+# and tests/unit/test_metadata.py holds all that is said elsewhere to this table.
+LINES = {
+    "core-2.16": ("3.10", "3.11", "3.12"),
+    "core-2.17": ("3.12", "3.11", "3.10"),
+    "core-2.18": ("3.12", "3.11", "3.13"),
+    "core-2.19": ("3.11", "3.12", "3.13"),
+    "core-newest": ("3.13", "3.14", "3.12"),
+}
+# What tests run on that were not told anything else.
+CORES = ("core-2.16", "core-2.19", "core-newest")
+# Each line with each of its Pythons: the environments of the long run.
+MATRIX = {
+    line: {version: f"{line}-py{version}" for version in pythons} for line, pythons in LINES.items()
+}
+NEWEST = Environment("core-newest", LINES["core-newest"], lesser=("3.11",))
 ENVIRONMENTS = {
     environment.name: environment
     for environment in (
-        Environment("core-2.16", pythons=("3.10", "3.11", "3.12")),
-        Environment("core-2.19", pythons=("3.11", "3.12", "3.13")),
-        Environment("core-newest", pythons=("3.13", "3.14", "3.12"), lesser=("3.11",)),
+        *(Environment(line, LINES[line]) for line in LINES if line != NEWEST.name),
+        NEWEST,
+        dataclasses.replace(NEWEST, name="execution"),
+        dataclasses.replace(NEWEST, name="fleet", collections=("community.general",)),
         Environment("eda", pythons=("3.11", "3.12")),
-        Environment(
-            "fleet",
-            pythons=("3.13", "3.14", "3.12"),
-            lesser=("3.11",),
-            collections=("community.general",),
-        ),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
         Environment("browser", pythons=("3.12", "3.13", "3.11")),
+        *(
+            Environment(name, pythons=(version,), requirements=line)
+            for line, names in MATRIX.items()
+            for version, name in names.items()
+        ),
     )
 }
-CORES = tuple(name for name in ENVIRONMENTS if name.startswith("core-"))
 
 
 class EnvironmentFailed(Exception):
@@ -107,7 +127,7 @@ def is_current(folder: pathlib.Path, environment: Environment) -> bool:
 def fingerprint(folder: pathlib.Path, environment: Environment) -> str:
     """Changes when the environment must be made anew; the path counts because scripts in a venv contain it."""
     digest = hashlib.sha256(str((folder, environment.collections)).encode())
-    for file in requirement_files(REQUIREMENTS / f"{environment.name}.txt"):
+    for file in requirement_files(environment.requirements_file):
         digest.update(file.read_bytes())
     if environment.collections:
         digest.update(COLLECTIONS.read_bytes())
@@ -131,7 +151,7 @@ def make(folder: pathlib.Path, environment: Environment) -> None:
         f"{environment.name}: Python {version} can't make a virtual environment",
     )
     pip = [str(folder / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    requirements = REQUIREMENTS / f"{environment.name}.txt"
+    requirements = environment.requirements_file
     run(
         [*pip, "install", "--quiet", "-r", str(requirements)],
         f"{environment.name}: pip can't install {requirements}",
@@ -166,6 +186,18 @@ def add_collections(folder: pathlib.Path, pip: list[str], environment: Environme
             archive.extractall(
                 target, [name for name in archive.namelist() if name.startswith(prefixes)]
             )
+
+
+def matrix(names: t.Iterable[str]) -> list[str]:
+    """Of each line all environments whose Python is on this machine; an environment that is no line is itself."""
+    found = []
+    for name in names:
+        pythons = MATRIX.get(name, {})
+        found += [pythons[version] for version in pythons if find_python(version)] or [name]
+        missing = [version for version in pythons if not find_python(version)]
+        if missing:
+            say(f"{name}: not on this machine: Python {', '.join(missing)}")
+    return found
 
 
 def choose_python(environment: Environment) -> tuple[str, str]:

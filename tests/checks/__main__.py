@@ -17,10 +17,12 @@ from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
 from checks.lint import lint
+from checks.package import package
+from checks.pythons import pythons
 from checks.report import Outcome
 from checks.sanity import sanity
 from checks.units import units
-from environments import CORES, EnvironmentFailed
+from environments import ENVIRONMENTS, LINES, EnvironmentFailed, matrix
 
 Part = t.Callable[[t.Sequence[str], t.Sequence[str]], Outcome]
 PARTS: dict[str, Part] = {
@@ -28,6 +30,8 @@ PARTS: dict[str, Part] = {
     "certificates": certificates,
     "units": units,
     "integration": integration,
+    "pythons": pythons,
+    "package": package,
     "eda": eda,
     "sanity": sanity,
     "fleet": fleet,
@@ -35,15 +39,16 @@ PARTS: dict[str, Part] = {
     "browser": browser,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser"}
+TESTING = {"units", "integration", "pythons", "package", "fleet", "eda", "diagnose", "browser"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
     options = parse(arguments)
     outcome = Outcome()
+    cores = matrix(options.cores or LINES) if options.matrix else options.cores
     for name in options.parts:
         try:
-            outcome += PARTS[name](options.cores, options.arguments)
+            outcome += PARTS[name](cores, options.arguments)
         except EnvironmentFailed as failure:
             print(f"{name}: {failure}", flush=True)
             outcome += Outcome(failed=1)
@@ -63,18 +68,22 @@ def parse(arguments: t.Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("parts", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--cores", type=core_names, default=(), help="for example '2.16 newest'")
     parser.add_argument(
+        "--matrix", action="store_true", help="all of these cores, each with all of its Pythons"
+    )
+    parser.add_argument(
         "--arguments", type=shlex.split, default=(), help="for pytest, or targets for ansible-test"
     )
     return parser.parse_args(arguments)
 
 
 def core_names(text: str) -> list[str]:
-    """'2.16 newest' as the names of environments."""
-    names = [name if name in CORES else f"core-{name}" for name in text.split()]
-    unknown = [name for name in names if name not in CORES]
+    """'2.16 newest 2.19-py3.12' as the names of environments."""
+    names = [f"core-{name.removeprefix('core-')}" for name in text.split()]
+    unknown = [name for name in names if name not in ENVIRONMENTS]
     if unknown:
         raise argparse.ArgumentTypeError(
-            f"no such core: {', '.join(unknown)}; there are: {', '.join(CORES)}"
+            f"no such core: {', '.join(unknown)}; there are: {', '.join(LINES)}, "
+            "and each with one of its Pythons, as core-2.19-py3.12"
         )
     return names
 

@@ -41,6 +41,11 @@ class Answer:
     output: str
     seconds: float
 
+    @classmethod
+    def of(cls, problems: t.Sequence[str], seconds: float = 0.0) -> Answer:
+        """That of a check without a command of its own: bad when there are problems."""
+        return cls(int(bool(problems)), "".join(f"{each}\n" for each in sorted(problems)), seconds)
+
 
 def run(
     name: str,

@@ -5,37 +5,20 @@
 
 from __future__ import annotations
 
-import fnmatch
 import functools
 import pathlib
 import re
+import sys
 import typing as t
 
 import pytest
 import yaml
 
 import environments
-from checks import worktree
+from checks.architecture import OLDEST_PYTHON
+from checks.pythons import core_pythons
 
 ROOT = environments.ROOT
-# What a user gets at the top of the collection; everything else is for those who work on it.
-SHIPPED = {
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "LICENSE",
-    "LICENSES",
-    "README.md",
-    "SECURITY.md",
-    "changelogs",
-    "docs",
-    "extensions",
-    "galaxy.yml",
-    "meta",
-    "playbooks",
-    "plugins",
-    "requirements.txt",
-    "roles",
-}
 
 
 @functools.cache
@@ -76,20 +59,62 @@ def test_actions_are_documented_by_modules() -> None:
     assert plugin_names("action") <= plugin_names("modules")
 
 
+OLDEST_CORE, *_ = (line.removeprefix("core-") for line in environments.LINES)
+PROSE = [ROOT / "README.md", *(ROOT / "docs/docsite/rst").glob("*.rst")]
+
+
 def test_the_oldest_supported_core_is_the_oldest_that_is_tested() -> None:
-    oldest = environments.CORES[0].removeprefix("core-")
-    assert load("meta/runtime.yml")["requires_ansible"] == f">={oldest}.0"
+    assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0"
+    assert environments.CORES[0] == f"core-{OLDEST_CORE}"
 
 
-@pytest.mark.parametrize("name", [name for name in environments.CORES if name != "core-newest"])
+@pytest.mark.parametrize("file", PROSE, ids=lambda file: file.name)
+def test_the_oldest_versions_are_said_as_they_are(file: pathlib.Path) -> None:
+    text = " ".join(file.read_text(encoding="utf-8").split())
+    cores = re.findall(r"ansible-core ([\d.]+) or newer", text)
+    pythons = re.findall(r"[Mm]anaged nodes (?:need|with) Python ([\d.]+)", text)
+    assert set(cores) <= {OLDEST_CORE}
+    assert set(pythons) <= {".".join(map(str, OLDEST_PYTHON))}
+    assert (cores and pythons) or file.name != "README.md"
+
+
+@pytest.mark.parametrize("name", [name for name in environments.LINES if name != "core-newest"])
 def test_an_environment_holds_the_core_it_is_named_for(name: str) -> None:
     release = name.removeprefix("core-")
     assert requirements(f"tests/requirements/{name}.txt")["ansible-core"] == f"~= {release}.0"
 
 
-@pytest.mark.parametrize("name", environments.ENVIRONMENTS)
-def test_an_environment_has_requirements(name: str) -> None:
-    assert (environments.REQUIREMENTS / f"{name}.txt").is_file()
+def test_a_line_runs_on_the_pythons_that_its_ansible_test_names() -> None:
+    programs = pathlib.Path(sys.executable).parent
+    if programs.parent.name not in environments.ENVIRONMENTS:
+        pytest.skip("not in an environment of these tests")
+    line = environments.ENVIRONMENTS[programs.parent.name]
+    known = core_pythons(programs)["CONTROLLER"]
+    assert set(line.pythons) <= set(known)
+    if line.name in environments.LINES:
+        assert set(line.pythons) == set(known)
+
+
+@pytest.mark.parametrize(
+    "environment", environments.ENVIRONMENTS.values(), ids=lambda each: each.name
+)
+def test_an_environment_has_requirements(environment: environments.Environment) -> None:
+    assert environment.requirements_file.is_file()
+
+
+def test_sanity_ignores_nothing() -> None:
+    assert list((ROOT / "tests").glob("sanity/ignore*.txt")) == []
+
+
+def test_every_module_that_is_sent_is_tried_on_every_python() -> None:
+    text = (ROOT / "tests/pythons/modules.yml").read_text(encoding="utf-8")
+    tried = set(re.findall(r"^      imds\.azure\.(\w+):", text, re.MULTILINE))
+    sent = {
+        file.stem
+        for file in (ROOT / "plugins/modules").glob("*.py")
+        if "AnsibleModule" in file.read_text(encoding="utf-8")
+    }
+    assert tried == sent
 
 
 def test_an_execution_environment_gets_the_same_requirements() -> None:
@@ -120,13 +145,28 @@ def test_the_license_is_there() -> None:
         ).read_bytes()
 
 
-def test_the_tarball_holds_what_users_need_and_nothing_else() -> None:
-    ignored = load("galaxy.yml")["build_ignore"]
-    shipped = {path.parts[0] for path in worktree.files() if not is_ignored(path, ignored)}
-    assert shipped <= SHIPPED, "add to build_ignore in galaxy.yml, or to SHIPPED here"
+def test_the_workflow_runs_what_everybody_can_run_and_may_only_read() -> None:
+    workflow = load(".github/workflows/ci.yml")
+    (job,) = workflow["jobs"].values()
+    steps = job["steps"]
+    assert workflow["permissions"] == {"contents": "read"}
+    assert [step["run"].split('" ')[-1] for step in steps if "run" in step] == [
+        "bash .ci/run",
+        "make test-matrix",
+    ]
+    # A tag may be moved to something else.
+    assert all(
+        re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", "a@" + "0" * 40)) for step in steps
+    )
 
 
-def is_ignored(path: pathlib.Path, patterns: t.Iterable[str]) -> bool:
-    """As `ansible-galaxy collection build` decides: a folder that is left out takes all that is in it along."""
-    steps = [path, *path.parents]
-    return any(fnmatch.fnmatch(step.as_posix(), pattern) for step in steps for pattern in patterns)
+def test_the_workflow_has_every_python() -> None:
+    (job,) = load(".github/workflows/ci.yml")["jobs"].values()
+    (listed,) = (
+        step["with"]["python-version"].split()
+        for step in job["steps"]
+        if "python-version" in step.get("with", {})
+    )
+    controllers = {version for pythons in environments.LINES.values() for version in pythons}
+    newest = max(int(version.partition(".")[2]) for version in controllers)
+    assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}
