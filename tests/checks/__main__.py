@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import shlex
 import sys
 import typing as t
@@ -19,7 +20,7 @@ from checks.integration import integration
 from checks.lint import lint
 from checks.package import package
 from checks.pythons import pythons
-from checks.report import Outcome
+from checks.report import Outcome, side_by_side
 from checks.sanity import sanity
 from checks.units import units
 from environments import ENVIRONMENTS, LINES, EnvironmentFailed, matrix
@@ -44,15 +45,18 @@ TESTING = {"units", "integration", "pythons", "package", "fleet", "eda", "diagno
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    outcome = Outcome()
-    cores = matrix(options.cores or LINES) if options.matrix else options.cores
-    for name in options.parts:
-        try:
-            outcome += PARTS[name](cores, options.arguments)
-        except EnvironmentFailed as failure:
-            print(f"{name}: {failure}", flush=True)
-            outcome += Outcome(failed=1)
+    if options.matrix:
+        options.cores = matrix(options.cores or LINES)
+    outcome = side_by_side(functools.partial(run, name, options) for name in options.parts)
     return conclude(options.parts, outcome)
+
+
+def run(part: str, options: argparse.Namespace) -> Outcome:
+    try:
+        return PARTS[part](options.cores, options.arguments)
+    except EnvironmentFailed as failure:
+        print(f"{part}: {failure}\n", end="", flush=True)
+        return Outcome(failed=1)
 
 
 def conclude(parts: t.Sequence[str], outcome: Outcome) -> int:

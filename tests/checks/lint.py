@@ -29,7 +29,6 @@ MYPY = (
     "--cache-dir",
     str(VENVS / "mypy-cache"),
 )
-DIST = str(VENVS / "dist")
 OLDEST = "-t={}.{}-".format(*architecture.OLDEST_PYTHON)
 TOOLS = (
     Tool("ruff check", ("ruff", "check", "--quiet", ".")),
@@ -50,9 +49,12 @@ TOOLS = (
         (
             *MYPY,
             "environments.py",
+            "browser",
             "checks",
             "demo",
+            "diagnose",
             "fleet",
+            "simulated.py",
             "simulator",
             "unit/checks",
             "unit/simulator",
@@ -70,11 +72,6 @@ TOOLS = (
     Tool(
         "antsibull-docs",
         ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs", "."),
-    ),
-    Tool(
-        "galaxy build",
-        ("ansible-galaxy", "collection", "build", "--force", "--output-path", DIST),
-        in_tree=True,
     ),
     Tool(
         "ansible-lint",

@@ -39,8 +39,9 @@ def pythons(cores: t.Sequence[str], versions: t.Sequence[str]) -> report.Outcome
     if versions:
         plan = {core: [each for each in found if each in versions] for core, found in plan.items()}
     plan = without_missing(plan)
-    part = functools.partial(run_modules, plan)
-    return report.side_by_side(part, [core for core in plan if plan[core]], ())
+    return report.side_by_side(
+        functools.partial(run_modules, core, found) for core, found in plan.items() if found
+    )
 
 
 def managed_pythons(programs: pathlib.Path) -> list[str]:
@@ -77,10 +78,10 @@ def without_missing(plan: Plan) -> Plan:
     return {core: [each for each in plan[core] if each not in missing] for core in plan}
 
 
-def run_modules(plan: Plan, core: str, _arguments: t.Sequence[str]) -> report.Outcome:
+def run_modules(core: str, versions: t.Sequence[str]) -> report.Outcome:
     name = f"pythons {core}"
     programs = bin_folder(core)
-    names = {version: f"py{version.replace('.', '')}" for version in plan[core]}
+    names = {version: f"py{version.replace('.', '')}" for version in versions}
     stage = Stage(VENVS / f"pythons-{core}", programs, fleet(names.values()))
     stage.write("pythons.json", interpreters(names))
     playbook = ["ansible-playbook", "-i", "hosts.json", "-i", "pythons.json", str(PLAYBOOK)]
