@@ -130,7 +130,7 @@ def main() -> None:
     option = module.params.__getitem__
     try:
         client = client_from(option, http_transport, turns=turns_in(tempfile.gettempdir()))
-        token = token_from(option, client, lambda: client.instance().data)
+        token = token_from(option, client, client.newest_instance)
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, **token)
