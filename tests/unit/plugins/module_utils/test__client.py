@@ -573,7 +573,9 @@ def test_no_answer_at_all() -> None:
     assert caught.value.status is None
 
 
-@pytest.mark.parametrize("reason", ["the answer is larger than 4 MiB", "the answer ended too early"])
+@pytest.mark.parametrize(
+    "reason", ["the answer is larger than 4 MiB", "the answer ended too early"]
+)
 def test_an_answer_of_no_use_is_no_missing_route(reason: str) -> None:
     with pytest.raises(UnavailableError, match=rf"{reason}, after .* does not answer like IMDS$"):
         client(Always(TransportError(reason))).instance()
