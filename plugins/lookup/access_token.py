@@ -86,7 +86,7 @@ class LookupModule(ImdsLookup):
         try:
             if terms:
                 raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
-            token = token_from(self._option, self._imds(), self._document)
+            token = token_from(self._option, self._imds(), self._newest_document)
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:

@@ -69,9 +69,15 @@ class _Endpoint(t.NamedTuple):
     advise: _Advise | None = None
 
 
+def _attested_advice(status: int | None, _cause: str) -> str:
+    if status != 404:
+        return ""
+    return "Check api_version, because there are no attested documents before 2018-10-01, and what serves this address"
+
+
 _ENDPOINTS = {
     "instance": _Endpoint(always_there=True),
-    "attested/document": _Endpoint(always_there=True),
+    "attested/document": _Endpoint(always_there=True, advise=_attested_advice),
     "versions": _Endpoint(version=""),
     # The first request switches the service on, which is documented to take up to two minutes.
     "scheduledevents": _Endpoint(version=EVENTS_VERSION, timeout=130.0),
@@ -118,15 +124,18 @@ class ImdsClient:
         """The whole instance document."""
         return self._shaped("instance", (), instance_document)
 
+    def newest_instance(self) -> t.Any:
+        """The same, whatever the api-version of this client: that of events or tokens is none of it."""
+        newest = ImdsClient(self._send, self._endpoint, LATEST, self._policy, self._seams)
+        return newest.instance().data
+
     def attested_document(self, nonce: str) -> Answer:
         """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
         return self._shaped("attested/document", (("nonce", nonce),), attested_signature)
 
     def own_name(self) -> str:
         """What scheduled events call this VM."""
-        # The api-version of a client for events is not one of instance documents.
-        newest = ImdsClient(self._send, self._endpoint, LATEST, self._policy, self._seams)
-        return name_in(newest.instance().data)
+        return name_in(self.newest_instance())
 
     def scheduled_events(self) -> Answer:
         """The document of scheduled events."""
@@ -491,7 +500,8 @@ _ADVICE = {
 
 def _advice(status: int | None, cause: str, always_there: bool) -> str:
     if status is None:
-        return _NO_ANSWER
+        # Where there was an answer after all, the way to IMDS is not what is wrong.
+        return _NOT_IMDS if cause.startswith(("the answer ", "status 200 ")) else _NO_ANSWER
     if status == 400 and "header" in cause:
         return "Check what stands between this host and its IMDS: it takes headers away"
     if status == 404 and always_there:

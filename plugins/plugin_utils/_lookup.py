@@ -26,9 +26,17 @@ class ImdsLookup(LookupBase):
 
     def _document(self) -> t.Any:
         """The instance document of this run, from whichever process asked for it first."""
-        key = (self._option("endpoint"), self._option("api_version"))
-        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
-        return cache.get(lambda: self._imds().instance().data)
+        return self._cached(self._option("api_version"), lambda: self._imds().instance().data)
+
+    def _newest_document(self) -> t.Any:
+        """The same for a lookup whose api_version is not one of instance documents."""
+        from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
+
+        return self._cached(LATEST, lambda: self._imds().newest_instance())
+
+    def _cached(self, api_version: t.Any, ask: t.Callable[[], t.Any]) -> t.Any:
+        key = (self._option("endpoint"), api_version)
+        return RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key)).get(ask)
 
     def _imds(self) -> ImdsClient:
         if self._client is None:

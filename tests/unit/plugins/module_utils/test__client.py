@@ -573,6 +573,14 @@ def test_no_answer_at_all() -> None:
     assert caught.value.status is None
 
 
+@pytest.mark.parametrize(
+    "reason", ["the answer is larger than 4 MiB", "the answer ended too early"]
+)
+def test_an_answer_of_no_use_is_no_missing_route(reason: str) -> None:
+    with pytest.raises(UnavailableError, match=rf"{reason}, after .* does not answer like IMDS$"):
+        client(Always(TransportError(reason))).instance()
+
+
 def test_a_redirect_is_named_and_not_followed() -> None:
     elsewhere = refusal(302, location="http://login.example.com/\n\x1b[31mportal")
     with pytest.raises(RefusedError) as caught:
@@ -619,6 +627,7 @@ def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) ->
     assert "after 9 attempts in 79 s" in message
     assert "\n" not in message
     assert len(message) < 400
+    assert message.endswith("Check what serves this address: it does not answer like IMDS")
     # It may be a token.
     assert "Sign" not in message
     assert "web" not in message
