@@ -285,8 +285,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        given = self._read_config_data(path)
         try:
+            unknown = sorted(map(str, set(given) - set(self.option_definitions)))
+            if unknown:
+                raise OptionError(
+                    f"there is no option {listed(unknown)}: ansible-doc -t inventory {self.NAME} "
+                    "names those that are"
+                )
             with _no_garbage_collection():
                 self._populate(inventory, path, cache)
         except ImdsError as exc:
@@ -384,6 +390,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
+        if max_age < 0:
+            raise OptionError(f"max_age must be a number of seconds from 0 on, not {max_age}")
         try:
             return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
         except (OverflowError, ValueError, OSError):

@@ -198,7 +198,7 @@ def _rule(entry: dict[str, str]) -> tuple[bool, Expression]:
             f"filters: {printable(str(entry))} is not one of include: EXPRESSION and exclude: EXPRESSION"
         )
     ((decision, text),) = entry.items()
-    return decision == "include", compiled(str(text), "filters")
+    return decision == "include", compiled(text, "filters")
 
 
 __all__ = ("Choices", "Fleet", "Vm")

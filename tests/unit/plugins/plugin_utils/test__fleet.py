@@ -118,6 +118,12 @@ def test_filters(filters: list[dict[str, str]], names: list[str]) -> None:
     assert [one.name for one in found] == names
 
 
+@pytest.mark.parametrize("value", [None, True, 5, ["name"]])
+def test_a_filter_is_a_text(value: t.Any) -> None:
+    with pytest.raises(OptionError, match="filters .* is not a JMESPath expression: it is no text"):
+        fleet_of([], filters=[{"exclude": value}])
+
+
 @pytest.mark.parametrize("entry", [{}, {"only": "x"}, {"include": "a", "exclude": "b"}, "x", None])
 def test_no_filters(entry: t.Any) -> None:
     with pytest.raises(OptionError, match="is not one of include: EXPRESSION and exclude: EXP"):
