@@ -78,6 +78,7 @@ options:
   address:
     description:
       - Which address becomes C(ansible_host), the first one of its kind. V(none) sets none.
+      - Hosts of earlier inventory sources are reached as before, so none is set for them.
       - The instance document lacks public addresses of the Standard SKU.
     type: str
     choices:

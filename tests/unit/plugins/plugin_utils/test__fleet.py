@@ -63,6 +63,14 @@ def test_addresses(address: str, wanted: str) -> None:
     assert vms([EVERYTHING], address=address)[0].address == wanted
 
 
+def test_hosts_of_earlier_sources_are_reached_as_before() -> None:
+    fact, _warnings = azure_imds(EVERYTHING, "")
+    earlier = Document(fact, is_fact=True, host="host-1")
+    found, said = fleet_of([earlier], hostnames=["tags.none"]).vms(())
+    assert [(one.name, one.address) for one in found] == [("host-1", "")]
+    assert said == []
+
+
 def test_an_address_that_is_missing_is_said_once_for_all() -> None:
     _found, said = fleet_of([vm("a"), vm("b")]).vms(())
     assert said == ["ansible_host is not set: no private address is known (2 VMs)"]
