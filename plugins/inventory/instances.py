@@ -142,6 +142,8 @@ notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
   - Only what O(sources=imds) asks for is cached by the options of inventory caches. Files and the fact cache are read each time.
+  - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
+    gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
   - JMESPath expressions see the fields of C(compute) by themselves and the parts of C(azure_imds) beside them. So V(name), V(compute.name),
     V(tags.Role) and V(location == 'westeurope') work. Snapshots add C(inventory_hostname).
 """
