@@ -160,9 +160,7 @@ class LookupModule(ImdsLookup):
         return walk(self._document(), below, root)
 
     def _params(self) -> list[tuple[str, str]]:
-        params = {
-            str(name): leaf_text(value) for name, value in self.get_option("params").items()
-        }
+        params = {str(name): leaf_text(value) for name, value in self.get_option("params").items()}
         taken = sorted({"api-version", "format"} & {name.lower() for name in params})
         if taken:
             raise OptionError(

@@ -128,7 +128,7 @@ def test_filters(filters: list[dict[str, str]], names: list[str]) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 5, ["name"]])
 def test_a_filter_is_a_text(value: t.Any) -> None:
-    with pytest.raises(OptionError, match="filters .* is not a JMESPath expression: it is no text"):
+    with pytest.raises(OptionError, match=r"filters .* expression: it is no text"):
         fleet_of([], filters=[{"exclude": value}])
 
 
