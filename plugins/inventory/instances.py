@@ -78,6 +78,7 @@ options:
   address:
     description:
       - Which address becomes C(ansible_host), the first one of its kind. V(none) sets none.
+      - Hosts of earlier inventory sources are reached as before, so none is set for them.
       - The instance document lacks public addresses of the Standard SKU.
     type: str
     choices:
@@ -141,6 +142,8 @@ notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
   - Only what O(sources=imds) asks for is cached by the options of inventory caches. Files and the fact cache are read each time.
+  - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
+    gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
   - JMESPath expressions see the fields of C(compute) by themselves and the parts of C(azure_imds) beside them. So V(name), V(compute.name),
     V(tags.Role) and V(location == 'westeurope') work. Snapshots add C(inventory_hostname).
 """
@@ -285,8 +288,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        given = self._read_config_data(path)
         try:
+            unknown = sorted(map(str, set(given) - set(self.option_definitions)))
+            if unknown:
+                raise OptionError(
+                    f"there is no option {listed(unknown)}: ansible-doc -t inventory {self.NAME} "
+                    "names those that are"
+                )
             with _no_garbage_collection():
                 self._populate(inventory, path, cache)
         except ImdsError as exc:
@@ -384,6 +393,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
+        if max_age < 0:
+            raise OptionError(f"max_age must be a number of seconds from 0 on, not {max_age}")
         try:
             return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
         except (OverflowError, ValueError, OSError):

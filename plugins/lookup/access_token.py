@@ -84,6 +84,7 @@ class LookupModule(ImdsLookup):
         self.set_options(var_options=variables, direct=kwargs)
         self._turns = turns_in(C.DEFAULT_LOCAL_TMP)
         try:
+            self._refuse_unknown(kwargs)
             if terms:
                 raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
             token = token_from(self._option, self._imds(), self._newest_document)

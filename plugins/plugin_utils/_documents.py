@@ -44,8 +44,15 @@ def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[st
     found: set[str] = set()
     without: list[str] = []
     for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern:
+            raise OptionError(f"documents: {printable(str(pattern))!r} is no name of a file")
         expanded = os.path.expanduser(pattern)
         named = os.path.normpath(os.path.join(folder, expanded))
+        if os.path.isdir(named):
+            raise OptionError(
+                f"documents: {printable(named)} is a folder: say which of its files, for example "
+                f"{os.path.join(pattern, '*.json')}"
+            )
         if os.path.lexists(named):  # A name may look like a pattern and the folder's, too.
             found.add(named)
             continue
@@ -63,7 +70,8 @@ def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
     """The documents of a file. What is broken is handed on, and the rest of the file still read."""
     reader = _READERS.get(os.path.splitext(path)[1].lower())
     if reader is None:
-        on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
+        if not os.path.isdir(path):  # A pattern may match folders as well, which hold no document.
+            on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
         return
     try:
         with open(path, "rb") as file:

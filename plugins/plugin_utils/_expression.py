@@ -22,8 +22,12 @@ Expression = t.Callable[[t.Any], t.Any]
 _PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
-def compiled(text: str, option: str) -> Expression:
+def compiled(text: t.Any, option: str) -> Expression:
     """The expression as a function of a document."""
+    if not isinstance(text, str):
+        raise OptionError(
+            f"{option} {printable(str(text))!r} is not a JMESPath expression: it is no text"
+        )
     if _PLAIN_PATH.match(text):
         return _path(text.split("."))
     if jmespath is None:

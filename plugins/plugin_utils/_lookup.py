@@ -10,6 +10,7 @@ import typing as t
 from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
 from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
 
 if t.TYPE_CHECKING:
@@ -23,6 +24,13 @@ C: t.Any = constants
 class ImdsLookup(LookupBase):
     _client: ImdsClient | None = None
     _turns: Turns | None = None
+
+    def _refuse_unknown(self, given: t.Iterable[str]) -> None:
+        """Ansible passes over options that a lookup does not have, as a misspelt one."""
+        unknown = sorted(set(given) - set(self.option_definitions))
+        if unknown:
+            known = sorted(name for name in self.option_definitions if not name.startswith("_"))
+            raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
 
     def _document(self) -> t.Any:
         """The instance document of this run, from whichever process asked for it first."""

@@ -152,6 +152,13 @@ def test_a_broken_document_is_told_by_file_and_line(
             "filters: ",
         ),
         ({"hostnames": ["["]}, "is not a JMESPath expression"),
+        ({"hostnames": [5]}, "hostnames '5' is not a JMESPath expression: it is no text"),
+        ({"hostnames": [{"tag": "Name"}]}, "the value of a tag is tag:NAME, without a space"),
+        ({"sources": ["documents"], "documents": [5]}, "'5' is no name of a file"),
+        ({"sources": ["documents"], "documents": [""]}, "'' is no name of a file"),
+        ({"sources": ["documents"], "documents": ["."]}, r"is a folder: .* example \./\*\.json"),
+        ({"sources": ["facts"], "max_age": -1}, "max_age must be a number of seconds from 0 on"),
+        ({"filter": []}, "there is no option filter: ansible-doc -t inventory"),
     ],
 )
 def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) -> None:

@@ -212,6 +212,11 @@ def folder(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Pa
     return made
 
 
+def test_folders_that_a_pattern_matches_are_passed_over(folder: pathlib.Path) -> None:
+    assert "deep" in names(folder, "*")
+    assert read(folder / "deep") == ([], [])
+
+
 def test_patterns_are_relative_to_the_folder(folder: pathlib.Path) -> None:
     assert names(folder, "*.json") == ["a.json", "b.json"]
     assert names(folder, "./a.json") == ["a.json"]
