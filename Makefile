@@ -12,8 +12,8 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser sanity simulator \
-	benchmark-inventory clean
+.PHONY: help demo test test-system lint units integration test-fleet test-diagnose test-eda test-browser sanity \
+	simulator benchmark-inventory clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,10 @@ demo: ## the main job, shown on simulated virtual machines
 	@cd tests && $(PYTHON) -m demo
 
 test: ## lint, unit tests and integration tests
-	@$(CHECKS) lint certificates units integration --cores "$(CORES)"
+	@$(CHECKS) integration units lint certificates --cores "$(CORES)"
+
+test-system: ## what takes more than Python: networks, SSH, a browser, Java, ansible-test's own checks; needs root
+	@$(CHECKS) fleet browser diagnose sanity eda
 
 test-fleet: ## real SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(CHECKS) fleet --arguments='$(ARGS)'

@@ -23,6 +23,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import typing as t
 import zipfile
@@ -31,6 +32,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements"
 COLLECTIONS = REQUIREMENTS / "collections.txt"
+# As many things at once as this machine has processors: what makes an environment or runs a check takes a turn.
+TURNS = threading.BoundedSemaphore(os.cpu_count() or 1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +86,8 @@ def bin_folder(name: str) -> pathlib.Path:
     folder = VENVS / name
     with lock(folder):
         if not is_current(folder, environment):
-            make(folder, environment)
+            with TURNS:
+                make(folder, environment)
     return folder / "bin"
 
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import shlex
 import sys
 import typing as t
@@ -17,7 +18,7 @@ from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
 from checks.lint import lint
-from checks.report import Outcome
+from checks.report import Outcome, side_by_side
 from checks.sanity import sanity
 from checks.units import units
 from environments import CORES, EnvironmentFailed
@@ -40,14 +41,16 @@ TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser"}
 
 def main(arguments: t.Sequence[str] | None = None) -> int:
     options = parse(arguments)
-    outcome = Outcome()
-    for name in options.parts:
-        try:
-            outcome += PARTS[name](options.cores, options.arguments)
-        except EnvironmentFailed as failure:
-            print(f"{name}: {failure}", flush=True)
-            outcome += Outcome(failed=1)
+    outcome = side_by_side(functools.partial(run, name, options) for name in options.parts)
     return conclude(options.parts, outcome)
+
+
+def run(part: str, options: argparse.Namespace) -> Outcome:
+    try:
+        return PARTS[part](options.cores, options.arguments)
+    except EnvironmentFailed as failure:
+        print(f"{part}: {failure}\n", end="", flush=True)
+        return Outcome(failed=1)
 
 
 def conclude(parts: t.Sequence[str], outcome: Outcome) -> int:

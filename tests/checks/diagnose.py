@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import typing as t
 
@@ -22,8 +23,9 @@ def diagnose(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outco
     if os.geteuid() != 0:
         raise EnvironmentFailed("only root can make the networks of these tests")
     programs.require(PROGRAMS)
-    outcomes = [broken_set_ups(core, arguments) for core in cores or ("core-newest",)]
-    return sum(outcomes, report.Outcome())
+    return report.side_by_side(
+        functools.partial(broken_set_ups, core, arguments) for core in cores or ("core-newest",)
+    )
 
 
 def broken_set_ups(core: str, arguments: t.Sequence[str]) -> report.Outcome:

@@ -5,17 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import pathlib
-import shutil
 import typing as t
 
-from checks import isolation, report, units, worktree
+from checks import isolation, programs, report, units, worktree
 from environments import ROOT, VENVS, EnvironmentFailed, bin_folder
 from fleet import network
 
-# The programs it needs, and the Debian packages that have them.
 PROGRAMS = {
     "ip": "iproute2",
     "redis-cli": "redis-server",
@@ -25,16 +22,13 @@ PROGRAMS = {
     "sshd": "openssh-server",
     "unshare": "util-linux",
 }
-# Who installs a server's package may not want the server to start: this is how Debian is told.
-POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
-NEVER = "#!/bin/sh\nexit 101\n"
 # With the process that started it the whole fleet ends, also when that one is killed.
 BOUND = ("setpriv", "--pdeathsig", "KILL")
 
 
 def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
     check_user()
-    install()
+    programs.require(PROGRAMS)
     start = prefix()
     python = bin_folder("fleet") / "python"
     results = report.LOGS / "fleet.xml"
@@ -74,43 +68,6 @@ def prefix() -> tuple[str, ...]:
             f"machine or in a container that may ({' '.join(isolation.FLAGS)} true)"
         )
     return (*BOUND, *found)
-
-
-def install() -> None:
-    missing = sorted({package for name, package in PROGRAMS.items() if not find(name)})
-    if not missing:
-        return
-    if not shutil.which("apt-get"):
-        raise EnvironmentFailed(f"install these first (Debian's names): {' '.join(missing)}")
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    with no_services():
-        for command in (
-            ("apt-get", "update", "-qq"),
-            ("apt-get", "install", "-qq", "--no-install-recommends", *missing),
-        ):
-            answer = report.run("fleet packages", command, ROOT, env)
-            if answer.status:
-                raise EnvironmentFailed(f"{' '.join(command)} failed:\n{answer.output}")
-
-
-def find(name: str) -> str | None:
-    """Where a program is, also when only administrators have its folder on their PATH."""
-    path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
-    return shutil.which(name, path=path)
-
-
-@contextlib.contextmanager
-def no_services() -> t.Iterator[None]:
-    """What is installed meanwhile doesn't start by itself."""
-    if POLICY.exists():
-        yield
-        return
-    POLICY.write_text(NEVER, encoding="utf-8")
-    POLICY.chmod(0o755)
-    try:
-        yield
-    finally:
-        POLICY.unlink()
 
 
 def leftovers(namespaces: pathlib.Path) -> list[str]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Home directories inside the checkout, so that ansible-test neither sees nor touches the user's own.
 
-Each environment has one, because two runs of ansible-test in one home get into each other's way.
+Each run has one of its own, because two runs of ansible-test in one home get into each other's way.
 
 ansible-test hides the environment from the pip that it runs, and downloads a script to get that pip from a server
 that not every machine can reach.  So a home directory has what it needs: the settings of the user's pip as a
@@ -34,16 +34,15 @@ sys.exit(subprocess.call([sys.executable, "-m", "pip", "install", "--quiet", *wa
 PIP_VERSION = re.compile(r"\bpip='([\d.]+)'")
 
 
-def folder(programs: pathlib.Path) -> pathlib.Path:
-    """The home directory for the virtual environment with this bin folder."""
-    home = VENVS / f"home-{programs.parent.name}"
+def folder(name: str) -> pathlib.Path:
+    home = VENVS / f"home-{name}"
     home.mkdir(parents=True, exist_ok=True)
     return home
 
 
 def prepare(programs: pathlib.Path) -> pathlib.Path:
     """The home directory with all that ansible-test of this virtual environment needs to make others."""
-    home = folder(programs)
+    home = folder(programs.parent.name)
     copy_pip_settings(programs, home)
     cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import re
 import typing as t
 
 from checks import home, isolation, report, worktree
-from environments import CORES, bin_folder
+from environments import CORES, ROOT, bin_folder
 
 COMMAND = ("ansible-test", "integration", "--local", "--color", "no", "--continue-on-error")
 # Its last words, with the names of the targets below them; and what it says before each target.
@@ -19,6 +20,8 @@ FAILED = re.compile(
     r"^.*integration test\(s\) listed below .* failed\..*\n((?:[\w.-]+\n)+)", re.MULTILINE
 )
 TAIL = 50
+# The targets of a core run in so many shares, side by side; alone, a core would take as long as the slowest part of all.
+SHARES = 3
 START = re.compile(r"^(?=Running \S+ integration test )", re.MULTILINE)
 
 
@@ -27,14 +30,27 @@ def integration(cores: t.Sequence[str], targets: t.Sequence[str]) -> report.Outc
         print(
             "integration: no network namespaces here, so only the tests' own care keeps them local"
         )
-    return report.side_by_side(run_targets, cores or CORES, targets)
+    return report.side_by_side(
+        functools.partial(run_targets, core, number, share)
+        for core in cores or CORES
+        for number, share in enumerate(shares(targets or every_target()), 1)
+    )
 
 
-def run_targets(core: str, targets: t.Sequence[str]) -> report.Outcome:
-    name = f"integration {core}"
+def every_target() -> list[str]:
+    files = (ROOT / "tests" / "integration" / "targets").glob("*/aliases")
+    return sorted(file.parent.name for file in files)
+
+
+def shares(targets: t.Sequence[str]) -> list[t.Sequence[str]]:
+    return [share for start in range(SHARES) if (share := targets[start::SHARES])]
+
+
+def run_targets(core: str, number: int, targets: t.Sequence[str]) -> report.Outcome:
+    name = f"integration {core} {number}"
     programs = bin_folder(core)
-    env = {**report.with_programs(programs), "HOME": str(home.folder(programs))}
-    with worktree.copy(core) as tree:
+    env = {**report.with_programs(programs), "HOME": str(home.folder(f"{core}-{number}"))}
+    with worktree.copy(f"{core}-{number}") as tree:
         answer = report.run(name, (*isolation.prefix(), *COMMAND, *targets), tree, env)
         passed = passed_targets(tree / "tests" / "output" / "data")
     failed = failed_targets(answer.output)

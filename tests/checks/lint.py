@@ -50,8 +50,10 @@ TOOLS = (
         (
             *MYPY,
             "environments.py",
+            "browser",
             "checks",
             "demo",
+            "diagnose",
             "fleet",
             "simulator",
             "unit/checks",

@@ -1,12 +1,15 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Running a command and saying how it went: one line when it is good, all of its output when it is not."""
+"""Running a command and saying how it went: one line when it is good, all of its output when it is not.
+
+Parts of the checks run side by side, in threads; each command waits for its turn, so that as many run at once as the
+machine has processors.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
 import pathlib
 import subprocess
@@ -14,7 +17,7 @@ import time
 import typing as t
 from concurrent.futures import ThreadPoolExecutor
 
-from environments import VENVS
+from environments import TURNS, VENVS
 
 LOGS = VENVS / "logs"
 
@@ -49,6 +52,16 @@ def run(
     env: t.Mapping[str, str] | None = None,
 ) -> Answer:
     """Runs a command and keeps what it prints, also in .venv/logs/NAME.txt."""
+    with TURNS:
+        answer = answer_of(command, cwd, env)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (LOGS / f"{name.replace(' ', '-')}.txt").write_text(answer.output, encoding="utf-8")
+    return answer
+
+
+def answer_of(
+    command: t.Sequence[str], cwd: pathlib.Path, env: t.Mapping[str, str] | None
+) -> Answer:
     start = time.monotonic()
     try:
         done = subprocess.run(
@@ -62,33 +75,25 @@ def run(
             errors="replace",
             check=False,
         )
-        answer = Answer(done.returncode, done.stdout, time.monotonic() - start)
+        return Answer(done.returncode, done.stdout, time.monotonic() - start)
     except OSError as error:
-        answer = Answer(127, f"{command[0]}: {error}\n", time.monotonic() - start)
-    LOGS.mkdir(parents=True, exist_ok=True)
-    (LOGS / f"{name.replace(' ', '-')}.txt").write_text(answer.output, encoding="utf-8")
-    return answer
+        return Answer(127, f"{command[0]}: {error}\n", time.monotonic() - start)
 
 
 def say(name: str, answer: Answer, verdict: str = "", important: str = "") -> None:
     """The one line; when the command failed, below its output or what is important in that."""
+    line = f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)"
     if answer.status:
         output = (important or answer.output).rstrip()
-        print(f"--- {name}, exit status {answer.status}:\n{output}\n---")
-    print(
-        f"{name}: {verdict or ('failed' if answer.status else 'ok')} ({answer.seconds:.1f} s)",
-        flush=True,
-    )
+        line = f"--- {name}, exit status {answer.status}:\n{output}\n---\n{line}"
+    print(f"{line}\n", end="", flush=True)
 
 
-def side_by_side(
-    part: t.Callable[[str, t.Sequence[str]], Outcome],
-    cores: t.Sequence[str],
-    arguments: t.Sequence[str],
-) -> Outcome:
-    """The sum of a part's outcomes with each core, as many at once as this machine has processors."""
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return sum(pool.map(part, cores, itertools.repeat(arguments)), Outcome())
+def side_by_side(jobs: t.Iterable[t.Callable[[], Outcome]]) -> Outcome:
+    """The sum of the outcomes of jobs that run together."""
+    started = list(jobs)
+    with ThreadPoolExecutor(max(1, len(started))) as pool:
+        return sum(pool.map(lambda job: job(), started), Outcome())
 
 
 def with_programs(folder: pathlib.Path) -> dict[str, str]:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import pathlib
 import re
@@ -27,7 +28,7 @@ PYTHONS = tuple(f"3.{minor}" for minor in range(8, 15))
 
 
 def sanity(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    return report.side_by_side(check, cores or CORES, arguments)
+    return report.side_by_side(functools.partial(check, core, arguments) for core in cores or CORES)
 
 
 def check(core: str, arguments: t.Sequence[str]) -> report.Outcome:

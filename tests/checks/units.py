@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import pathlib
 import typing as t
 from xml.etree import ElementTree
@@ -17,7 +18,9 @@ CORES = ("core-2.19", "core-newest")
 
 
 def units(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    return report.side_by_side(unit_tests, cores or CORES, arguments)
+    return report.side_by_side(
+        functools.partial(unit_tests, core, arguments) for core in cores or CORES
+    )
 
 
 def unit_tests(core: str, arguments: t.Sequence[str]) -> report.Outcome:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import typing as t
 
-from checks.fleet import find
+from checks.programs import find
 from fleet.machines import Machine
 from fleet.network import RUN, Network, inside, until
 

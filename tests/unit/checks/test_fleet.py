@@ -26,37 +26,6 @@ def test_without_namespaces_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
         fleet.prefix()
 
 
-def test_what_is_missing_is_named_where_nothing_installs_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(fleet, "PROGRAMS", {"no-such-sshd": "openssh-server"})
-    monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(EnvironmentFailed, match="install these first"):
-        fleet.install()
-
-
-def test_nothing_starts_that_is_installed(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
-    policy = tmp_path / "policy-rc.d"
-    monkeypatch.setattr(fleet, "POLICY", policy)
-    with fleet.no_services():
-        assert policy.read_text(encoding="utf-8") == fleet.NEVER
-        assert policy.stat().st_mode & 0o777 == 0o755
-    assert not policy.exists()
-
-
-def test_a_policy_that_is_there_stays(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
-) -> None:
-    policy = tmp_path / "policy-rc.d"
-    policy.write_text("own", encoding="utf-8")
-    monkeypatch.setattr(fleet, "POLICY", policy)
-    with fleet.no_services():
-        pass
-    assert policy.read_text(encoding="utf-8") == "own"
-
-
 def test_processes_of_a_namespace_are_found(tmp_path: pathlib.Path) -> None:
     report = tmp_path / "namespaces"
     assert fleet.leftovers(report) == ["the test did not say which namespaces it was in"]
