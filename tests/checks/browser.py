@@ -30,8 +30,6 @@ def browser(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outco
             "IMDS_SCREENSHOTS": str(SCREENSHOTS),
         }
         answer = report.run("browser", command, ROOT, env)
-    outcome = units.read_results(results)
-    if answer.status and not outcome.failed:
-        outcome += report.Outcome(failed=1)
+    outcome = units.outcome_of(answer, results)
     report.say("browser", answer, str(outcome))
     return outcome

@@ -42,8 +42,6 @@ def broken_set_ups(core: str, arguments: t.Sequence[str]) -> report.Outcome:
             "ANSIBLE_HOME": str(VENVS / "home"),
         }
         answer = report.run(name, command, ROOT, env)
-    outcome = units.read_results(results)
-    if answer.status and not outcome.failed:
-        outcome += report.Outcome(failed=1)
+    outcome = units.outcome_of(answer, results)
     report.say(name, answer, str(outcome))
     return outcome
