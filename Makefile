@@ -12,7 +12,7 @@ ARGS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser sanity simulator \
+.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser test-peers sanity simulator \
 	benchmark-inventory clean
 
 help: ## print this list
@@ -44,6 +44,9 @@ integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
 
 test-eda: ## the event source in ansible-rulebook, which needs Java 17
 	@$(CHECKS) eda --arguments='$(ARGS)'
+
+test-peers: ## what other programs read from the simulator; needs root and Debian's packages (ARGS="-k ohai")
+	@$(CHECKS) peers --cores "$(CORES)" --arguments='$(ARGS)'
 
 sanity: ## ansible-test's own checks (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'

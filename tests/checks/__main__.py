@@ -17,6 +17,7 @@ from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
 from checks.lint import lint
+from checks.peers import peers
 from checks.report import Outcome
 from checks.sanity import sanity
 from checks.units import units
@@ -33,9 +34,10 @@ PARTS: dict[str, Part] = {
     "fleet": fleet,
     "diagnose": diagnose,
     "browser": browser,
+    "peers": peers,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser"}
+TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser", "peers"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

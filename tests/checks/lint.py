@@ -53,6 +53,7 @@ TOOLS = (
             "checks",
             "demo",
             "fleet",
+            "peers",
             "simulator",
             "unit/checks",
             "unit/simulator",
