@@ -50,6 +50,7 @@ TOOLS = (
         (
             *MYPY,
             "environments.py",
+            "benchmarks",
             "checks",
             "demo",
             "fleet",
