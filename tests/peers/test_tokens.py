@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import CredentialUnavailableError
+from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 
 from peers.clients import VAULT, azure_identity, msal_client
 from peers.conftest import Play
@@ -54,6 +54,15 @@ def test_they_get_what_we_get(
     assert [*got, ours] == machine.vm.tokens
     assert [claims(token) for token in got] == [claims(ours)] * len(got)
     assert (claims(ours)["oid"], claims(ours)["aud"]) == (meant.object_id, VAULT)
+
+
+def test_who_looks_first_whether_there_is_an_imds_finds_it(machine: Machine) -> None:
+    """By asking without the header: an error is an answer, too."""
+    machine.vm.identities = [OWN]
+    with DefaultAzureCredential() as credential:
+        assert credential.get_token(f"{VAULT}/.default").token == machine.vm.tokens[-1]
+    asked = [request.header("Metadata") for request in machine.vm.requests]
+    assert asked == [None, "true"]
 
 
 @pytest.mark.parametrize("client", CLIENTS.values(), ids=CLIENTS)
