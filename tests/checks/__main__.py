@@ -19,6 +19,7 @@ from checks.fleet import fleet
 from checks.integration import integration
 from checks.lint import lint
 from checks.package import package
+from checks.peers import peers
 from checks.pythons import pythons
 from checks.report import Outcome, side_by_side
 from checks.sanity import sanity
@@ -38,9 +39,20 @@ PARTS: dict[str, Part] = {
     "fleet": fleet,
     "diagnose": diagnose,
     "browser": browser,
+    "peers": peers,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "pythons", "package", "fleet", "eda", "diagnose", "browser"}
+TESTING = {
+    "units",
+    "integration",
+    "pythons",
+    "package",
+    "fleet",
+    "eda",
+    "diagnose",
+    "browser",
+    "peers",
+}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

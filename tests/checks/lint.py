@@ -49,11 +49,13 @@ TOOLS = (
         (
             *MYPY,
             "environments.py",
+            "benchmarks",
             "browser",
             "checks",
             "demo",
             "diagnose",
             "fleet",
+            "peers",
             "simulated.py",
             "simulator",
             "unit/checks",

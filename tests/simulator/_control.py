@@ -123,6 +123,7 @@ def _vm(vm: Vm, _request: Request) -> Answer:
             "requests": len(vm.requests),
             "faults": len(vm.faults),
             "throttled": vm.throttled,
+            "bytes_sent": vm.bytes_sent,
             "token_requests_at_once": vm.token_requests.most,
             "extension_url": vm.extension_url,
         }
