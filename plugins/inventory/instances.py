@@ -229,6 +229,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
+    from ansible.inventory.group import Group
     from ansible.parsing.dataloader import DataLoader
 
 # The settings are set at run time, so nothing is known of their types.
@@ -438,9 +439,7 @@ def _add(inventory: InventoryData, vms: list[Vm]) -> None:
         inventory.add_group(group)
         inventory.add_child(parent, group)
     for (group, _parent), hosts in members.items():
-        add_host = inventory.groups[group].add_host
-        for host in hosts:
-            add_host(host)
+        _join(inventory.groups[group], hosts)
 
 
 def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
@@ -454,6 +453,20 @@ def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Hos
         if value and not (vm.is_earlier and name in host.vars):
             host.vars[name] = inert(value)
     return host
+
+
+def _join(group: Group, hosts: list[Host]) -> None:
+    """What Group.add_host does, which looks for the group's ancestors again for each host."""
+    names, above = group.host_names, [*group.get_ancestors(), group]
+    for host in hosts:
+        if host.name in names:
+            continue
+        names.add(host.name)
+        group.hosts.append(host)
+        for one in above:
+            if one not in host.groups:
+                host.groups.append(one)
+    group.clear_hosts_cache()
 
 
 def _add_unknown(inventory: InventoryData, known: set[str]) -> None:

@@ -132,8 +132,10 @@ class Fleet:
         whole = document.data
         notices: list[str] = []
         if not document.is_fact:
-            whole, notices = azure_imds(document.data, document.api_version, nulls=document.nulls)
-        compute = part(document.data, "compute")
+            whole, notices = azure_imds(
+                document.data, document.api_version, reuse=not document.nulls
+            )
+        compute = part(whole, "compute")
         tags = _dict(whole, "tags") or tags_of(compute)[0]
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
