@@ -234,10 +234,22 @@ class ImdsClient:
         wanted = endpoint.version or NEWEST_TESTED
         first = endpoint.version or self._agreed or NEWEST_TESTED
         yield first
-        yield from _newest(rejections[first].offered, wanted)
-        # Old and small installations have no list.
-        with contextlib.suppress(RefusedError, MalformedError):
-            yield from _newest(self._listed_versions(call), wanted)
+        rejection = rejections[first]
+        yield from _newest(rejection.offered, wanted)
+        known, listed_versions = False, []
+        try:
+            listed_versions = self._listed_versions(call)
+            known = first in listed_versions
+        except RefusedError as exc:
+            # Old and small installations have no list. One that is refused in the same way is none
+            # of these.
+            known = exc.status == 400 and not isinstance(exc, VersionError)
+        except MalformedError:
+            pass
+        if known and not rejection.says_so:
+            # It was about something else, and an older document would be a lesser one in silence.
+            raise rejection.unexplained(first)
+        yield from _newest(listed_versions, wanted)
         yield FLOOR
 
     def _listed_versions(self, call: _Call) -> list[str]:
@@ -332,6 +344,17 @@ class _VersionRejected(Exception):
         self.request = request
         self.response = response
         self.offered = _offered(response)
+        # Whether it is in the answer that it is for the version, or only concluded.
+        self.says_so = _is_about_versions(response)
+
+    def unexplained(self, version: str) -> VersionError:
+        error = VersionError(
+            f"{self.request.method} {self.request.url} failed: IMDS rejected the request "
+            f"({_answered(self.response)}) and does not say that it is for api-version {version}. "
+            "Try again, or set another api_version"
+        )
+        error.status = self.response.status
+        return error
 
 
 def _offered(response: Response) -> list[str]:
@@ -345,15 +368,23 @@ def _offered(response: Response) -> list[str]:
 def _rejects_version(url: str, response: Response, always_there: bool) -> bool:
     if "/metadata/" not in url:  # the VM extension, which has no versions
         return False
-    text = response.body[:4096].decode("utf-8", "replace").lower()
-    if response.status == 404:  # until about 2020
-        return "invalid version" in text
-    if response.status != 400:
-        return False
+    if _is_about_versions(response):
+        return True
     # A request for a whole document, without parameters, has nothing in it that could be bad but
     # its version (and the header, which is always sent, but which something between may take away).
     is_bare = always_there and "&" not in url
-    return "newest-versions" in text or "api-version" in text or (is_bare and "header" not in text)
+    return response.status == 400 and is_bare and "header" not in _start_of(response)
+
+
+def _is_about_versions(response: Response) -> bool:
+    text = _start_of(response)
+    if response.status == 404:  # until about 2020
+        return "invalid version" in text
+    return response.status == 400 and ("newest-versions" in text or "api-version" in text)
+
+
+def _start_of(response: Response) -> str:
+    return response.body[:4096].decode("utf-8", "replace").lower()
 
 
 def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> VersionError:
