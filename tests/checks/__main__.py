@@ -13,6 +13,7 @@ import typing as t
 from checks.browser import browser
 from checks.certificates import certificates
 from checks.diagnose import diagnose
+from checks.docs import docs
 from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
@@ -32,6 +33,7 @@ PARTS: dict[str, Part] = {
     "sanity": sanity,
     "fleet": fleet,
     "diagnose": diagnose,
+    "docs": docs,
     "browser": browser,
 }
 # The parts that run tests, so that it's wrong when they ran none.
