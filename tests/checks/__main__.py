@@ -14,6 +14,7 @@ import typing as t
 from checks.browser import browser
 from checks.certificates import certificates
 from checks.diagnose import diagnose
+from checks.docs import docs
 from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
@@ -38,6 +39,7 @@ PARTS: dict[str, Part] = {
     "sanity": sanity,
     "fleet": fleet,
     "diagnose": diagnose,
+    "docs": docs,
     "browser": browser,
     "peers": peers,
 }

@@ -73,7 +73,10 @@ TOOLS = (
     Tool("antsibull-changelog", ("antsibull-changelog", "lint")),
     Tool(
         "antsibull-docs",
-        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs", "."),
+        (
+            *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs"),
+            *("--validate-collection-refs", "dependent", "."),
+        ),
     ),
     Tool(
         "ansible-lint",
