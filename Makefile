@@ -40,7 +40,7 @@ docs: ## the documentation site, into .venv/site
 	@$(CHECKS) docs
 
 test-browser: ## the site and the map of a fleet in a real browser (ARGS="-k site"); screenshots in .venv/screenshots
-	@$(CHECKS) docs browser --arguments='$(ARGS)'
+	@$(CHECKS) browser --arguments='$(ARGS)'
 
 units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(CHECKS) units --cores "$(CORES)" --arguments='$(ARGS)'

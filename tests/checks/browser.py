@@ -7,31 +7,28 @@ from __future__ import annotations
 
 import typing as t
 
-from checks import isolation, programs, report, units, worktree
-from checks.docs import SITE
-from environments import ROOT, VENVS, bin_folder
+from checks import isolation, programs, pytests, report, worktree
+from checks.docs import SITE, docs
+from environments import VENVS, bin_folder
 
 PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
 SCREENSHOTS = VENVS / "screenshots"
 
 
-def browser(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
+def browser(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
     programs.require(PROGRAMS)
-    results = report.LOGS / "browser.xml"
-    results.unlink(missing_ok=True)
+    built = docs(cores, ())
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    programs_folder = bin_folder("browser")
-    pytest = (str(programs_folder / "python"), "-m", "pytest", "--quiet", "tests/browser")
-    command = [*isolation.prefix(), *pytest, f"--junit-xml={results}", *arguments]
+    found = bin_folder("browser")
     with worktree.copy("browser") as tree:
         env = {
-            **report.with_programs(programs_folder),
+            **report.with_programs(found),
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
             "ANSIBLE_HOME": str(VENVS / "home"),
             "IMDS_SCREENSHOTS": str(SCREENSHOTS),
             "IMDS_SITE": str(SITE),
         }
-        answer = report.run("browser", command, ROOT, env)
-    outcome = units.outcome_of(answer, results)
-    report.say("browser", answer, str(outcome))
-    return outcome
+        looked = pytests.run(
+            "browser", found, ["tests/browser", *arguments], env, inside=isolation.prefix()
+        )
+    return built + looked

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 import typing as t
 
-from checks import namespaces, programs, report, units, worktree
-from environments import ROOT, VENVS, bin_folder
+from checks import namespaces, programs, pytests, report, worktree
+from environments import VENVS, bin_folder
 
 PROGRAMS = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux", "mount": "mount"}
 # Networks, mounts and processes of its own: nothing gets out of it, and nothing of it stays.
@@ -28,18 +28,12 @@ def diagnose(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outco
 
 def broken_set_ups(core: str, arguments: t.Sequence[str]) -> report.Outcome:
     name = f"diagnose {core}"
-    results = report.LOGS / f"diagnose-{core}.xml"
-    results.unlink(missing_ok=True)
-    programs_folder = bin_folder(core)
-    pytest = (str(programs_folder / "python"), "-m", "pytest", "--quiet", "tests/diagnose")
-    command = [*ISOLATED, *OWN_RUN, *pytest, f"--junit-xml={results}", *arguments]
-    with worktree.copy(f"diagnose-{core}") as tree:
+    found = bin_folder(core)
+    with worktree.copy(name.replace(" ", "-")) as tree:
         env = {
-            **report.with_programs(programs_folder),
+            **report.with_programs(found),
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
             "ANSIBLE_HOME": str(VENVS / "home"),
         }
-        answer = report.run(name, command, ROOT, env)
-    outcome = units.outcome_of(answer, results)
-    report.say(name, answer, str(outcome))
-    return outcome
+        tests = ["tests/diagnose", *arguments]
+        return pytests.run(name, found, tests, env, inside=(*ISOLATED, *OWN_RUN))

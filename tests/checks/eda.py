@@ -10,25 +10,15 @@ import pathlib
 import shutil
 import typing as t
 
-from checks import report, units
-from environments import ROOT, EnvironmentFailed, bin_folder
+from checks import pytests, report
+from environments import EnvironmentFailed, bin_folder
 
 
 def eda(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    results = report.LOGS / "eda.xml"
-    results.unlink(missing_ok=True)
-    env = {"JAVA_HOME": java_home()}
+    java = java_home()
     programs = bin_folder("eda")
-    command = [str(programs / "python"), "-m", "pytest", "--quiet", f"--junit-xml={results}"]
-    answer = report.run(
-        "eda",
-        [*command, *(arguments or ["tests/eda"])],
-        ROOT,
-        {**report.with_programs(programs), **env},
-    )
-    outcome = units.outcome_of(answer, results)
-    report.say("eda", answer, str(outcome))
-    return outcome
+    env = {**report.with_programs(programs), "JAVA_HOME": java}
+    return pytests.run("eda", programs, arguments or ["tests/eda"], env)
 
 
 def java_home() -> str:

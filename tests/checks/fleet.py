@@ -9,7 +9,7 @@ import os
 import pathlib
 import typing as t
 
-from checks import namespaces, programs, report, units, worktree
+from checks import namespaces, programs, pytests, report, worktree
 from environments import ROOT, VENVS, bin_folder
 from fleet import network
 
@@ -28,27 +28,22 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
     namespaces.check_root()
     programs.require(PROGRAMS)
     start = namespaces.prefix()
-    python = bin_folder("fleet") / "python"
-    results = report.LOGS / "fleet.xml"
+    found = bin_folder("fleet")
     used = report.LOGS / "fleet-namespaces.txt"
     report.LOGS.mkdir(parents=True, exist_ok=True)
-    for file in (results, used):
-        file.unlink(missing_ok=True)
-    command = [*start, str(python), "-m", "pytest", "fleet", "--quiet", f"--junit-xml={results}"]
-    command.append(f"--basetemp={VENVS / 'fleet-tmp'}")
+    used.unlink(missing_ok=True)
     with worktree.copy("fleet") as tree:
         env = {
             **os.environ,
             "IMDS_FLEET_COLLECTIONS": str(tree.parents[2]),
             "IMDS_FLEET_REPORT": str(used),
         }
-        answer = report.run("fleet", [*command, *arguments], ROOT / "tests", env)
-    outcome = units.outcome_of(answer, results)
+        tests = ["fleet", f"--basetemp={VENVS / 'fleet-tmp'}", *arguments]
+        outcome = pytests.run("fleet", found, tests, env, inside=start, cwd=ROOT / "tests")
     left = leftovers(used)
     if left:
         outcome += report.Outcome(failed=1)
         print("\n".join(("fleet: this was left behind:", *left)), flush=True)
-    report.say("fleet", answer, str(outcome))
     return outcome
 
 

@@ -9,7 +9,7 @@ import functools
 import os
 import typing as t
 
-from checks import namespaces, report, units, worktree
+from checks import namespaces, pytests, report, worktree
 from environments import ROOT, VENVS, bin_folder
 from peers import root
 
@@ -23,20 +23,16 @@ def peers(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
 
 def run_tests(core: str, arguments: t.Sequence[str]) -> report.Outcome:
     name = f"peers {core}"
-    results = report.LOGS / f"peers-{core}.xml"
-    results.unlink(missing_ok=True)
-    pytest = (str(bin_folder(core) / "python"), "-m", "pytest", "--quiet", "peers")
-    command = [*namespaces.prefix(), *pytest, f"--junit-xml={results}", *arguments]
-    with worktree.copy(f"peers-{core}") as tree:
+    with worktree.copy(name.replace(" ", "-")) as tree:
         env = {
             **{name: value for name, value in os.environ.items() if not is_setting(name)},
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
             "ANSIBLE_HOME": str(VENVS / "home"),
         }
-        answer = report.run(name, command, ROOT / "tests", env)
-    outcome = units.outcome_of(answer, results)
-    report.say(name, answer, str(outcome))
-    return outcome
+        tests = ["peers", *arguments]
+        return pytests.run(
+            name, bin_folder(core), tests, env, inside=namespaces.prefix(), cwd=ROOT / "tests"
+        )
 
 
 def is_setting(name: str) -> bool:

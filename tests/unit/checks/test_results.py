@@ -11,7 +11,7 @@ import pathlib
 import pytest
 
 from checks import __main__ as command_line
-from checks import home, integration, report, sanity, units
+from checks import home, integration, pytests, report, sanity
 from checks.report import Outcome
 
 JUNIT = """<testsuites><testsuite errors="1" failures="2" skipped="3" tests="10" /></testsuites>"""
@@ -19,9 +19,9 @@ JUNIT = """<testsuites><testsuite errors="1" failures="2" skipped="3" tests="10"
 
 def test_skipped_unit_tests_are_neither_passed_nor_failed(tmp_path: pathlib.Path) -> None:
     file = tmp_path / "units.xml"
-    assert units.read_results(file) == Outcome()
+    assert pytests.read_results(file) == Outcome()
     file.write_text(JUNIT, encoding="utf-8")
-    assert units.read_results(file) == Outcome(passed=4, failed=3)
+    assert pytests.read_results(file) == Outcome(passed=4, failed=3)
 
 
 INTEGRATION = """\
