@@ -61,6 +61,6 @@ options:
     default: imds
 notes:
   - Azure caches tokens. What a token may do can be up to a day older than the assignment of a role.
-  - IMDS gives a VM 20 tokens a second and 5 at once, whatever asks for them. All that goes wrong is tried again as documented for tokens. 404 is among it,
-    and is tried again for 30 seconds.
+  - IMDS gives a VM 20 tokens a second and 5 at once, whatever asks for them. What goes wrong for the moment is tried again as for
+    every document of IMDS, 404 included, which is believed after 30 seconds.
 """
