@@ -13,7 +13,7 @@ CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
-	test-eda test-browser sanity simulator benchmark-inventory changelog clean
+	test-eda test-browser test-peers docs sanity simulator benchmark-inventory changelog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,8 +36,11 @@ test-diagnose: ## broken networks, and what the role diagnose says of them; need
 lint: ## static checks: style, types, licences, documentation, certificates that end
 	@$(CHECKS) lint certificates
 
-test-browser: ## the map of the fleet in a real browser (ARGS="-k keyboard"); screenshots in .venv/screenshots
-	@$(CHECKS) browser --arguments='$(ARGS)'
+docs: ## the documentation site, into .venv/site
+	@$(CHECKS) docs
+
+test-browser: ## the site and the map of a fleet in a real browser (ARGS="-k site"); screenshots in .venv/screenshots
+	@$(CHECKS) docs browser --arguments='$(ARGS)'
 
 units: ## unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(CHECKS) units --cores "$(CORES)" --arguments='$(ARGS)'
@@ -59,6 +62,9 @@ changelog: ## the release notes of the version in galaxy.yml, from the fragments
 
 test-eda: ## the event source in ansible-rulebook, which needs Java 17
 	@$(CHECKS) eda --arguments='$(ARGS)'
+
+test-peers: ## what other programs read from the simulator; needs root and Debian's packages (ARGS="-k ohai")
+	@$(CHECKS) peers --cores "$(CORES)" --arguments='$(ARGS)'
 
 sanity: ## ansible-test's own checks (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'

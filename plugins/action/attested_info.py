@@ -62,23 +62,22 @@ class ActionModule(ActionBase):
     def _attested(
         self, nonce: str, check: Verify | None, task_vars: dict[str, t.Any]
     ) -> dict[str, t.Any]:
+        result = self._checked(nonce, check, task_vars)
+        if result.get("reason") == "nonce_mismatch":
+            # IMDS was seen to answer out of a cache, with what it had made for another nonce.
+            result = self._checked(nonce, check, task_vars)
+        return result
+
+    def _checked(
+        self, nonce: str, check: Verify | None, task_vars: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
         result = self._fetched(nonce, task_vars)
         if check is None or result.get("failed"):
             return result
         try:
-            attested = check(result["signature"])
+            return {**result, "verified": True, **check(result["signature"])._asdict()}
         except AttestationError as exc:
-            if exc.reason != "nonce_mismatch":
-                return _rejected(result, exc)
-            # IMDS was seen to answer out of a cache, with what it had made for another nonce.
-            result = self._fetched(nonce, task_vars)
-            if result.get("failed"):
-                return result
-            try:
-                attested = check(result["signature"])
-            except AttestationError as again:
-                return _rejected(result, again)
-        return {**result, "verified": True, **attested._asdict()}
+            return _rejected(result, exc)
 
     def _verifier(self, nonce: str, option: dict[str, t.Any]) -> Verify:
         """All that can be wrong with the options is found here, before anything is sent."""

@@ -43,7 +43,8 @@ options:
     default: 50342
   api_version:
     description:
-      - V(latest) stands for 2018-02-01 here, the version that every SDK of Azure asks for tokens with.
+      - Of the request for the token. V(latest) stands for 2018-02-01, the version that every SDK of Azure asks for tokens with.
+      - The cloud that a name of a O(resource) takes is read from the newest instance document in any case.
 """
 
     SOURCE = r"""

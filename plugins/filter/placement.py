@@ -35,7 +35,8 @@ def _map(
     rules = _rules("placement_map", min_zones, min_fault_domains, max_share)
     fleet = _replicas("placement_map", hostvars, hosts)
     members = {str(name): [str(host) for host in groups[name]] for name in groups}
-    return _placement.map_data(fleet, members, str(title), str(group), rules)
+    checked = _replicas("placement_map", hostvars, members.get(str(group), []))
+    return _placement.map_data(fleet, checked, members, str(title), str(group), rules)
 
 
 def _rules(name: str, *values: t.Any) -> _placement.Rules:

@@ -78,6 +78,7 @@ options:
   address:
     description:
       - Which address becomes C(ansible_host), the first one of its kind. V(none) sets none.
+      - Hosts of earlier inventory sources are reached as before, so none is set for them.
       - The instance document lacks public addresses of the Standard SKU.
     type: str
     choices:
@@ -141,6 +142,8 @@ notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
   - Only what O(sources=imds) asks for is cached by the options of inventory caches. Files and the fact cache are read each time.
+  - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
+    gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
   - JMESPath expressions see the fields of C(compute) by themselves and the parts of C(azure_imds) beside them. So V(name), V(compute.name),
     V(tags.Role) and V(location == 'westeurope') work. Snapshots add C(inventory_hostname).
 """
@@ -226,6 +229,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
+    from ansible.inventory.group import Group
     from ansible.parsing.dataloader import DataLoader
 
 # The settings are set at run time, so nothing is known of their types.
@@ -285,8 +289,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        given = self._read_config_data(path)
         try:
+            unknown = sorted(map(str, set(given) - set(self.option_definitions)))
+            if unknown:
+                raise OptionError(
+                    f"there is no option {listed(unknown)}: ansible-doc -t inventory {self.NAME} "
+                    "names those that are"
+                )
             with _no_garbage_collection():
                 self._populate(inventory, path, cache)
         except ImdsError as exc:
@@ -384,6 +394,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
+        if max_age < 0:
+            raise OptionError(f"max_age must be a number of seconds from 0 on, not {max_age}")
         try:
             return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
         except (OverflowError, ValueError, OSError):
@@ -427,9 +439,7 @@ def _add(inventory: InventoryData, vms: list[Vm]) -> None:
         inventory.add_group(group)
         inventory.add_child(parent, group)
     for (group, _parent), hosts in members.items():
-        add_host = inventory.groups[group].add_host
-        for host in hosts:
-            add_host(host)
+        _join(inventory.groups[group], hosts)
 
 
 def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
@@ -443,6 +453,20 @@ def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Hos
         if value and not (vm.is_earlier and name in host.vars):
             host.vars[name] = inert(value)
     return host
+
+
+def _join(group: Group, hosts: list[Host]) -> None:
+    """What Group.add_host does, which looks for the group's ancestors again for each host."""
+    names, above = group.host_names, [*group.get_ancestors(), group]
+    for host in hosts:
+        if host.name in names:
+            continue
+        names.add(host.name)
+        group.hosts.append(host)
+        for one in above:
+            if one not in host.groups:
+                host.groups.append(one)
+    group.clear_hosts_cache()
 
 
 def _add_unknown(inventory: InventoryData, known: set[str]) -> None:

@@ -84,9 +84,10 @@ class LookupModule(ImdsLookup):
         self.set_options(var_options=variables, direct=kwargs)
         self._turns = turns_in(C.DEFAULT_LOCAL_TMP)
         try:
+            self._refuse_unknown(kwargs)
             if terms:
                 raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
-            token = token_from(self._option, self._imds(), self._document)
+            token = token_from(self._option, self._imds(), self._newest_document)
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:

@@ -96,11 +96,16 @@ import typing as t
 
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 
-from ansible_collections.imds.azure.plugins.module_utils._document import parse_route, walk
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    leaf_text,
+    parse_route,
+    walk,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     NotFoundError,
     OptionError,
+    printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLookup
@@ -112,17 +117,23 @@ class LookupModule(ImdsLookup):
     ) -> list[t.Any]:
         self.set_options(var_options=variables, direct=kwargs)
         try:
+            self._refuse_unknown(kwargs)
             text = self.get_option("query")
             query = compiled(text, "query") if text else None
-            return [self._result(str(term), query, kwargs) for term in terms]
+            return [self._result(term, query, kwargs) for term in terms]
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:
             raise AnsibleLookupError(str(exc)) from None
 
     def _result(
-        self, term: str, query: t.Callable[[t.Any], t.Any] | None, given: dict[str, t.Any]
+        self, term: t.Any, query: t.Callable[[t.Any], t.Any] | None, given: dict[str, t.Any]
     ) -> t.Any:
+        if not isinstance(term, str):
+            raise OptionError(
+                f"{printable(str(term), 80)} is not an IMDS route, which is a text; of a list, each "
+                "element is a term of its own: query('imds.azure.metadata', *routes)"
+            )
         segments = parse_route(term)
         try:
             found = self._found(segments)
@@ -149,7 +160,7 @@ class LookupModule(ImdsLookup):
         return walk(self._document(), below, root)
 
     def _params(self) -> list[tuple[str, str]]:
-        params = {str(name): str(value) for name, value in self.get_option("params").items()}
+        params = {str(name): leaf_text(value) for name, value in self.get_option("params").items()}
         taken = sorted({"api-version", "format"} & {name.lower() for name in params})
         if taken:
             raise OptionError(

@@ -69,9 +69,15 @@ class _Endpoint(t.NamedTuple):
     advise: _Advise | None = None
 
 
+def _attested_advice(status: int | None, _cause: str) -> str:
+    if status != 404:
+        return ""
+    return "Check api_version, because there are no attested documents before 2018-10-01, and what serves this address"
+
+
 _ENDPOINTS = {
     "instance": _Endpoint(always_there=True),
-    "attested/document": _Endpoint(always_there=True),
+    "attested/document": _Endpoint(always_there=True, advise=_attested_advice),
     "versions": _Endpoint(version=""),
     # The first request switches the service on, which is documented to take up to two minutes.
     "scheduledevents": _Endpoint(version=EVENTS_VERSION, timeout=130.0),
@@ -118,15 +124,18 @@ class ImdsClient:
         """The whole instance document."""
         return self._shaped("instance", (), instance_document)
 
+    def newest_instance(self) -> t.Any:
+        """The same, whatever the api-version of this client: that of events or tokens is none of it."""
+        newest = ImdsClient(self._send, self._endpoint, LATEST, self._policy, self._seams)
+        return newest.instance().data
+
     def attested_document(self, nonce: str) -> Answer:
         """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
         return self._shaped("attested/document", (("nonce", nonce),), attested_signature)
 
     def own_name(self) -> str:
         """What scheduled events call this VM."""
-        # The api-version of a client for events is not one of instance documents.
-        newest = ImdsClient(self._send, self._endpoint, LATEST, self._policy, self._seams)
-        return name_in(newest.instance().data)
+        return name_in(self.newest_instance())
 
     def scheduled_events(self) -> Answer:
         """The document of scheduled events."""
@@ -225,10 +234,22 @@ class ImdsClient:
         wanted = endpoint.version or NEWEST_TESTED
         first = endpoint.version or self._agreed or NEWEST_TESTED
         yield first
-        yield from _newest(rejections[first].offered, wanted)
-        # Old and small installations have no list.
-        with contextlib.suppress(RefusedError, MalformedError):
-            yield from _newest(self._listed_versions(call), wanted)
+        rejection = rejections[first]
+        yield from _newest(rejection.offered, wanted)
+        known, listed_versions = False, []
+        try:
+            listed_versions = self._listed_versions(call)
+            known = first in listed_versions
+        except RefusedError as exc:
+            # Old and small installations have no list. One that is refused in the same way is none
+            # of these.
+            known = exc.status == 400 and not isinstance(exc, VersionError)
+        except MalformedError:
+            pass
+        if known and not rejection.says_so:
+            # It was about something else, and an older document would be a lesser one in silence.
+            raise rejection.unexplained(first)
+        yield from _newest(listed_versions, wanted)
         yield FLOOR
 
     def _listed_versions(self, call: _Call) -> list[str]:
@@ -323,6 +344,17 @@ class _VersionRejected(Exception):
         self.request = request
         self.response = response
         self.offered = _offered(response)
+        # Whether it is in the answer that it is for the version, or only concluded.
+        self.says_so = _is_about_versions(response)
+
+    def unexplained(self, version: str) -> VersionError:
+        error = VersionError(
+            f"{self.request.method} {self.request.url} failed: IMDS rejected the request "
+            f"({_answered(self.response)}) and does not say that it is for api-version {version}. "
+            "Try again, or set another api_version"
+        )
+        error.status = self.response.status
+        return error
 
 
 def _offered(response: Response) -> list[str]:
@@ -336,15 +368,23 @@ def _offered(response: Response) -> list[str]:
 def _rejects_version(url: str, response: Response, always_there: bool) -> bool:
     if "/metadata/" not in url:  # the VM extension, which has no versions
         return False
-    text = response.body[:4096].decode("utf-8", "replace").lower()
-    if response.status == 404:  # until about 2020
-        return "invalid version" in text
-    if response.status != 400:
-        return False
+    if _is_about_versions(response):
+        return True
     # A request for a whole document, without parameters, has nothing in it that could be bad but
     # its version (and the header, which is always sent, but which something between may take away).
     is_bare = always_there and "&" not in url
-    return "newest-versions" in text or "api-version" in text or (is_bare and "header" not in text)
+    return response.status == 400 and is_bare and "header" not in _start_of(response)
+
+
+def _is_about_versions(response: Response) -> bool:
+    text = _start_of(response)
+    if response.status == 404:  # until about 2020
+        return "invalid version" in text
+    return response.status == 400 and ("newest-versions" in text or "api-version" in text)
+
+
+def _start_of(response: Response) -> str:
+    return response.body[:4096].decode("utf-8", "replace").lower()
 
 
 def _no_version(rejections: dict[str, _VersionRejected], fixed: bool) -> VersionError:
@@ -491,7 +531,8 @@ _ADVICE = {
 
 def _advice(status: int | None, cause: str, always_there: bool) -> str:
     if status is None:
-        return _NO_ANSWER
+        # Where there was an answer after all, the way to IMDS is not what is wrong.
+        return _NOT_IMDS if cause.startswith(("the answer ", "status 200 ")) else _NO_ANSWER
     if status == 400 and "header" in cause:
         return "Check what stands between this host and its IMDS: it takes headers away"
     if status == 404 and always_there:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing as t
 
 
@@ -78,6 +79,7 @@ def _key(name: str) -> str:
 _BY_KEY = {key: cloud for cloud in _CLOUDS for key in (_key(cloud.name), *_ALIASES[cloud.name])}
 
 
+@functools.lru_cache(maxsize=64)
 def cloud_named(name: str) -> Cloud:
     """The cloud of that name, whatever its casing or alias; an unknown one has only its name."""
     return _BY_KEY.get(_key(name)) or Cloud(name)

@@ -366,7 +366,8 @@ def _clock(observed: _Observed) -> t.Iterator[Cause]:
 
 
 def _unexplained(observed: _Observed) -> t.Iterator[Cause]:
-    if _unanswered(observed) and not observed["route"]["on_this_host"]:
+    route = observed["route"]
+    if _unanswered(observed) and not route["refusal"] and not route["on_this_host"]:
         yield Cause(
             "unexplained",
             POSSIBLE,

@@ -18,6 +18,7 @@ from ._errors import MalformedError, NotFoundError, OptionError, listed, printab
 # IMDS nests eight levels deep. The limit keeps everything that recurses over a document (this
 # code, JSON encoders, Ansible's own) clear of Python's recursion limit.
 MAX_DEPTH = 64
+_TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
 _Converter = t.Callable[[t.Any], t.Any]
 _BOOLEANS = {
@@ -86,14 +87,23 @@ def parse_json(body: bytes) -> t.Any:
 
 
 def parse_json_text(text: str) -> t.Any:
+    data = decode_json(text)
+    check_depth(text, data)
+    return data
+
+
+def decode_json(text: str) -> t.Any:
+    """The data of a JSON text, however deep it nests; a part of parse_json_text."""
     try:
-        data = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        return _DECODER.decode(text)
     except RecursionError:
-        raise ValueError(f"it nests deeper than {MAX_DEPTH} levels") from None
+        raise ValueError(_TOO_DEEP) from None
+
+
+def check_depth(text: str, data: t.Any) -> None:
     # Fewer brackets than the limit can't nest deeper than it: most documents end here.
     if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(data, MAX_DEPTH):
-        raise ValueError(f"it nests deeper than {MAX_DEPTH} levels")
-    return data
+        raise ValueError(_TOO_DEEP)
 
 
 def _no_constant(name: str) -> t.NoReturn:
@@ -105,6 +115,10 @@ def _finite(text: str) -> float:
     if math.isinf(number):  # It could be read, but never be written as JSON again.
         raise ValueError("a number is too large")
     return number
+
+
+# Made once: a fleet has many documents.
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 
 
 def _children(value: t.Any) -> t.Iterable[t.Any]:
@@ -157,19 +171,19 @@ def _converter(types: t.Any) -> _Converter:
         of_element = _converter(types[0])
 
         def of_list(value: t.Any) -> t.Any:
-            return [of_element(element) for element in value] if isinstance(value, list) else value
+            if isinstance(value, list):
+                value[:] = map(of_element, value)
+            return value
 
         return of_list
     parts = [(key, _converter(types[key])) for key in types]
 
     def of_dict(value: t.Any) -> t.Any:
-        if not isinstance(value, dict):
-            return value
-        converted = dict(value)
-        for key, convert in parts:
-            if key in converted:
-                converted[key] = convert(converted[key])
-        return converted
+        if isinstance(value, dict):
+            for key, convert in parts:
+                if key in value:
+                    value[key] = convert(value[key])
+        return value
 
     return of_dict
 
@@ -178,9 +192,9 @@ _CONVERTERS = {name: _converter(types) for name, types in _TYPES.items()}
 
 
 def typed(name: str, part: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A copy of `compute` or `network` with documented booleans and quantities as such."""
-    converted: dict[str, t.Any] = _CONVERTERS[name](part)
-    return converted
+    """`compute` or `network` itself, in which documented booleans and quantities became such."""
+    _CONVERTERS[name](part)
+    return part
 
 
 def without_nulls(value: t.Any) -> t.Any:
@@ -321,6 +335,8 @@ __all__ = (
     "MAX_DEPTH",
     "addresses_of",
     "attested_signature",
+    "check_depth",
+    "decode_json",
     "instance_document",
     "leaf_text",
     "parse_json",

@@ -45,13 +45,14 @@ def azure_imds(
     subsets: frozenset[str] = frozenset(SUBSETS),
     raw: bool = False,
     user_data: bool = False,
-    nulls: bool = True,
+    reuse: bool = False,
 ) -> tuple[dict[str, t.Any], list[str]]:
     """The fact, and warnings about what in it is less than it seems.
 
-    `nulls` is False where the document is known to say null nowhere, which saves a walk over it.
+    The document is copied, unless it may be reused: then it says null nowhere, is nobody else's,
+    and becomes the fact itself.
     """
-    if nulls and not raw:
+    if not raw and not reuse:
         document = without_nulls(document)
     compute, network = part(document, "compute"), part(document, "network")
     warnings: list[str] = []

@@ -9,8 +9,6 @@ that tests bring a machine of their own. Private to imds.azure.
 
 from __future__ import annotations
 
-import calendar
-import email.utils
 import errno
 import glob
 import os
@@ -40,6 +38,7 @@ from ._network import (
 )
 from ._platform import AZURE_TAG
 from ._proxies import assignments, catches
+from ._times import epoch_of, iso_8601
 from ._transport import Request, Response, Transport, http_transport
 
 # Known on every kind of Azure, so that no answer is about the version.
@@ -372,13 +371,9 @@ def read_mentions(machine: Machine, address: str) -> list[dict[str, t.Any]]:
 def read_clock(machine: Machine, request: dict[str, t.Any]) -> dict[str, t.Any]:
     """How far this host's clock is from that of whoever answered, in seconds."""
     now = machine.wall()
-    date = email.utils.parsedate_tz(request["headers"].get("date", ""))
-    try:
-        theirs = None if date is None else calendar.timegm((*date[:6], 0, 0, 0)) - (date[9] or 0)
-    except (ValueError, OverflowError):
-        theirs = None
+    theirs = epoch_of(request["headers"].get("date", ""))
     return {
-        "now": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)),
+        "now": iso_8601(now),
         "ahead": None if theirs is None else round(now - theirs, 1),
     }
 

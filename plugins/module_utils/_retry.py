@@ -18,7 +18,7 @@ _RETRIED = frozenset((408, 410, 429, 500, 502, 503, 504))
 _PATIENCE = {404: 30.0, 410: 70.0}
 _FIRST_WAIT = 0.5
 _LONGEST_WAIT = 16.0
-# "Retry-After: 0" must not become a loop that keeps the rate limit busy by itself.
+# A date that is nearly there is no reason to come back at once.
 _SHORTEST_WAIT = 0.2
 
 
@@ -55,7 +55,9 @@ class RetryPolicy(t.NamedTuple):
         if failure.status in _PATIENCE and elapsed >= _PATIENCE[failure.status]:
             return None
         asked = _retry_after(failure.retry_after, now)
-        wait = backoff(attempt, jitter) if asked is None else max(asked, _SHORTEST_WAIT)
+        # "Retry-After: 0" must not become a loop that keeps the rate limit busy by itself, and
+        # neither must a date that has passed.
+        wait = max(asked, _SHORTEST_WAIT) if asked else backoff(attempt, jitter)
         return wait if elapsed + wait < self.deadline else None
 
 

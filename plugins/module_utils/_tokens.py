@@ -133,6 +133,10 @@ _BY_WORDS = (
         "Check resource: it must be the URI of a service that exists in this cloud and tenant, to "
         "the letter",
     ),
+    (
+        "took all turns",
+        "Ask for fewer tokens at once, or raise the option deadline",
+    ),
 )
 _BY_STATUS = {
     400: "Check resource and the identity that is asked for",

@@ -49,7 +49,7 @@ def turns_in(
     def turn(patience: float) -> t.Iterator[None]:
         end = clock() + patience
         place = _place(paths, clock)
-        while place is _NONE_FREE:
+        while place == _NONE_FREE:
             if clock() >= end:
                 raise TransportError("other processes took all turns at IMDS' tokens", retry=False)
             # Part of it is drawn, so that those who wait do not all look at the same moment.
@@ -58,7 +58,7 @@ def turns_in(
         try:
             yield
         finally:
-            if place is not _NO_PLACES:
+            if place != _NO_PLACES:
                 os.close(place)
 
     return turn

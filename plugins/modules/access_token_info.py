@@ -59,7 +59,7 @@ EXAMPLES = r"""
 - name: Get a token of one of several identities
   imds.azure.access_token_info:
     resource: https://management.azure.com/
-    client_id: 3f6e2b1c-5a0d-4c8e-9b7f-2d1a6c4e8f90
+    client_id: 059a91e1-c527-4279-91c3-42505f877031
   register: token
 """
 
@@ -77,7 +77,7 @@ client_id:
   description: The client id of the identity; empty from the VM extension, which does not say.
   returned: success
   type: str
-  sample: 3f6e2b1c-5a0d-4c8e-9b7f-2d1a6c4e8f90
+  sample: 059a91e1-c527-4279-91c3-42505f877031
 resource:
   description: What the token is for.
   returned: success
@@ -130,7 +130,7 @@ def main() -> None:
     option = module.params.__getitem__
     try:
         client = client_from(option, http_transport, turns=turns_in(tempfile.gettempdir()))
-        token = token_from(option, client, lambda: client.instance().data)
+        token = token_from(option, client, client.newest_instance)
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, **token)

@@ -132,7 +132,7 @@ EXAMPLES = r"""
 - name: The same without the internet, with files that somebody else fetched
   imds.azure.attested_info:
     intermediates:
-      - microsoft-tls-g2-rsa-ca-ocsp-16.pem
+      - azure-intermediates.pem
 
 - name: Only collect the signed document, for another service to verify
   imds.azure.attested_info:

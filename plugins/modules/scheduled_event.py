@@ -221,13 +221,15 @@ class Approval(t.NamedTuple):
         )
         if not is_event_id(self.event_id):
             raise refusal
-        if not self.check_mode and not self.only_if_alone:
-            try:
-                self.client.start_event(self.event_id)
-            except RefusedError as exc:
-                if exc.status in (400, 404):
-                    raise refusal from None
-                raise
+        if self.check_mode or self.only_if_alone:
+            msg = f"IMDS lists no event {self.event_id}: it is over, was cancelled or never was"
+            return dict(_result({}, changed=False), msg=msg)
+        try:
+            self.client.start_event(self.event_id)
+        except RefusedError as exc:
+            if exc.status in (400, 404):
+                raise refusal from None
+            raise
         msg = f"IMDS lists no event {self.event_id} any more: it is over or was cancelled"
         return dict(_result({}, changed=False), msg=msg)
 

@@ -82,7 +82,7 @@ options:
     default: 50342
   api_version:
     description:
-      - V(latest) stands for 2018-02-01 in the request for a token.
+      - Of the request for a token. V(latest) stands for 2018-02-01. The instance document is read by the newest version in any case.
 notes:
   - Only root can read all that is to be found.
   - Requests for tokens take turns with those of M(imds.azure.access_token_info), by small files in the system's temp folder that hold times and never a token.
@@ -424,7 +424,7 @@ def main() -> None:
 def known_by_imds(
     client: ImdsClient, option: t.Callable[[str], t.Any], listening: list[dict[str, t.Any]]
 ) -> dict[str, t.Any]:
-    document = client.instance().data
+    document = client.newest_instance()
     vm = owner_of(document)
     known: dict[str, t.Any] = {"vm": vm, "removal": removal_commands(vm)}
     if option("compare"):

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import functools
 import glob
+import itertools
 import json
 import os
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
+    check_depth,
+    decode_json,
     instance_document,
     parse_json_text,
 )
@@ -25,6 +28,10 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 FACT = "azure_imds"
 # In a text without it no document says null.
 _NULL = "null"
+# Bytes of an .ndjson file that are read at once.
+_AT_ONCE = 256 * 1024
+
+_Line = tuple[int, str, t.Any]  # its number, its text and what that says
 
 
 class Document(t.NamedTuple):
@@ -44,8 +51,15 @@ def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[st
     found: set[str] = set()
     without: list[str] = []
     for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern:
+            raise OptionError(f"documents: {printable(str(pattern))!r} is no name of a file")
         expanded = os.path.expanduser(pattern)
         named = os.path.normpath(os.path.join(folder, expanded))
+        if os.path.isdir(named):
+            raise OptionError(
+                f"documents: {printable(named)} is a folder: say which of its files, for example "
+                f"{os.path.join(pattern, '*.json')}"
+            )
         if os.path.lexists(named):  # A name may look like a pattern and the folder's, too.
             found.add(named)
             continue
@@ -63,7 +77,8 @@ def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
     """The documents of a file. What is broken is handed on, and the rest of the file still read."""
     reader = _READERS.get(os.path.splitext(path)[1].lower())
     if reader is None:
-        on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
+        if not os.path.isdir(path):  # A pattern may match folders as well, which hold no document.
+            on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
         return
     try:
         with open(path, "rb") as file:
@@ -92,17 +107,45 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
 
 
 def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
-    # Line by line, so that a file of a whole fleet is never in memory as a whole.
-    for number, line in enumerate(file, 1):
+    # Some lines at a time, so that a file of a whole fleet is never in memory as a whole.
+    above = 0
+    while lines := file.readlines(_AT_ONCE):
+        found = _together(lines, above) or _one_by_one(path, lines, above, on_broken)
+        for number, text, data in found:
+            yield from _document(path, number, data, _NULL in text, on_broken)
+        above += len(lines)
+
+
+def _together(lines: list[bytes], above: int) -> t.Iterable[_Line] | None:
+    """The lines as one list, or None where one of them is not a JSON text by itself.
+
+    That takes two thirds of the time, and documents that are read together share their keys, which
+    are a third of their memory.
+    """
+    try:
+        texts = [line.decode("utf-8-sig") for line in lines]
+        # With something of our own in between, two broken lines don't make up for each other.
+        data = decode_json(f"[{',null,'.join(texts)}]")
+        for text, document in zip(texts, data[::2], strict=True):
+            check_depth(text, document)
+    except ValueError:
+        return None
+    if any(between is not None for between in data[1::2]):
+        return None
+    return zip(itertools.count(above + 1), texts, data[::2])
+
+
+def _one_by_one(
+    path: str, lines: list[bytes], above: int, on_broken: OnBroken
+) -> t.Iterator[_Line]:
+    for number, line in enumerate(lines, above + 1):
         text = _text(path, number, line.rstrip(b"\r\n"), on_broken)
         if text is None or not text.strip():
             continue
         try:
-            data = parse_json_text(text)
+            yield number, text, parse_json_text(text)
         except ValueError as exc:
             on_broken(_not_json(path, number, exc))
-            continue
-        yield from _document(path, number, data, _NULL in text, on_broken)
 
 
 def _text(path: str, first_line: int, content: bytes, on_broken: OnBroken) -> str | None:

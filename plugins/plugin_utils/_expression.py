@@ -10,27 +10,29 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
 
-try:
-    import jmespath
-    import jmespath.exceptions
-except ImportError:
-    jmespath = None  # type: ignore[assignment]
-
 Expression = t.Callable[[t.Any], t.Any]
 
 # Names joined by dots mean the same to everybody, need no library and are quick over a fleet.
 _PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
-def compiled(text: str, option: str) -> Expression:
+def compiled(text: t.Any, option: str) -> Expression:
     """The expression as a function of a document."""
+    if not isinstance(text, str):
+        raise OptionError(
+            f"{option} {printable(str(text))!r} is not a JMESPath expression: it is no text"
+        )
     if _PLAIN_PATH.match(text):
         return _path(text.split("."))
-    if jmespath is None:
+    try:
+        # Only here, as most inventories and lookups have no expressions.
+        import jmespath
+        import jmespath.exceptions
+    except ImportError:
         raise OptionError(
             f"{option} {printable(text)!r} is a JMESPath expression, which needs the Python library "
             "jmespath on the controller: pip install jmespath"
-        )
+        ) from None
     try:
         expression = jmespath.compile(text)
     except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as exc:

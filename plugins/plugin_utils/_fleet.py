@@ -106,7 +106,14 @@ class Fleet:
         names, contested = self._names(found, reserved)
         vms = [_vm(host, seen, True) for host, seen in earlier.items()]
         vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
-        return vms, [*_counted([*earlier.values(), *found]), *_contested(contested)]
+        notices = [*_counted([*earlier.values(), *found]), *self._without_address(found)]
+        return vms, [*notices, *_contested(contested)]
+
+    def _without_address(self, found: list[_Seen]) -> list[str]:
+        count = sum(not seen.address for seen in found)
+        if not count or self._address == "none":
+            return []
+        return [f"ansible_host is not set: no {self._address} address is known ({count} VMs)"]
 
     def _names(
         self, found: list[_Seen], reserved: t.Collection[str]
@@ -125,25 +132,24 @@ class Fleet:
         whole = document.data
         notices: list[str] = []
         if not document.is_fact:
-            whole, notices = azure_imds(document.data, document.api_version, nulls=document.nulls)
-        compute = part(document.data, "compute")
+            whole, notices = azure_imds(
+                document.data, document.api_version, reuse=not document.nulls
+            )
+        compute = part(whole, "compute")
         tags = _dict(whole, "tags") or tags_of(compute)[0]
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
         identity = str(compute.get("vmId") or "").lower() or fingerprint(document.data)
-        address = self._address_of(whole)
-        if not address and self._address != "none":
-            notices = [*notices, f"ansible_host is not set: no {self._address} address is known"]
         names = self._names_of(view)
-        if not names:
+        if not names and not document.host:
             notices = [*notices, "hostnames: no expression gives a name, so it is made of the vmId"]
         return _Seen(
             identity=identity,
             is_in=self._is_in(view),
             names=names or [f"vm_{fit(identity)}"],
             fact=self._wanted(whole),
-            address=address,
+            address=self._address_of(whole),
             groups=self._groups_of(compute, tags),
             notices=notices,
         )
@@ -175,7 +181,9 @@ def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:
 
 
 def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
-    return Vm(name, seen.fact, seen.address, seen.groups, is_earlier)
+    # Who was asked by its name is reached by that name, and need not be by an address of its own.
+    address = "" if is_earlier else seen.address
+    return Vm(name, seen.fact, address, seen.groups, is_earlier)
 
 
 def _counted(vms: t.Iterable[_Seen]) -> list[str]:
@@ -198,7 +206,7 @@ def _rule(entry: dict[str, str]) -> tuple[bool, Expression]:
             f"filters: {printable(str(entry))} is not one of include: EXPRESSION and exclude: EXPRESSION"
         )
     ((decision, text),) = entry.items()
-    return decision == "include", compiled(str(text), "filters")
+    return decision == "include", compiled(text, "filters")
 
 
 __all__ = ("Choices", "Fleet", "Vm")

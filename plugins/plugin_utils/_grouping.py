@@ -75,22 +75,25 @@ def grouper(
         for grouping in groupings:
             value = text_of(grouping.value(compute))
             if value:
-                groups.append((_safe(grouping.prefix + value), grouping.parent))
+                groups.append(_membership(grouping.prefix, value, grouping.parent))
         if with_tags:
-            groups.extend((_tag_group(name, text_of(tags[name])), _TAGS) for name in tags if name)
+            for name, value in tags.items():
+                if name:
+                    groups.append(_tag_membership(name, text_of(value)))
         return groups
 
     return groups_of
 
 
-def _tag_group(name: str, value: str) -> str:
-    return _safe(f"tag_{name}_{value}" if value else f"tag_{name}")
+# A fleet has few groups and many hosts: each name is made valid once.
+@functools.lru_cache(maxsize=65536)
+def _membership(prefix: str, value: str, parent: str) -> Membership:
+    return str(to_safe_group_name(prefix + value)), parent
 
 
 @functools.lru_cache(maxsize=65536)
-def _safe(name: str) -> str:
-    # A fleet has few groups and many hosts: each name is made valid once.
-    return str(to_safe_group_name(name))
+def _tag_membership(name: str, value: str) -> Membership:
+    return _membership("tag_", f"{name}_{value}" if value else name, _TAGS)
 
 
 __all__ = ("GROUPINGS", "Membership", "grouper")

@@ -10,6 +10,7 @@ import typing as t
 from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
 from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
 
 if t.TYPE_CHECKING:
@@ -24,11 +25,26 @@ class ImdsLookup(LookupBase):
     _client: ImdsClient | None = None
     _turns: Turns | None = None
 
+    def _refuse_unknown(self, given: t.Iterable[str]) -> None:
+        """Ansible passes over options that a lookup does not have, as a misspelt one."""
+        unknown = sorted(set(given) - set(self.option_definitions))
+        if unknown:
+            known = sorted(name for name in self.option_definitions if not name.startswith("_"))
+            raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
+
     def _document(self) -> t.Any:
         """The instance document of this run, from whichever process asked for it first."""
-        key = (self._option("endpoint"), self._option("api_version"))
-        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
-        return cache.get(lambda: self._imds().instance().data)
+        return self._cached(self._option("api_version"), lambda: self._imds().instance().data)
+
+    def _newest_document(self) -> t.Any:
+        """The same for a lookup whose api_version is not one of instance documents."""
+        from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
+
+        return self._cached(LATEST, lambda: self._imds().newest_instance())
+
+    def _cached(self, api_version: t.Any, ask: t.Callable[[], t.Any]) -> t.Any:
+        key = (self._option("endpoint"), api_version)
+        return RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key)).get(ask)
 
     def _imds(self) -> ImdsClient:
         if self._client is None:

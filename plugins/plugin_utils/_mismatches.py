@@ -54,10 +54,19 @@ def _one_of(what: str, field: str, same: _Same) -> _Check:
 
 
 def _texts(what: str, required: t.Any) -> list[str]:
-    values = required if isinstance(required, (list, tuple)) else [] if required is None else None
-    if values is None or not all(_is_plain(value) and text_of(value) for value in values):
+    values = _entries(required)
+    if not all(_is_plain(value) and text_of(value) for value in values):
         raise OptionError(f"{what} must be a list of texts, not {printable(str(required))!r}")
     return [text_of(value) for value in values]
+
+
+def _entries(required: t.Any) -> list[t.Any]:
+    """As options of modules are read, where one value, and some with commas, are a list as well."""
+    if isinstance(required, str):
+        return [value.strip() for value in required.split(",")] if required else []
+    if isinstance(required, (list, tuple)):
+        return list(required)
+    return [] if required is None else [required]
 
 
 def _is_plain(value: t.Any) -> bool:

@@ -11,6 +11,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 
 _TAG = "tag:"
@@ -21,9 +22,14 @@ _UNFIT = re.compile(r"[^\w.:\-]+")
 Namer = t.Callable[[dict[str, t.Any]], str]
 
 
-def namer(expression: str) -> Namer:
+def namer(expression: t.Any) -> Namer:
     """The name that an expression of the option hostnames gives; "" where it gives none."""
-    if expression.startswith(_TAG):
+    if isinstance(expression, dict):  # "tag: NAME", which YAML reads as something else
+        raise OptionError(
+            f"hostnames {printable(str(expression))} is no text: the value of a tag is tag:NAME, "
+            "without a space"
+        )
+    if isinstance(expression, str) and expression.startswith(_TAG):
         tag = expression[len(_TAG) :]
         return lambda view: _name(view["tags"].get(tag))
     search = compiled(expression, "hostnames")

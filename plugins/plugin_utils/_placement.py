@@ -242,14 +242,17 @@ def _said(rules: Rules) -> list[str]:
 
 def map_data(
     fleet: t.Sequence[Replica],
+    group: t.Sequence[Replica],
     groups: t.Mapping[str, t.Iterable[str]],
     title: str,
     checked: str,
     rules: Rules,
 ) -> str:
-    """All that the map of a fleet shows, as JSON that can stand inside a script element."""
+    """All that the map of a fleet shows, as JSON that can stand inside a script element.
+
+    The rules are for all hosts of the group that is checked, also those that the map doesn't show.
+    """
     members = {name: set(hosts) for name, hosts in groups.items()}
-    group = [vm for vm in fleet if vm.name in members.get(checked, ())]
     found = violations(group, rules)
     own = {vm.name for vm in fleet}
     names = sorted(

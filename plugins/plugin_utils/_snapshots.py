@@ -24,6 +24,8 @@ def write_snapshot(
     """Writes `FOLDER/HOST.json`; the path, and whether more than the time has changed."""
     if not fact:
         raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
+    if not folder:
+        raise OptionError("folder is empty: say where the snapshots are to be")
     if os.sep in host or host.startswith("."):
         raise OptionError(
             f"no snapshot is written for {printable(host)!r}: a host name with a slash, or with a "

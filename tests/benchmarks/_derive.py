@@ -24,7 +24,7 @@ from ansible.plugins.loader import cache_loader, init_plugin_loader
 def main(folder: pathlib.Path, most: str) -> None:
     init_plugin_loader()
     manager = InventoryManager(DataLoader(), [str(folder / "documents.imds.yml")])
-    cache = cache_loader.get(constants.CACHE_PLUGIN)
+    cache = cache_loader.get(constants.config.get_config_value("CACHE_PLUGIN"))
     for host in manager.get_hosts():
         cache.set(host.name, {"azure_imds": host.vars["azure_imds"]})
     finished = {

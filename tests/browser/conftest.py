@@ -147,15 +147,18 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[webdriver.C
         driver.quit()
 
 
+def resize(driver: webdriver.Chrome, across: int, down: int) -> None:
+    metrics = {"width": across, "height": down, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
 class Page:
     """An open map."""
 
     def __init__(self, driver: webdriver.Chrome, drawn: Drawn, width: str, scheme: str) -> None:
         self.driver = driver
         self.name = f"{len(drawn.hosts)}-{width}-{scheme}"
-        across, down = WIDTHS[width]
-        metrics = {"width": across, "height": down, "deviceScaleFactor": 1, "mobile": False}
-        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        resize(driver, *WIDTHS[width])
         feature = {"name": "prefers-color-scheme", "value": scheme}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
         # What the browser has to say of pages of its own is not about this one.

@@ -227,6 +227,10 @@ def test_what_violates_a_rule_is_marked(small: Drawn, show: Open) -> None:
         "violation" if page.count("#violation-list li") == 1 else "violations"
     )
     assert page.one("#rules-title").text == f"Required of tag_Role_web ({len(web)} hosts)"
+    # The locations where it is violated come first.
+    bad = page.count(".location h3 .bad")
+    assert 0 < bad < page.count(".location")
+    assert all("in violation" in text for text in page.texts(".location h3")[:bad])
     assert page.texts("#rule-list li") == [
         "at least 3 zones",
         "at most 20% of the hosts in one zone or fault domain",
@@ -245,6 +249,7 @@ def test_nothing_is_required(draw: Draw, show: Open) -> None:
     assert not page.one("#only").is_displayed()
     assert not page.one("#verdict").is_displayed()
     assert page.count(".bad") == 0
+    assert page.count("#head th") == page.count("#hosts col") == 5
 
 
 def legend(page: Page) -> dict[str, int]:
@@ -394,7 +399,7 @@ def test_there_may_be_no_hosts(draw: Draw, show: Open) -> None:
 def test_hosts_whose_place_is_not_known_are_shown(draw: Draw, show: Open) -> None:
     page = show(draw(5, lost=2, placement_min_zones=1))
     assert page.one("#summary").text.endswith(" · 2 not known")
-    assert page.texts(".location h3")[-1].startswith("Not known")
+    assert page.texts(".location h3")[0].startswith("Not known")
     assert page.texts(".host.bad span") == ["lost-0", "lost-1"]
     assert "lost-0, lost-1" in page.one("#violation-list").text
     assert len(shown(page)) == 7

@@ -14,11 +14,13 @@ import typing as t
 from checks.browser import browser
 from checks.certificates import certificates
 from checks.diagnose import diagnose
+from checks.docs import docs
 from checks.eda import eda
 from checks.fleet import fleet
 from checks.integration import integration
 from checks.lint import lint
 from checks.package import package
+from checks.peers import peers
 from checks.pythons import pythons
 from checks.report import Outcome, side_by_side
 from checks.sanity import sanity
@@ -37,10 +39,22 @@ PARTS: dict[str, Part] = {
     "sanity": sanity,
     "fleet": fleet,
     "diagnose": diagnose,
+    "docs": docs,
     "browser": browser,
+    "peers": peers,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "pythons", "package", "fleet", "eda", "diagnose", "browser"}
+TESTING = {
+    "units",
+    "integration",
+    "pythons",
+    "package",
+    "fleet",
+    "eda",
+    "diagnose",
+    "browser",
+    "peers",
+}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

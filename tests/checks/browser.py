@@ -1,13 +1,14 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The map of the fleet, made by its role and looked at in a real browser."""
+"""A real browser looks at the map of the fleet, which its role makes, and at the documentation site."""
 
 from __future__ import annotations
 
 import typing as t
 
 from checks import isolation, programs, report, units, worktree
+from checks.docs import SITE
 from environments import ROOT, VENVS, bin_folder
 
 PROGRAMS = {"chromium": "chromium", "chromedriver": "chromium-driver"}
@@ -28,10 +29,9 @@ def browser(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outco
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
             "ANSIBLE_HOME": str(VENVS / "home"),
             "IMDS_SCREENSHOTS": str(SCREENSHOTS),
+            "IMDS_SITE": str(SITE),
         }
         answer = report.run("browser", command, ROOT, env)
-    outcome = units.read_results(results)
-    if answer.status and not outcome.failed:
-        outcome += report.Outcome(failed=1)
+    outcome = units.outcome_of(answer, results)
     report.say("browser", answer, str(outcome))
     return outcome

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import functools
-import os
 import typing as t
 
-from checks import programs, report, units, worktree
-from environments import ROOT, VENVS, EnvironmentFailed, bin_folder
+from checks import namespaces, programs, report, units, worktree
+from environments import ROOT, VENVS, bin_folder
 
 PROGRAMS = {"ip": "iproute2", "nft": "nftables", "unshare": "util-linux", "mount": "mount"}
 # Networks, mounts and processes of its own: nothing gets out of it, and nothing of it stays.
@@ -20,8 +19,7 @@ OWN_RUN = ("sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh")
 
 
 def diagnose(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    if os.geteuid() != 0:
-        raise EnvironmentFailed("only root can make the networks of these tests")
+    namespaces.check_root()
     programs.require(PROGRAMS)
     return report.side_by_side(
         functools.partial(broken_set_ups, core, arguments) for core in cores or ("core-newest",)
@@ -42,8 +40,6 @@ def broken_set_ups(core: str, arguments: t.Sequence[str]) -> report.Outcome:
             "ANSIBLE_HOME": str(VENVS / "home"),
         }
         answer = report.run(name, command, ROOT, env)
-    outcome = units.read_results(results)
-    if answer.status and not outcome.failed:
-        outcome += report.Outcome(failed=1)
+    outcome = units.outcome_of(answer, results)
     report.say(name, answer, str(outcome))
     return outcome

@@ -26,9 +26,7 @@ def eda(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
         ROOT,
         {**report.with_programs(programs), **env},
     )
-    outcome = units.read_results(results)
-    if answer.status and not outcome.failed:
-        outcome += report.Outcome(failed=1)
+    outcome = units.outcome_of(answer, results)
     report.say("eda", answer, str(outcome))
     return outcome
 

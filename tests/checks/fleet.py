@@ -9,8 +9,8 @@ import os
 import pathlib
 import typing as t
 
-from checks import isolation, programs, report, units, worktree
-from environments import ROOT, VENVS, EnvironmentFailed, bin_folder
+from checks import namespaces, programs, report, units, worktree
+from environments import ROOT, VENVS, bin_folder
 from fleet import network
 
 PROGRAMS = {
@@ -22,19 +22,17 @@ PROGRAMS = {
     "sshd": "openssh-server",
     "unshare": "util-linux",
 }
-# With the process that started it the whole fleet ends, also when that one is killed.
-BOUND = ("setpriv", "--pdeathsig", "KILL")
 
 
 def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
-    check_user()
+    namespaces.check_root()
     programs.require(PROGRAMS)
-    start = prefix()
+    start = namespaces.prefix()
     python = bin_folder("fleet") / "python"
     results = report.LOGS / "fleet.xml"
-    namespaces = report.LOGS / "fleet-namespaces.txt"
+    used = report.LOGS / "fleet-namespaces.txt"
     report.LOGS.mkdir(parents=True, exist_ok=True)
-    for file in (results, namespaces):
+    for file in (results, used):
         file.unlink(missing_ok=True)
     command = [*start, str(python), "-m", "pytest", "fleet", "--quiet", f"--junit-xml={results}"]
     command.append(f"--basetemp={VENVS / 'fleet-tmp'}")
@@ -42,11 +40,11 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
         env = {
             **os.environ,
             "IMDS_FLEET_COLLECTIONS": str(tree.parents[2]),
-            "IMDS_FLEET_REPORT": str(namespaces),
+            "IMDS_FLEET_REPORT": str(used),
         }
         answer = report.run("fleet", [*command, *arguments], ROOT / "tests", env)
     outcome = units.outcome_of(answer, results)
-    left = leftovers(namespaces)
+    left = leftovers(used)
     if left:
         outcome += report.Outcome(failed=1)
         print("\n".join(("fleet: this was left behind:", *left)), flush=True)
@@ -54,25 +52,9 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
     return outcome
 
 
-def check_user() -> None:
-    if os.geteuid() != 0:
-        raise EnvironmentFailed("this test needs root, for network namespaces and for sshd")
-
-
-def prefix() -> tuple[str, ...]:
-    """What makes the namespaces that all of it runs in; without any there is no test."""
-    found = isolation.prefix(isolation.VARIANTS[:1])
-    if not found:
-        raise EnvironmentFailed(
-            "network, mount and process namespaces can't be made here, not even by root: run this test on a "
-            f"machine or in a container that may ({' '.join(isolation.FLAGS)} true)"
-        )
-    return (*BOUND, *found)
-
-
-def leftovers(namespaces: pathlib.Path) -> list[str]:
+def leftovers(used: pathlib.Path) -> list[str]:
     """What is left of the namespaces that the test wrote down, and of its mounts."""
-    if not namespaces.exists():
+    if not used.exists():
         return ["the test did not say which namespaces it was in"]
-    names = set(namespaces.read_text(encoding="utf-8").split())
+    names = set(used.read_text(encoding="utf-8").split())
     return [*network.users(names), *network.mounts(names)]

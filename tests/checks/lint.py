@@ -49,11 +49,13 @@ TOOLS = (
         (
             *MYPY,
             "environments.py",
+            "benchmarks",
             "browser",
             "checks",
             "demo",
             "diagnose",
             "fleet",
+            "peers",
             "simulated.py",
             "simulator",
             "unit/checks",
@@ -71,7 +73,10 @@ TOOLS = (
     Tool("antsibull-changelog", ("antsibull-changelog", "lint")),
     Tool(
         "antsibull-docs",
-        ("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs", "."),
+        (
+            *("antsibull-docs", "lint-collection-docs", "--plugin-docs", "--check-extra-docs-refs"),
+            *("--validate-collection-refs", "dependent", "."),
+        ),
     ),
     Tool(
         "ansible-lint",

@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from checks.fleet import prefix
+from checks.namespaces import prefix
 from fleet.network import mounts, until, users
 
 TESTS = pathlib.Path(__file__).resolve().parents[1]

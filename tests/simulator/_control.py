@@ -11,7 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from simulator._faults import Fault
-from simulator._maintenance import Maintenance, is_seconds
+from simulator._given import is_count, is_seconds, list_of
+from simulator._maintenance import Maintenance
 from simulator._messages import Answer, Request, as_json
 from simulator._vm import Vm
 
@@ -50,7 +51,7 @@ def _faults(vm: Vm, _request: Request) -> Answer:
 
 
 def _replace_faults(vm: Vm, request: Request) -> Answer:
-    vm.faults = faults_from_json(_body(request))
+    vm.faults = list_of("faults", _body(request), Fault.from_json)
     return _DONE
 
 
@@ -122,6 +123,7 @@ def _vm(vm: Vm, _request: Request) -> Answer:
             "requests": len(vm.requests),
             "faults": len(vm.faults),
             "throttled": vm.throttled,
+            "bytes_sent": vm.bytes_sent,
             "token_requests_at_once": vm.token_requests.most,
             "extension_url": vm.extension_url,
         }
@@ -142,23 +144,6 @@ _ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
     "maintenance": {"GET": _maintenance, "PUT": _replace_maintenance},
     "clock": {"GET": _clock, "PUT": _advance_clock},
 }
-
-
-def is_count(value: Any) -> bool:
-    """A whole number, 0 or more; true is one to Python."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def faults_from_json(value: Any) -> list[Fault]:
-    if not isinstance(value, list):
-        raise ValueError("faults is a list")
-    faults = []
-    for position, item in enumerate(value):
-        try:
-            faults.append(Fault.from_json(item))
-        except ValueError as exc:
-            raise ValueError(f"faults[{position}]: {exc}") from exc
-    return faults
 
 
 def _body(request: Request) -> Any:

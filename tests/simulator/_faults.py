@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from simulator._given import listed, refuse_unknown
 from simulator._messages import JSON, Answer, Request
 
 # Each kind, and the field it can't do without.
@@ -120,10 +121,9 @@ class Fault:
         """A fault from outside the process. Raises ValueError with a message for a person."""
         if not isinstance(value, dict):
             raise ValueError("a fault is an object")
-        if unknown := set(value) - _SETTINGS - {"used"}:
-            raise ValueError(f"unknown field {min(unknown)!r}; known: {_list(_SETTINGS)}")
+        refuse_unknown(set(value) - {"used"}, _SETTINGS)
         if "kind" not in value:
-            raise ValueError(f"it has no kind; known: {_list(KINDS)}")
+            raise ValueError(f"it has no kind; known: {listed(KINDS)}")
         return cls(**{name: item for name, item in value.items() if name != "used"})
 
 
@@ -141,7 +141,7 @@ def take(faults: Iterable[Fault], request: Request) -> Fault | None:
 
 def _check(fault: Fault) -> None:
     if fault.kind not in KINDS:
-        raise ValueError(f"unknown kind {fault.kind!r}; known: {_list(KINDS)}")
+        raise ValueError(f"unknown kind {fault.kind!r}; known: {listed(KINDS)}")
     needed = KINDS[fault.kind]
     given = fault.body_base64 if needed == "body" and fault.body is None else None
     if needed is not None and (given or getattr(fault, needed)) in (None, {}):
@@ -191,7 +191,3 @@ def _check_headers(headers: Any) -> None:
             raise ValueError(f"header {name!r} can't be sent; a fault of kind 'raw' can send it")
         if name.lower() in _FRAMING:
             raise ValueError(f"header {name!r} is the simulator's own; use kind 'raw'")
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -12,7 +12,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from simulator._control import faults_from_json, is_count
+from simulator._faults import Fault
+from simulator._given import is_count, list_of, refuse_unknown
 from simulator._identity import Identity
 from simulator._maintenance import Maintenance
 from simulator._vm import Vm
@@ -65,8 +66,7 @@ def _vm(item: Any, position: int) -> Vm:
         raise ValueError("a virtual machine is an object")
     if "document" not in item and ("compute" in item or "network" in item):
         return Vm(_own_name(item) or f"vm-{position}", item)
-    if unknown := sorted(set(item) - _SETTINGS):
-        raise ValueError(f"unknown field {unknown[0]!r}; known: {', '.join(sorted(_SETTINGS))}")
+    refuse_unknown(item, _SETTINGS)
     document = item.get("document")
     if not isinstance(document, dict):
         raise ValueError("its document is not an object")
@@ -97,19 +97,11 @@ def _checked(name: str, value: Any) -> Any:
 def _identities(name: str, value: Any) -> list[Identity] | None:
     if value is None and name == "extension_identities":
         return None
-    if not isinstance(value, list):
-        raise ValueError(f"{name} is a list")
-    identities = []
-    for position, item in enumerate(value):
-        try:
-            identities.append(Identity.from_json(item))
-        except ValueError as exc:
-            raise ValueError(f"{name}[{position}]: {exc}") from exc
-    return identities
+    return list_of(name, value, Identity.from_json)
 
 
 _READ: dict[str, Callable[[str, Any], Any]] = {
-    "faults": lambda _name, value: faults_from_json(value),
+    "faults": lambda name, value: list_of(name, value, Fault.from_json),
     "maintenance": lambda _name, value: Maintenance.from_json(value),
     "identities": _identities,
     "extension_identities": _identities,

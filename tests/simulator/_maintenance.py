@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
+
+from simulator._given import is_seconds, list_of, listed, refuse_unknown
 
 SCHEDULED = "Scheduled"
 STARTED = "Started"
@@ -123,8 +124,7 @@ class Sequence:
     def from_json(cls, value: Any) -> Sequence:
         if not isinstance(value, dict):
             raise ValueError("a sequence is an object")
-        if unknown := set(value) - _SETTINGS:
-            raise ValueError(f"unknown field {min(unknown)!r}; known: {_list(_SETTINGS)}")
+        refuse_unknown(value, _SETTINGS)
         if missing := {"kind", "resources"} - set(value):
             raise ValueError(f"it has no {min(missing)}")
         return cls(**value)
@@ -133,14 +133,9 @@ class Sequence:
 _SETTINGS = {item.name for item in fields(Sequence) if item.init}
 
 
-def is_seconds(value: Any) -> TypeGuard[float]:
-    # By type and not by isinstance: true is an int to Python, and not to who writes a sequence.
-    return type(value) in (int, float) and 0 <= value < math.inf
-
-
 def _check(sequence: Sequence) -> None:
     if sequence.kind not in KINDS:
-        raise ValueError(f"unknown kind {sequence.kind!r}; known: {_list(KINDS)}")
+        raise ValueError(f"unknown kind {sequence.kind!r}; known: {listed(KINDS)}")
     names = sequence.resources
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise ValueError("resources is a list of texts")
@@ -247,26 +242,13 @@ class Maintenance:
         """From outside the process. Raises ValueError with a message for a person."""
         if not isinstance(value, dict):
             raise ValueError("maintenance is an object")
-        settings = {"first_call_seconds", "sequences"}
-        if unknown := set(value) - settings:
-            raise ValueError(f"unknown field {min(unknown)!r}; known: {_list(settings)}")
-        first_call, items = value.get("first_call_seconds", 0), value.get("sequences", [])
+        refuse_unknown(value, ("first_call_seconds", "sequences"))
+        first_call = value.get("first_call_seconds", 0)
         if not is_seconds(first_call):
             raise ValueError("first_call_seconds is a number of seconds, 0 or more")
-        if not isinstance(items, list):
-            raise ValueError("sequences is a list")
-        sequences = []
-        for position, item in enumerate(items):
-            try:
-                sequences.append(Sequence.from_json(item))
-            except ValueError as exc:
-                raise ValueError(f"sequences[{position}]: {exc}") from exc
+        sequences = list_of("sequences", value.get("sequences", []), Sequence.from_json)
         return cls(sequences, first_call_seconds=first_call)
 
 
 def _real_time() -> float:
     return float(int(time.time()))
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

@@ -152,6 +152,7 @@ async def _send(
     if fault is None:
         sound = normal()
         await asyncio.sleep(sound.seconds)
+        vm.bytes_sent += len(sound.body)
         return _wire.response(sound)
     return await _wire.send_spoilt(http, fault, normal)
 

@@ -61,5 +61,6 @@ class Vm:
     extension_url: str = field(init=False, default="")  # once it is served
     tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all that were given
     throttled: int = field(init=False, default_factory=int)  # requests that came too fast
+    bytes_sent: int = field(init=False, default_factory=int)  # the bodies of all sound answers
     token_limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
     token_requests: Concurrency = field(init=False, default_factory=Concurrency, repr=False)

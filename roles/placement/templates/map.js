@@ -109,7 +109,10 @@ SPDX-License-Identifier: GPL-3.0-or-later
     const locations = byId("locations");
     locations.className = density;
     const places = grouped(hosts, (host) => host.location);
-    sortedKeys(places).forEach((location, index) => locations.append(drawLocation(location, places.get(location), index)));
+    // Where something is wrong comes first; sorting keeps the order of the names.
+    const wrong = (location) => places.get(location).some((host) => host.violations.length);
+    const order = sortedKeys(places).sort((one, other) => wrong(other) - wrong(one));
+    order.forEach((location, index) => locations.append(drawLocation(location, places.get(location), index)));
     if (!hosts.length) locations.append(make("p", { class: "nothing", text: "There are no hosts." }));
     const first = locations.querySelector(".host");
     if (first) first.tabIndex = 0;
@@ -163,8 +166,9 @@ SPDX-License-Identifier: GPL-3.0-or-later
     { key: "zone", label: () => "Zone", value: (host) => host.zone },
     { key: "domain", label: () => "FD", value: (host) => host.faultDomain, title: "Fault domain" },
     { key: "value", label: () => state.scheme.label, value: (host) => state.scheme.value(host) },
-    { key: "rule", label: () => "Rules", value: ruleOf },
   ];
+  if (data.rules.length) columns.push({ key: "rule", label: () => "Rules", value: ruleOf });
+  else document.querySelector(".c-rule").remove();
 
   function drawTable() {
     for (const column of columns) {
@@ -183,8 +187,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
       const value = make("td", {}, swatch, make("span"));
       host.row = make("tr", { tabindex: "-1", "data-host": host.number },
         make("td", { text: host.name, title: host.name }), make("td", { text: host.location, title: host.location }),
-        make("td", { text: host.zone }), make("td", { text: host.faultDomain }), value,
-        make("td", { text: ruleOf(host), class: host.violations.length ? "bad" : "" }));
+        make("td", { text: host.zone }), make("td", { text: host.faultDomain }), value);
+      if (data.rules.length) host.row.append(make("td", { text: ruleOf(host), class: host.violations.length ? "bad" : "" }));
       host.swatch = swatch;
       host.valueText = value.lastChild;
       host.valueCell = value;

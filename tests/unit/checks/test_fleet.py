@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from checks import fleet, isolation
+from checks import fleet, isolation, namespaces
 from environments import EnvironmentFailed
 from fleet import guide, network
 
@@ -23,7 +23,7 @@ def test_only_root_can_run_it(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_namespaces_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolation, "prefix", lambda _variants: ())
     with pytest.raises(EnvironmentFailed, match="namespaces can't be made here"):
-        fleet.prefix()
+        namespaces.prefix()
 
 
 def test_processes_of_a_namespace_are_found(tmp_path: pathlib.Path) -> None:

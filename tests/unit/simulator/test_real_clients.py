@@ -12,13 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import msal
 import pytest
-import requests
-import requests.adapters
-import urllib3.util
 from azure.core.exceptions import ClientAuthenticationError
-from azure.identity import CredentialUnavailableError, ManagedIdentityCredential
+from azure.identity import CredentialUnavailableError
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
@@ -26,9 +22,9 @@ from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPoli
 from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from peers.clients import VAULT, azure_identity, msal_client
 from simulator import Fault, Identity, Vm
 
-VAULT = "https://vault.azure.net"
 GROUP = (
     "/subscriptions/1/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
 )
@@ -54,39 +50,6 @@ def imds(monkeypatch: pytest.MonkeyPatch, vm: Vm) -> Vm:
     monkeypatch.setenv("AZURE_POD_IDENTITY_AUTHORITY_HOST", vm.url)
     vm.identities = [OWN]
     return vm
-
-
-def azure_identity(**identity: str) -> str:
-    given: dict[str, Any] = {}
-    if "client_id" in identity:
-        given["client_id"] = identity["client_id"]
-    elif identity:
-        given["identity_config"] = dict(identity)
-    # Its own waits add up to 24 seconds, by the same decisions.
-    with ManagedIdentityCredential(retry_backoff_factor=0, **given) as credential:
-        token: str = credential.get_token(f"{VAULT}/.default").token
-    return token
-
-
-def msal_client(**identity: str) -> str:
-    found = (
-        msal.UserAssignedManagedIdentity(**identity)
-        if identity
-        else msal.SystemAssignedManagedIdentity()
-    )
-    with requests.Session() as session:
-        # It leaves trying again to the session that it is given.
-        again = urllib3.util.Retry(
-            total=5, status_forcelist=[404, 410, 429, 500, 502, 503, 504], raise_on_status=False
-        )
-        session.mount("http://", requests.adapters.HTTPAdapter(max_retries=again))
-        answer = msal.ManagedIdentityClient(found, http_client=session).acquire_token_for_client(
-            resource=VAULT
-        )
-    if "access_token" not in answer:
-        raise RuntimeError(f"{answer['error']}: {answer['error_description']}")
-    token: str = answer["access_token"]
-    return token
 
 
 def collection(transport: Any, url: str, **identity: str) -> str:

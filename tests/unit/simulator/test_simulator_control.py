@@ -37,6 +37,14 @@ def test_requests(vm: Vm, session: requests.Session, control: Any) -> None:
     assert control("GET", "requests").json() == vm.requests == []
 
 
+def test_bytes_sent(vm: Vm, session: requests.Session, control: Any) -> None:
+    """Of bodies, whatever their status; control itself doesn't count."""
+    answers = [session.get(vm.url + URL, headers=headers) for headers in ({"Metadata": "true"}, {})]
+    assert [answer.status_code for answer in answers] == [200, 400]
+    sent = control("GET", "vm").json()["bytes_sent"]
+    assert sent == vm.bytes_sent == sum(len(answer.content) for answer in answers)
+
+
 def test_faults(vm: Vm, session: requests.Session, control: Any) -> None:
     faults: list[dict[str, Any]] = [
         {"kind": "status", "status": 500, "times": 1, "path": "/metadata/"},

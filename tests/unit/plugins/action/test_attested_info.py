@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import base64
 import datetime
+import http.server
 import pathlib
+import socket
+import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from ansible_collections.imds.azure.plugins.action.attested_info import ActionModule
 from simulator import _attested as azure
@@ -45,13 +52,14 @@ class Action(ActionModule):
         return answer(module_args["nonce"]) if callable(answer) else answer
 
 
-def answers(nonce: str = "", **claims: Any) -> Any:
+def answers(nonce: str = "", signer: azure.Identity | None = None, **claims: Any) -> Any:
     """The module's result: a document for the nonce that it is given, or for another one."""
 
     def answer(given: str) -> dict[str, Any]:
         now = datetime.datetime.now(datetime.timezone.utc)
         content = azure.content({"vmId": VM_ID}, "2025-04-07", now, nonce or given, claims)
-        message = azure.signed(content, azure._signer("metadata.azure.com", "westeurope"))
+        usual = azure._signer("metadata.azure.com", "westeurope")
+        message = azure.signed(content, signer or usual)
         return {"signature": base64.b64encode(message).decode(), "api_version": "2025-04-07"}
 
     return answer
@@ -216,3 +224,67 @@ def test_bad_options_are_found_before_anything_is_sent(
     assert (result["failed"], result["verified"]) == (True, False)
     assert says in result["msg"]
     assert action.sent == []
+
+
+@pytest.fixture
+def pki(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """What Microsoft's PKI has, by path. The transport is the real one, and its host leads here."""
+    has: dict[str, bytes] = {}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.headers["Host"] == "www.microsoft.com"
+            body = has.get(self.path)
+            self.send_response(404 if body is None else 200)
+            self.send_header("Content-Length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    here = (socket.AF_INET, socket.SOCK_STREAM, 6, "", server.server_address)
+
+    def resolve(host: str, port: int, *_arguments: Any, **_options: Any) -> list[Any]:
+        assert (host, port) == ("www.microsoft.com", 80)
+        return [here]
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield has
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_is_missing_is_fetched_only_where_that_is_wanted(
+    trust: dict[str, Any], pki: dict[str, bytes]
+) -> None:
+    del trust["intermediates"]
+    url, issuer = "http://www.microsoft.com/pkiops/certs/ca%2001.crt", azure.authority()[1]
+    pki["/pkiops/certs/ca%2001.crt"] = issuer.certificate.public_bytes(Encoding.DER)
+    signer = azure.issued(
+        "fetched",
+        issuer,
+        names=["metadata.azure.com"],
+        extra=[
+            x509.AuthorityInformationAccess(
+                [
+                    x509.AccessDescription(
+                        AuthorityInformationAccessOID.CA_ISSUERS,
+                        x509.UniformResourceIdentifier(url),
+                    )
+                ]
+            )
+        ],
+    )
+    result = Action(dict(trust), answers(signer=signer)).run()
+    assert (result["verified"], result["reason"]) == (False, "untrusted_chain")
+    result = Action({**trust, "fetch_intermediates": True}, answers(signer=signer)).run()
+    assert result["verified"] is True
+    pki.clear()
+    result = Action({**trust, "fetch_intermediates": True}, answers(signer=signer)).run()
+    assert result["reason"] == "untrusted_chain"
+    assert f"could not be fetched: {url}: status 404" in result["msg"]

@@ -33,6 +33,14 @@ def test_the_map_is_sorted_by_name() -> None:
     assert data["title"] == "Mine"
 
 
+def test_the_rules_are_for_hosts_that_the_map_does_not_show_as_well() -> None:
+    groups = {"all": ["a", "b"], "web": ["a", "b"]}
+    data = json.loads(placement_map(HOSTVARS, ["b"], groups, group="web", min_zones=3))
+    assert [host["name"] for host in data["hosts"]] == ["b"]
+    assert data["replicas"] == 2
+    assert data["violations"] == ["the hosts are in 2 zones, and 3 are required"]
+
+
 @pytest.mark.parametrize(
     ("hostvars", "hosts", "rules"),
     [

@@ -89,6 +89,24 @@ def test_a_map_of_groups(read: Read, tmp_path: pathlib.Path) -> None:
     assert [group.name for group in inventory.groups["zones"].child_groups] == ["zone_1"]
 
 
+def test_groups_and_hosts_know_each_other_as_ansible_does_it(
+    read: Read, tmp_path: pathlib.Path
+) -> None:
+    # Two tags that are one group, once their names are valid.
+    tags = [{"name": name, "value": ""} for name in ("a-b", "a.b", "c")]
+    written(tmp_path, a=vm("a", zone="1", tagsList=tags), b=vm("b", tagsList=tags[2:]))
+    inventory = from_documents(read, group_by=["zone", "tags"])
+    group, host = inventory.groups["tag_a_b"], inventory.hosts["a"]
+    assert group.hosts == [host]
+    assert not group.add_host(host)
+    assert len(host.groups) == len(set(host.groups))
+    names = {"all", "zones", "zone_1", "tags", "tag_a_b", "tag_c"}
+    assert {one.name for one in host.groups} == names
+    assert members(inventory, "tags") == members(inventory, "all") == ["a", "b"]
+    inventory.remove_host(host)
+    assert members(inventory, "all") == members(inventory, "tag_c") == ["b"]
+
+
 def test_the_host_variables(read: Read, tmp_path: pathlib.Path) -> None:
     written(tmp_path, a=EVERYTHING)
     (host,) = from_documents(read).hosts.values()
@@ -152,6 +170,13 @@ def test_a_broken_document_is_told_by_file_and_line(
             "filters: ",
         ),
         ({"hostnames": ["["]}, "is not a JMESPath expression"),
+        ({"hostnames": [5]}, "hostnames '5' is not a JMESPath expression: it is no text"),
+        ({"hostnames": [{"tag": "Name"}]}, "the value of a tag is tag:NAME, without a space"),
+        ({"sources": ["documents"], "documents": [5]}, "'5' is no name of a file"),
+        ({"sources": ["documents"], "documents": [""]}, "'' is no name of a file"),
+        ({"sources": ["documents"], "documents": ["."]}, r"is a folder: .* example \./\*\.json"),
+        ({"sources": ["facts"], "max_age": -1}, "max_age must be a number of seconds from 0 on"),
+        ({"filter": []}, "there is no option filter: ansible-doc -t inventory"),
     ],
 )
 def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) -> None:

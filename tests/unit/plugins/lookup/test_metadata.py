@@ -133,7 +133,7 @@ def test_a_route_that_does_not_exist_names_what_does(look: Look, cache: bool) ->
 def test_params(look: Look, vm: Vm) -> None:
     look("instance/compute", cache=False, params={"extended": True, "nonce": "a b"})
     assert targets(vm) == [
-        "/metadata/instance/compute?api-version=2025-04-07&extended=True&nonce=a%20b"
+        "/metadata/instance/compute?api-version=2025-04-07&extended=true&nonce=a%20b"
     ]
 
 
@@ -156,10 +156,13 @@ def test_params(look: Look, vm: Vm) -> None:
         (["instance"], {"api_version": "newest"}, "neither 'latest' nor a date"),
         (["instance"], {"timeout": 0}, "timeout must be a number of seconds"),
         (["instance/\udc80"], {"cache": False}, "is not an IMDS route|not Unicode"),
+        ([["instance", "versions"]], {}, r"query\('imds.azure.metadata', \*routes\)"),
+        ([5], {}, "5 is not an IMDS route"),
+        (["versions"], {"defualt": ""}, "there is no option defualt: it takes api_version, cache,"),
     ],
 )
 def test_what_can_not_work(
-    look: Look, vm: Vm, terms: list[str], options: dict[str, t.Any], message: str
+    look: Look, vm: Vm, terms: list[t.Any], options: dict[str, t.Any], message: str
 ) -> None:
     with pytest.raises(AnsibleOptionsError, match=message):
         look(*terms, **options)

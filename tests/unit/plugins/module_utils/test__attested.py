@@ -56,6 +56,12 @@ def test_it_is_asked_for_again_like_every_document_that_always_exists() -> None:
         imds.attested_document("a/b&c")
 
 
+def test_a_version_from_before_there_were_any_is_named_as_the_cause() -> None:
+    imds, _asked = client(*[(404, {})] * 9)
+    with pytest.raises(UnavailableError, match=r"status 404, .* Check api_version, .* 2018-10-01"):
+        imds.attested_document("x")
+
+
 def test_an_older_imds_is_asked_in_its_own_version() -> None:
     rejection = {"error": "api-version is invalid", "newest-versions": ["2020-09-01", "2020-06-01"]}
     imds, asked = client((400, rejection), (200, {"encoding": "pkcs7", "signature": "MII="}))

@@ -511,7 +511,7 @@ def test_a_status_for_ever(status: int, body: str | bytes) -> None:
     message = str(caught.value)
     assert caught.type is KINDS.get(status, UnavailableError)
     assert caught.value.status == status
-    assert message.startswith(f"GET {send.requests[-1].url} failed: ")
+    assert message.startswith(f"GET {send.requests[0].url} failed: ")
     assert f"status {status}" in message
     assert "\n" not in message
     assert len(message) < 900
@@ -573,6 +573,14 @@ def test_no_answer_at_all() -> None:
     assert caught.value.status is None
 
 
+@pytest.mark.parametrize(
+    "reason", ["the answer is larger than 4 MiB", "the answer ended too early"]
+)
+def test_an_answer_of_no_use_is_no_missing_route(reason: str) -> None:
+    with pytest.raises(UnavailableError, match=rf"{reason}, after .* does not answer like IMDS$"):
+        client(Always(TransportError(reason))).instance()
+
+
 def test_a_redirect_is_named_and_not_followed() -> None:
     elsewhere = refusal(302, location="http://login.example.com/\n\x1b[31mportal")
     with pytest.raises(RefusedError) as caught:
@@ -619,6 +627,7 @@ def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) ->
     assert "after 9 attempts in 79 s" in message
     assert "\n" not in message
     assert len(message) < 400
+    assert message.endswith("Check what serves this address: it does not answer like IMDS")
     # It may be a token.
     assert "Sign" not in message
     assert "web" not in message
@@ -712,11 +721,35 @@ def test_every_observed_error_reads_well() -> None:
         assert case["words"] in str(caught.value)
 
 
-def test_a_400_without_words_costs_no_time() -> None:
+@pytest.mark.parametrize(
+    "versions", [ok({"apiVersions": [FLOOR, NEWEST_TESTED]}), refusal(400), NO_HEADER]
+)
+def test_a_400_without_words_is_not_taken_for_a_version_that_is_known(versions: Response) -> None:
+    """Else one bad moment would give a document of 2017 instead of today's, and nobody knew."""
     clock = Clock()
-    answers = iter([refusal(400), refusal(400), ok(DOCUMENT)])
-    assert client(lambda _request, _timeout: next(answers), clock).instance().data == DOCUMENT
+    script = Script((instance_url(NEWEST_TESTED), refusal(400)), (VERSIONS_URL, versions))
+    with script as send, pytest.raises(VersionError) as caught:
+        client(send, clock).instance()
+    assert str(caught.value) == (
+        f"GET {instance_url(NEWEST_TESTED)} failed: IMDS rejected the request (status 400) and does "
+        "not say that it is for api-version 2025-04-07. Try again, or set another api_version"
+    )
+    assert caught.value.status == 400
     assert clock.sleeps == []
+
+
+@pytest.mark.parametrize(
+    ("versions", "used"), [(ok({"apiVersions": ["2020-12-01"]}), "2020-12-01"), (NOT_FOUND, FLOOR)]
+)
+def test_a_400_without_words_is_for_a_version_that_is_not_listed(
+    versions: Response, used: str
+) -> None:
+    with Script(
+        (instance_url(NEWEST_TESTED), refusal(400)),
+        (VERSIONS_URL, versions),
+        (instance_url(used), ok(DOCUMENT)),
+    ) as send:
+        assert client(send).instance().api_version == used
 
 
 # Time

@@ -100,6 +100,15 @@ def test_a_version_that_was_asked_for_is_used() -> None:
     )
 
 
+def test_the_cloud_is_read_whatever_the_version_of_tokens() -> None:
+    """Instance documents name no cloud before 2018-10-01."""
+    imds = Imds(answer(200, {"compute": {"azEnvironment": "AzurePublicCloud"}}), OK)
+    option = {**OPTIONS, "api_version": "2018-02-01"}.__getitem__
+    client = client_from(option, imds.send, imds.seams)
+    token_from(option, client, client.newest_instance)
+    assert imds.urls == [f"{ENDPOINT}/metadata/instance?api-version=2025-04-07", f"{URL}?{QUERY}"]
+
+
 def test_the_version_of_tokens_is_not_that_of_documents() -> None:
     imds = Imds(answer(200, {"compute": {}}))
     client = imds.client()
@@ -211,8 +220,9 @@ def test_whoever_gets_no_turn_in_time_says_so() -> None:
 
     imds = Imds(OK)
     client = ImdsClient(imds.send, ENDPOINT, "latest", RetryPolicy(), imds.seams, full)
-    with pytest.raises(UnavailableError, match="other processes took all turns, after 1 attempt"):
+    with pytest.raises(UnavailableError, match="other processes took all turns, after 1") as caught:
         client.token(VAULT)
+    assert "Ask for fewer tokens at once" in str(caught.value)
     assert imds.urls == []
 
 

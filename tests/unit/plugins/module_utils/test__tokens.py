@@ -212,6 +212,7 @@ def test_what_both_lack_proves_nothing() -> None:
         (400, "'invalid_resource: AADSTS500011: the", "Check resource: it must be the URI"),
         (400, "something new", "Check resource and the identity"),
         (404, "", "not ready"),
+        (None, "other processes took all turns at IMDS' tokens", "Ask for fewer tokens at once"),
         (429, "Temporarily throttled", r"20 times a second, 5 at once"),
     ],
 )

@@ -136,7 +136,10 @@ def test_approval_in_check_mode_sends_nothing(vm: Vm, run: Run) -> None:
     vm.maintenance.add(Sequence("reboot", ["web-0"], event_id=ID))
     result = run(scheduled_event, check_mode=True, event_id=ID)
     assert (result["changed"], result["resources"]) == (True, ["web-0"])
-    assert not run(scheduled_event, check_mode=True, event_id=OTHER_ID)["changed"]
+    unlisted = run(scheduled_event, check_mode=True, event_id=OTHER_ID)
+    assert not unlisted["changed"]
+    # Nobody asked whether it ever was.
+    assert unlisted["msg"].endswith("it is over, was cancelled or never was")
     assert posts(vm) == []
 
 
@@ -177,7 +180,9 @@ def test_only_if_alone_refuses_for_others(vm: Vm, run: Run) -> None:
 
 
 def test_only_if_alone_does_not_look_into_what_is_not_listed(vm: Vm, run: Run) -> None:
-    assert not run(scheduled_event, event_id=OTHER_ID, only_if_alone=True)["changed"]
+    result = run(scheduled_event, event_id=OTHER_ID, only_if_alone=True)
+    assert not result["changed"]
+    assert result["msg"].endswith("it is over, was cancelled or never was")
     assert posts(vm) == []
 
 

@@ -139,6 +139,32 @@ def test_each_broken_line_is_told_and_the_others_are_read(tmp_path: pathlib.Path
     assert [line.split(": ")[0] for line in broken] == ["FILE:2:2", "FILE:4", "FILE:6:1"]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ['{"compute": {}}, {"x": [1', '2]}, {"compute": {}}'],
+        ['{"compute": {}, "x": 1', '"y": 2}, {"compute": {}}'],
+    ],
+)
+def test_two_broken_lines_do_not_make_up_for_each_other(
+    tmp_path: pathlib.Path, lines: list[str]
+) -> None:
+    found, broken = read(written(tmp_path, "a.ndjson", "\n".join(lines)))
+    assert found == []
+    assert [line.split(":")[1] for line in broken] == ["1", "2"]
+
+
+def test_many_lines(tmp_path: pathlib.Path) -> None:
+    # More than are read at once, and one broken far below.
+    lines = [json.dumps({"compute": {"name": f"vm-{n}", "x": "y" * 1000}}) for n in range(1000)]
+    path = written(tmp_path, "a.ndjson", "\n".join([*lines[:900], "{", *lines[900:]]))
+    found, broken = read(path)
+    assert [document.data["compute"]["name"] for document in found] == [
+        f"vm-{n}" for n in range(1000)
+    ]
+    assert [line.split(": ")[0] for line in broken] == ["FILE:901:2"]
+
+
 def test_each_broken_element_of_a_list_is_told_by_its_line(tmp_path: pathlib.Path) -> None:
     content = (
         '\n[\n {"compute": {}},\n 5, "a\\"]",\n\n {\n  "x": [1]\n }\n , []\n, {"network": {}}]'
@@ -210,6 +236,11 @@ def folder(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Pa
     for name in ("b.json", "a.json", "c.ndjson", "deep/er/d.json", ".hidden.json"):
         (made / name).touch()
     return made
+
+
+def test_folders_that_a_pattern_matches_are_passed_over(folder: pathlib.Path) -> None:
+    assert "deep" in names(folder, "*")
+    assert read(folder / "deep") == ([], [])
 
 
 def test_patterns_are_relative_to_the_folder(folder: pathlib.Path) -> None:

@@ -63,6 +63,14 @@ def test_addresses(address: str, wanted: str) -> None:
     assert vms([EVERYTHING], address=address)[0].address == wanted
 
 
+def test_hosts_of_earlier_sources_are_reached_as_before() -> None:
+    fact, _warnings = azure_imds(EVERYTHING, "")
+    earlier = Document(fact, is_fact=True, host="host-1")
+    found, said = fleet_of([earlier], hostnames=["tags.none"]).vms(())
+    assert [(one.name, one.address) for one in found] == [("host-1", "")]
+    assert said == []
+
+
 def test_an_address_that_is_missing_is_said_once_for_all() -> None:
     _found, said = fleet_of([vm("a"), vm("b")]).vms(())
     assert said == ["ansible_host is not set: no private address is known (2 VMs)"]
@@ -116,6 +124,12 @@ def test_hosts_of_earlier_sources_keep_their_names() -> None:
 def test_filters(filters: list[dict[str, str]], names: list[str]) -> None:
     found = vms([vm("a", zone="1"), vm("b", zone="2"), vm("c")], filters=filters)
     assert [one.name for one in found] == names
+
+
+@pytest.mark.parametrize("value", [None, True, 5, ["name"]])
+def test_a_filter_is_a_text(value: t.Any) -> None:
+    with pytest.raises(OptionError, match=r"filters .* expression: it is no text"):
+        fleet_of([], filters=[{"exclude": value}])
 
 
 @pytest.mark.parametrize("entry", [{}, {"only": "x"}, {"include": "a", "exclude": "b"}, "x", None])

@@ -41,6 +41,10 @@ VM: dict[str, t.Any] = {
         {"locations": ["WEST EUROPE", "northeurope"]},
         {"zones": ["2"]},
         {"zones": [1, 2]},
+        {"zones": 2},
+        {"clouds": "public"},
+        {"locations": "northeurope, West Europe"},
+        {"locations": ""},
         {"scale_sets": ["web"]},
         {"tags": {"env": "prod"}},
         {"tags": {"ENV": ["stage", "prod"], "Count": 3, "marked": None}},
@@ -88,9 +92,8 @@ def test_every_requirement_is_reported() -> None:
 @pytest.mark.parametrize(
     "requirements",
     [
-        {"clouds": "public"},
         {"clouds": [["public"]]},
-        {"zones": 1},
+        {"clouds": "public,"},
         {"zones": [True]},
         {"locations": [""]},
         {"locations": {"a": 1}},

@@ -205,7 +205,7 @@ def test_more_than_there_is_can_never_be_met(places: list[str]) -> None:
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_no_text_leaves_the_data_of_a_map(name: str, tags: dict[str, str]) -> None:
     hosts = [Replica(name, "we", "1", "0", "", "", tags)]
-    text = map_data(hosts, {"all": [name], "web": [name]}, name, "web", Rules(min_zones=2))
+    text = map_data(hosts, hosts, {"all": [name], "web": [name]}, name, "web", Rules(min_zones=2))
     assert not set("<>&") & set(text)
     assert text.isascii()
     data = json.loads(text)
@@ -217,7 +217,7 @@ def test_no_text_leaves_the_data_of_a_map(name: str, tags: dict[str, str]) -> No
 def test_a_map_marks_only_what_the_group_violates() -> None:
     hosts = [vm("a", "we/1"), vm("b", "we/1"), vm("c", "we/1")]
     groups = {"all": ["a", "b", "c"], "ungrouped": ["c"], "web": ["a", "b"], "other": ["x"]}
-    data = json.loads(map_data(hosts, groups, "t", "web", Rules(2, 0, 0.5)))
+    data = json.loads(map_data(hosts, hosts[:2], groups, "t", "web", Rules(2, 0, 0.5)))
     assert data["groups"] == ["web"]
     assert data["replicas"] == 2
     assert data["rules"] == [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import pathlib
+import re
 
 import certifi
 import pytest
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
+import environments
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.plugin_utils._certificates import (
     PUBLIC_ROOTS,
@@ -61,6 +63,17 @@ def test_every_shipped_certificate_leads_to_a_root() -> None:
     links = {common_name(one.subject): one for one in (*default_roots(), *shipped_intermediates())}
     for entry in SHIPPED:
         certificate(entry).verify_directly_issued_by(links[entry.issuer])
+
+
+def test_the_guide_lists_them_all() -> None:
+    guide = environments.ROOT / "docs" / "docsite" / "rst" / "attested_documents.rst"
+    rows = re.findall(r"[*] - (Microsoft .*)\n.*\n     - (.*)\n", guide.read_text(encoding="utf-8"))
+    for entry in SHIPPED:
+        family, number = re.fullmatch(r"(.*?) ?(\d\d)?", entry.name).groups("")
+        end = f"{datetime.datetime.strptime(entry.expires, '%Y-%m-%dT%H:%M:%SZ'):%B %Y}"
+        assert any(
+            row.startswith(family) and number in row and ends == end for row, ends in rows
+        ), entry.name
 
 
 def test_the_shipped_root_is_the_key_that_digicert_signed() -> None:

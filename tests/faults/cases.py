@@ -1,0 +1,255 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The faults of an answer, and what a plugin makes of each."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import typing as t
+from email.utils import formatdate
+
+# How often: a first request, the first three, or every one.
+ONCE, THRICE, ALWAYS = "once", "three times", "always"
+WHEN = {ONCE: 1, THRICE: 3, ALWAYS: None}
+# Stands for a date so many seconds from now, which is only known when the fault is set.
+IN_SECONDS = "in {} seconds, as a date"
+DATED = IN_SECONDS.format(4)
+
+
+class Case(t.NamedTuple):
+    """One fault. The simulator's README says what `fault` can be."""
+
+    tried: str
+    fault: dict[str, t.Any]
+    # What the one message has in it, where it comes to a message.
+    says: str
+    # Whether there is another attempt, so that a fault that passes is survived.
+    retried: bool = True
+    # Whether each attempt takes as long as it may.
+    slow: bool = False
+    # Not a fault for us: the right answer, however often.
+    harmless: bool = False
+    # Only about instance documents: other endpoints answer with something else.
+    instance: bool = False
+    # The seconds that IMDS asks for, where it does.
+    wait: float | None = None
+    # Whether it is in what a body says, so that it matters only to those who read it.
+    content: bool = False
+    # Whether only endpoints that always exist are asked again.
+    roots: bool = False
+
+    def message(self, when: str, root: bool = True) -> str | None:
+        """What a plugin's one message has in it; None for the right answer."""
+        retried = self.retried and (root or not self.roots)
+        if self.harmless or (retried and when != ALWAYS):
+            return None
+        return self.says
+
+    def settings(self, when: str, now: float) -> dict[str, t.Any]:
+        """The fault as the simulator takes it."""
+        headers = {
+            name: formatdate(now + 4, usegmt=True) if value == DATED else value
+            for name, value in self.fault.get("headers", {}).items()
+        }
+        return {**self.fault, "headers": headers, "times": WHEN[when]}
+
+
+# The document of every machine that has a fault.
+DOCUMENT: dict[str, t.Any] = {
+    "compute": {
+        "azEnvironment": "AzurePublicCloud",
+        "location": "westeurope",
+        "name": "web-1",
+        "platformFaultDomain": "0",
+        "tagsList": [{"name": "Role", "value": "web"}],
+        "vmId": "00000000-0000-4000-8000-000000000001",
+        "zone": "1",
+    },
+    "network": {"interface": []},
+}
+_BODY = json.dumps(DOCUMENT).encode()
+_PORTAL = "<!DOCTYPE html><html><head><title>Sign in to this Wi-Fi</title></head></html>"
+_ELSEWHERE = "http://192.0.2.1/metadata/instance"
+
+
+def _status(status: int, body: str = "", **headers: str) -> dict[str, t.Any]:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return {"kind": "status", "status": status, "body": body, "headers": named}
+
+
+def _ok(body: bytes, **headers: str) -> dict[str, t.Any]:
+    return {**_status(200, "", **headers), "body": body}
+
+
+def _raw(data: bytes) -> dict[str, t.Any]:
+    return {"kind": "raw", "body": data}
+
+
+_SILENCE = "no complete answer within"
+_NOT_JSON = "that are not JSON"
+
+STATUSES = (
+    Case(
+        "400 for a missing header",
+        _status(400, '{"error": "Bad request. Required metadata header not specified"}'),
+        "status 400, 'Bad request. Required metadata header not specified', after 1 attempt",
+        retried=False,
+    ),
+    Case(
+        "400 without a word",
+        _status(400),
+        "IMDS rejected the request (status 400) and does not say that it is for api-version",
+        retried=False,
+        instance=True,
+    ),
+    Case("401", _status(401), "status 401, after 1 attempt", retried=False),
+    Case("403", _status(403), "status 403, after 1 attempt", retried=False),
+    Case("404", _status(404), "status 404, after", roots=True),
+    Case("405", _status(405), "status 405, after 1 attempt", retried=False),
+    Case("408", _status(408), "status 408, after"),
+    Case("410", _status(410), "status 410, after"),
+    Case("429", _status(429, "Too many requests"), "status 429, 'Too many requests', after"),
+    Case("429 with ``Retry-After: 2``", _status(429, Retry_After="2"), "status 429, after", wait=2),
+    Case(
+        "429 with a ``Retry-After`` that is a date",
+        _status(429, Retry_After=DATED),
+        "status 429, after",
+        wait=4,
+    ),
+    Case(
+        "429 with a ``Retry-After`` beyond the deadline",
+        _status(429, Retry_After="86400"),
+        "status 429, after 1 attempt",
+        retried=False,
+    ),
+    *(
+        Case(f"{status}", _status(status, _PORTAL), f"status {status}, 'an HTML page', after")
+        for status in (500, 502, 503, 504)
+    ),
+    *(
+        Case(
+            f"{status} to another host",
+            _status(status, Location=_ELSEWHERE),
+            f"status {status}, 'redirect to {_ELSEWHERE}, which is not followed', after 1 attempt",
+            retried=False,
+        )
+        for status in (301, 302, 307, 308)
+    ),
+)
+CONNECTIONS = (
+    Case("Reset", {"kind": "reset"}, "the connection was reset, after"),
+    Case("Closed without an answer", {"kind": "close"}, "the connection was closed without an"),
+    Case("No answer", {"kind": "hang"}, _SILENCE, slow=True),
+    Case(
+        "Headers that never end",
+        {"kind": "endless_headers", "bytes_per_second": 200},
+        _SILENCE,
+        slow=True,
+    ),
+    Case(
+        "Headers that drip", {"kind": "drip_headers", "bytes_per_second": 20}, _SILENCE, slow=True
+    ),
+    Case("A body that drips", {"kind": "drip", "bytes_per_second": 5}, _SILENCE, slow=True),
+    Case("A body that stops", {"kind": "stall"}, _SILENCE, slow=True),
+    Case(
+        "Less of a body than was announced",
+        {"kind": "truncate"},
+        "the answer ended after",
+        content=True,
+    ),
+    Case(
+        "More of a body than was announced",
+        _raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 20\r\n\r\n" + _BODY),
+        _NOT_JSON,
+        content=True,
+    ),
+    Case(
+        "Two hundred headers",
+        _raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n" + _BODY),
+        "the answer is not proper HTTP",
+    ),
+    Case("Something else than HTTP", _raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "not proper HTTP"),
+    Case(
+        "200 MB",
+        {"kind": "oversize", "mebibytes": 200},
+        "the answer is larger than 4 MiB, after 1 attempt",
+        retried=False,
+    ),
+    Case(
+        "200 MB that are only announced",
+        _raw(b"HTTP/1.1 200 OK\r\nContent-Length: 209715200\r\n\r\n{"),
+        "the answer is larger than 4 MiB, after 1 attempt",
+        retried=False,
+    ),
+)
+_BODIES = (
+    Case(
+        "gzip, which nobody asked for",
+        _ok(gzip.compress(_BODY, mtime=0), Content_Encoding="gzip"),
+        _NOT_JSON,
+    ),
+    Case(
+        "The HTML of a captive portal",
+        _ok(_PORTAL.encode(), Content_Type="text/html"),
+        "bytes of text/html that are not JSON",
+    ),
+    Case("Empty", _ok(b""), "status 200 with 0 bytes"),
+    Case("Half a document", _ok(_BODY[:-20]), _NOT_JSON),
+    Case("100,000 brackets", _ok(b"[" * 100_000 + b"]" * 100_000), "it nests deeper than 64"),
+    Case("100,000 brackets that nobody closes", _ok(b"[" * 100_000), _NOT_JSON),
+    Case("Invalid UTF-8", _ok(_BODY.replace(b"web-1", b"web-\xff")), "is not UTF-8"),
+    Case("UTF-16", _ok(json.dumps(DOCUMENT).encode("utf-16")), "is not UTF-8"),
+    Case("``NaN`` for a value", _ok(b'{"compute": {"name": NaN}}'), "NaN is not JSON"),
+    Case("``null``", _ok(b"null"), "but it is null, not", retried=False, instance=True),
+    Case("A list", _ok(b"[]"), "but it is a list, not", retried=False, instance=True),
+    Case("A text", _ok(b'"web-1"'), "but it is a text, not", retried=False, instance=True),
+    Case(
+        "``compute`` is a list",
+        _ok(b'{"compute": []}'),
+        "its 'compute' is a list, not an object",
+        retried=False,
+        instance=True,
+    ),
+    Case("A byte order mark", _ok(b"\xef\xbb\xbf" + _BODY), "", harmless=True, instance=True),
+    Case(
+        "Duplicate keys, of which the last counts",
+        _ok(b'{"compute": {"name": "first"}, ' + _BODY[1:]),
+        "",
+        harmless=True,
+        instance=True,
+    ),
+)
+BODIES = tuple(case._replace(content=True) for case in _BODIES)
+GROUPS = {
+    "The status of the answer": STATUSES,
+    "The connection": CONNECTIONS,
+    "The body of a 200": BODIES,
+}
+CASES = tuple(case for cases in GROUPS.values() for case in cases)
+# Every variable that some HTTP library or program takes a proxy from.
+PROXY_VARIABLES = tuple(
+    spelling
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "all_proxy",
+        "ftp_proxy",
+        "socks_proxy",
+        "cgi_http_proxy",
+    )
+    for spelling in (name, name.upper())
+)
+
+__all__ = (
+    "ALWAYS",
+    "CASES",
+    "DOCUMENT",
+    "GROUPS",
+    "ONCE",
+    "PROXY_VARIABLES",
+    "THRICE",
+    "WHEN",
+    "Case",
+)

@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Values from outside the process: is one what it should be?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, TypeGuard, TypeVar
+
+T = TypeVar("T")
+
+
+def list_of(name: str, value: Any, read: Callable[[Any], T]) -> list[T]:
+    """What is read of each element; a ValueError says which of them is wrong."""
+    if not isinstance(value, list):
+        raise ValueError(f"{name} is a list")
+    found = []
+    for position, item in enumerate(value):
+        try:
+            found.append(read(item))
+        except ValueError as exc:
+            raise ValueError(f"{name}[{position}]: {exc}") from exc
+    return found
+
+
+def refuse_unknown(value: Iterable[str], known: Iterable[str]) -> None:
+    if unknown := set(value) - set(known):
+        raise ValueError(f"unknown field {min(unknown)!r}; known: {listed(known)}")
+
+
+def listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))
+
+
+# By type and not by isinstance: true is an int to Python, and not to who writes it.
+def is_count(value: Any) -> TypeGuard[int]:
+    """A whole number, 0 or more."""
+    return type(value) is int and value >= 0
+
+
+def is_seconds(value: Any) -> TypeGuard[float]:
+    return type(value) in (int, float) and 0 <= value < math.inf

@@ -1,0 +1,209 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fault matrix with every request that the client makes, by both transports, over real HTTP.
+
+Only sleeping is not real: the clock jumps instead, so that every wait is exact.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+import typing as t
+
+import pytest
+from doubles import WALL
+
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._transport import (
+    Transport,
+    http_transport,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, THRICE, WHEN, Case
+from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
+
+EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
+# What a slow machine may take beside the deadline.
+GRACE = 5.0
+# The longest waits there are, one after the other.
+WAITS = [1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0, 16.0]
+
+
+class Clock:
+    """The real time, and the sleeps on top of it, which take none."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+        self.sleeps: list[float] = []
+
+    def __call__(self) -> float:
+        return time.monotonic() - self._begun + sum(self.sleeps)
+
+    def seams(self) -> Seams:
+        # The wall clock stands still but for the sleeps, so that dates come out exactly.
+        return Seams(
+            clock=self,
+            wall=lambda: WALL + sum(self.sleeps),
+            sleep=self.sleeps.append,
+            jitter=lambda: 1.0,
+            in_azure=lambda: None,
+        )
+
+
+class Ask(t.NamedTuple):
+    """A method of the client, and how its right answer is known."""
+
+    name: str
+    ask: t.Callable[[ImdsClient], t.Any]
+    is_right: t.Callable[[t.Any], bool]
+    # Whether it asks for the instance document, for an endpoint that always exists, and for a body.
+    instance: bool = False
+    root: bool = True
+    reads: bool = True
+
+
+ASKS = (
+    Ask("instance", lambda c: c.instance().data, DOCUMENT.__eq__, instance=True),
+    Ask("attested", lambda c: c.attested_document("n").data, lambda found: found[:3] == "MII"),
+    Ask(
+        "token",
+        lambda c: c.token("https://vault.azure.net"),
+        lambda found: found["access_token"].count(".") == 2,
+    ),
+    Ask(
+        "events",
+        lambda c: c.scheduled_events().data,
+        lambda found: [event["EventId"] for event in found["Events"]] == [EVENT_ID],
+        root=False,
+    ),
+    Ask(
+        "approval",
+        lambda c: c.start_event(EVENT_ID),
+        lambda found: found is None,
+        False,
+        False,
+        False,
+    ),
+)
+INSTANCE = ASKS[0]
+
+
+@pytest.fixture(params=["http.client", "requests"])
+def send(request: pytest.FixtureRequest) -> Transport:
+    return http_transport if request.param == "http.client" else requests_transport()
+
+
+@pytest.fixture(scope="module")
+def simulated() -> t.Iterator[Vm]:
+    with Simulator([fresh_vm()], rate_limit=0) as simulator:
+        yield simulator["web-1"]
+
+
+@pytest.fixture
+def vm(simulated: Vm) -> Vm:
+    simulated.__dict__.update(fresh_vm().__dict__, url=simulated.url)
+    return simulated
+
+
+def fresh_vm() -> Vm:
+    return Vm(
+        "web-1",
+        DOCUMENT,
+        identities=[Identity(client_id="a", object_id="b")],
+        token_rate_limit=0,
+        maintenance=Maintenance([Sequence("reboot", ["web-1"], event_id=EVENT_ID)]),
+    )
+
+
+def client(send: Transport, vm: Vm, clock: Clock, case: Case) -> ImdsClient:
+    policy = RetryPolicy(stretch=False)
+    if case.slow:
+        policy = policy._replace(timeout=0.15, deadline=1.3)
+    return ImdsClient(send, vm.url, policy=policy, seams=clock.seams())
+
+
+def outcome(ask: Ask, made: ImdsClient) -> str | None:
+    """The message of the error; None for the right answer."""
+    try:
+        found = ask.ask(made)
+    except ImdsError as exc:
+        return str(exc)
+    assert ask.is_right(found)
+    return None
+
+
+def waits(case: Case, when: str, root: bool) -> list[float]:
+    """All that there are, to the right answer or to the end."""
+    if case.harmless or case.message(ONCE, root) is not None:
+        return []
+    if when == ALWAYS:
+        # A 404 is believed after half a minute, everything else borne until the deadline.
+        return WAITS[:5] if case.roots else WAITS
+    count = WHEN[when] or 0
+    if case.wait is None:
+        return WAITS[:count]
+    if "GMT" in case.settings(when, WALL)["headers"]["Retry-After"]:
+        # It has passed after the first wait, and says no more then than no date at all.
+        return [case.wait, *WAITS[1:count]]
+    return [case.wait] * count
+
+
+def combinations() -> t.Iterator[t.Any]:
+    """Every case with everything that can be asked for, as far as it matters there."""
+    for case, ask, when in itertools.product(CASES, ASKS, WHEN):
+        if (case.instance and not ask.instance) or (case.content and not ask.reads):
+            continue  # about what is not in this answer
+        if case.slow and (ask is not INSTANCE or when == THRICE):
+            continue  # takes its time, and a timeout is the same for every request
+        yield pytest.param(case, ask, when, id=f"{case.tried}-{ask.name}-{when}")
+
+
+@pytest.mark.parametrize(("case", "ask", "when"), [*combinations()])
+def test_the_matrix(send: Transport, vm: Vm, case: Case, ask: Ask, when: str) -> None:
+    clock = Clock()
+    vm.faults = [Fault(**case.settings(when, WALL))]
+    message = outcome(ask, client(send, vm, clock, case))
+    wanted = case.message(when, ask.root)
+    if wanted is None:
+        assert message is None
+    else:
+        check_message(message, wanted)
+    if case.slow:
+        assert clock() < 1.3 + GRACE
+    elif case.wait is None or when != ALWAYS:
+        assert clock.sleeps == waits(case, when, ask.root)
+    assert sum(clock.sleeps) < 90
+
+
+def check_message(message: str | None, wanted: str) -> None:
+    """One line, with what happened and what to do."""
+    assert message is not None
+    assert wanted in message
+    assert message.startswith(("GET http://127.0.0.1:", "POST http://127.0.0.1:"))
+    assert message == " ".join(message.split())
+    assert "Traceback" not in message
+    assert len(message) < 900
+
+
+def test_an_update_of_70_seconds_is_survived_with_the_defaults(send: Transport) -> None:
+    clock = Clock()
+    updated = Fault("status", status=410, for_seconds=70)
+    with Simulator([Vm("web-1", DOCUMENT, faults=[updated])], rate_limit=0, clock=clock) as found:
+        made = ImdsClient(send, found["web-1"].url, seams=clock.seams())
+        assert made.instance().data == DOCUMENT
+        assert len(found["web-1"].requests) == 9
+    assert clock.sleeps == WAITS
+
+
+def test_an_update_that_takes_longer_is_said(send: Transport, vm: Vm) -> None:
+    clock = Clock()
+    vm.faults = [Fault("status", status=410)]
+    made = ImdsClient(send, vm.url, seams=clock.seams())
+    check_message(
+        outcome(INSTANCE, made), "status 410, after 9 attempts in 79 s. IMDS is being updated."
+    )
+    assert clock.sleeps == WAITS
