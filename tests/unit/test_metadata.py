@@ -170,3 +170,11 @@ def test_the_workflow_has_every_python() -> None:
     controllers = {version for pythons in environments.LINES.values() for version in pythons}
     newest = max(int(version.partition(".")[2]) for version in controllers)
     assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}
+
+
+def test_the_readme_names_all_there_is() -> None:
+    kinds = ("modules", "lookup", "inventory", "filter", "test")
+    names = {name for kind in kinds for name in plugin_names(kind)}
+    names |= {path.name for path in (ROOT / "roles").iterdir()}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert {name for name in names if f"`imds.azure.{name}`" not in readme} == set()
