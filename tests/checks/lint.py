@@ -53,6 +53,7 @@ TOOLS = (
             "checks",
             "demo",
             "fleet",
+            "guides.py",
             "simulator",
             "unit/checks",
             "unit/simulator",
