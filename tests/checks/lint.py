@@ -55,6 +55,7 @@ TOOLS = (
             "demo",
             "diagnose",
             "fleet",
+            "guides.py",
             "peers",
             "simulated.py",
             "simulator",

@@ -6,36 +6,26 @@
 from __future__ import annotations
 
 import pathlib
-import re
-import textwrap
 
-from environments import ROOT
+import guides
 
-GUIDE = ROOT / "docs" / "docsite" / "rst" / "fleet.rst"
-_BLOCK = re.compile(r"^( *)\.\. code-block:: (\S+)\n\n((?:\1  .*\n|\n)+)", re.MULTILINE)
-_FILE = re.compile(r"# (\S+)\n")
 # The files that were used.
 WRITTEN: set[str] = set()
-
-
-def _blocks() -> list[tuple[str, str]]:
-    found = _BLOCK.findall(GUIDE.read_text(encoding="utf-8") + "\n")
-    return [(kind, textwrap.dedent(text).strip() + "\n") for _indent, kind, text in found]
 
 
 def files() -> dict[str, str]:
     """By the name that the comment in the first line says."""
     found = {}
-    for kind, text in _blocks():
-        named = _FILE.match(text)
-        if kind != "shell":
-            assert named, f"a block of {kind} without a name: {text}"
-            found[named[1]] = text
+    for block in guides.blocks("fleet"):
+        if block.kind != "shell":
+            assert block.name, f"a block of {block.kind} without a name: {block.text}"
+            found[block.name] = block.text
     return found
 
 
 def commands() -> list[str]:
-    return [line for kind, text in _blocks() if kind == "shell" for line in text.splitlines()]
+    texts = [block.text for block in guides.blocks("fleet") if block.kind == "shell"]
+    return [line for text in texts for line in text.splitlines()]
 
 
 def write(folder: pathlib.Path, *wanted: str) -> None:
