@@ -9,10 +9,11 @@ PYTHON ?= python3
 CORES ?=
 TARGETS ?=
 ARGS ?=
+SECONDS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser sanity simulator \
+.PHONY: help demo test lint units integration test-fleet test-diagnose test-eda test-browser fuzz sanity simulator \
 	benchmark-inventory clean
 
 help: ## print this list
@@ -44,6 +45,9 @@ integration: ## integration targets (CORES=2.16, TARGETS="metadata instances")
 
 test-eda: ## the event source in ansible-rulebook, which needs Java 17
 	@$(CHECKS) eda --arguments='$(ARGS)'
+
+fuzz: ## bytes that might break the readers of answers and documents (SECONDS=600 for each)
+	@$(CHECKS) fuzz --arguments='$(SECONDS)'
 
 sanity: ## ansible-test's own checks (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'

@@ -64,6 +64,7 @@ ENVIRONMENTS = {
         ),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
         Environment("browser", pythons=("3.12", "3.13", "3.11")),
+        Environment("fuzz", pythons=("3.13", "3.12", "3.11")),
     )
 }
 CORES = tuple(name for name in ENVIRONMENTS if name.startswith("core-"))

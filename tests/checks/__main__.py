@@ -15,6 +15,7 @@ from checks.certificates import certificates
 from checks.diagnose import diagnose
 from checks.eda import eda
 from checks.fleet import fleet
+from checks.fuzz import fuzz
 from checks.integration import integration
 from checks.lint import lint
 from checks.report import Outcome
@@ -33,9 +34,10 @@ PARTS: dict[str, Part] = {
     "fleet": fleet,
     "diagnose": diagnose,
     "browser": browser,
+    "fuzz": fuzz,
 }
 # The parts that run tests, so that it's wrong when they ran none.
-TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser"}
+TESTING = {"units", "integration", "fleet", "eda", "diagnose", "browser", "fuzz"}
 
 
 def main(arguments: t.Sequence[str] | None = None) -> int:

@@ -52,6 +52,7 @@ TOOLS = (
             "environments.py",
             "checks",
             "demo",
+            "faults",
             "fleet",
             "simulator",
             "unit/checks",
