@@ -9,11 +9,12 @@ PYTHON ?= python3
 CORES ?=
 TARGETS ?=
 ARGS ?=
+SECONDS ?=
 CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
-	test-eda test-browser test-peers docs sanity simulator benchmark-inventory changelog clean
+	test-eda test-browser test-peers docs fuzz sanity simulator benchmark-inventory changelog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,9 @@ test-eda: ## the event source in ansible-rulebook, which needs Java 17
 
 test-peers: ## what other programs read from the simulator; needs root and Debian's packages (ARGS="-k ohai")
 	@$(CHECKS) peers --cores "$(CORES)" --arguments='$(ARGS)'
+
+fuzz: ## bytes that might break the readers of answers and documents (SECONDS=600 for each)
+	@$(CHECKS) fuzz --arguments='$(SECONDS)'
 
 sanity: ## ansible-test's own checks (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'

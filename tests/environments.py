@@ -83,6 +83,7 @@ ENVIRONMENTS = {
         Environment("eda", pythons=("3.11", "3.12")),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
         Environment("browser", pythons=("3.12", "3.13", "3.11")),
+        Environment("fuzz", pythons=("3.13", "3.12", "3.11")),
         Environment("docs", pythons=("3.13", "3.12", "3.11")),
         *(
             Environment(name, pythons=(version,), requirements=line)

@@ -191,11 +191,8 @@ class ImdsClient:
     def _call(self, path: str, turns: Turns | None = None) -> _Call:
         endpoint = _ENDPOINTS.get(path, _Endpoint())
         policy = self._policy
-        if policy.stretch and path not in self._answered:
-            slow = endpoint.timeout
-            policy = policy._replace(
-                timeout=max(policy.timeout, slow), deadline=max(policy.deadline, slow)
-            )
+        if path not in self._answered:
+            policy = policy.stretched(endpoint.timeout)
         return _Call(self._send, policy, self._seams, endpoint.advise, turns)
 
     def _url(self, path: str, version: str = "", params: Params = ()) -> str:
@@ -428,11 +425,15 @@ class _Call:
     def ask(self, request: Request, parse: _Parse, always_there: bool = False) -> t.Any:
         """The parsed body of a 200, or one ImdsError; raises _VersionRejected for the caller."""
         attempt = 0
+        told: _Failed | None = None
         while True:
             attempt += 1
             try:
                 return self._attempt(request, parse, always_there)
             except _Failed as failed:
+                # What the deadline left of a last attempt may be too little to learn anything.
+                if told is None or not failed.hurried:
+                    told = failed
                 elapsed = self._elapsed()
                 wait = self._policy.wait(
                     failed.failure,
@@ -443,19 +444,21 @@ class _Call:
                     always_there,
                 )
                 if wait is None:
-                    raise failed.error(
+                    raise told.error(
                         request, attempt, elapsed, always_there, self._advise
                     ) from None
                 self._seams.sleep(wait)
 
     def _attempt(self, request: Request, parse: _Parse, always_there: bool) -> t.Any:
+        timeout = self._policy.timeout
         try:
             with self._turns(self._remaining()) if self._turns else contextlib.nullcontext():
                 # At least a moment, for a wait that ended late: the deadline is still the policy's.
                 timeout = max(0.05, min(self._policy.timeout, self._remaining()))
                 response = self._send(request, timeout)
         except TransportError as exc:
-            raise _Failed(Failure(retry=exc.retry), exc.reason) from exc
+            hurried = timeout < self._policy.timeout
+            raise _Failed(Failure(retry=exc.retry), exc.reason, hurried) from exc
         if _rejects_version(request.url, response, always_there):
             raise _VersionRejected(request, response)
         if response.status != 200:
@@ -476,10 +479,12 @@ class _Call:
 class _Failed(Exception):
     """One attempt without a usable answer."""
 
-    def __init__(self, failure: Failure, cause: str) -> None:
+    def __init__(self, failure: Failure, cause: str, hurried: bool = False) -> None:
         super().__init__(cause)
         self.failure = failure
         self.cause = cause
+        # No answer, and not the time that an attempt has.
+        self.hurried = hurried
 
     def error(
         self,
@@ -489,7 +494,7 @@ class _Failed(Exception):
         always_there: bool,
         advise: _Advise | None,
     ) -> ImdsError:
-        """The last attempt's failure as the message of the whole call."""
+        """An attempt's failure as the message of the whole call."""
         status = self.failure.status
         kind: type[ImdsError] = UnavailableError
         if status == 404 and not always_there:

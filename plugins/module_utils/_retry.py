@@ -36,6 +36,14 @@ class RetryPolicy(t.NamedTuple):
     attempts: int | None = None  # None: as many as fit into the deadline
     stretch: bool = True  # whether a slow endpoint gets the time that it is known to need
 
+    def stretched(self, seconds: float) -> RetryPolicy:
+        """For an answer that may rightly take so long. A deadline that somebody set still rules."""
+        if not self.stretch:
+            return self
+        usual = self.deadline == RetryPolicy().deadline
+        deadline = max(self.deadline, seconds) if usual else self.deadline
+        return self._replace(timeout=max(self.timeout, seconds), deadline=deadline)
+
     def wait(
         self,
         failure: Failure,

@@ -12,8 +12,8 @@ version_added: 0.1.0
 description:
   - Reads the scheduled events of an Azure VM, that is reboots, redeployments, pauses, evictions and deletions that are about to happen, from the Azure
     Instance Metadata Service (IMDS).
-  - The first request of all switches the service on for the VM and may take two minutes, whatever O(timeout) and O(deadline) say. Azure switches it off
-    again after a day without requests.
+  - The first request of all switches the service on for the VM and may take two minutes. It has 130 seconds for that, whatever O(timeout) says, unless
+    O(deadline) is set to something else than its default. Azure switches the service off again after a day without requests.
   - Microsoft's minimum notices are 15 minutes for V(Freeze) and V(Reboot), 10 minutes for V(Redeploy), 30 seconds for V(Preempt) and 5 to 15 minutes,
     as set for the VM, for V(Terminate). An event that follows a failure of the host comes without notice.
 author:

@@ -54,6 +54,7 @@ TOOLS = (
             "checks",
             "demo",
             "diagnose",
+            "faults",
             "fleet",
             "guides.py",
             "peers",

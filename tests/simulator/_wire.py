@@ -147,14 +147,17 @@ async def _oversize(request: web.BaseRequest, fault: Fault) -> web.StreamRespons
     """A document of one huge text. It has no Content-Length: aiohttp sends it in chunks."""
     answer = Answer(fault.status or 200, headers=tuple(fault.headers.items()))
     response = web.StreamResponse(status=answer.status, headers=_headers(answer))
-    await response.prepare(request)
-    await response.write(b'{"compute":{"name":"')
-    left = int((fault.mebibytes or 0) * len(_MEBIBYTE))
-    while left > 0:
-        await response.write(_MEBIBYTE[:left])
-        left -= len(_MEBIBYTE)
-    await response.write(b'"}}')
-    await response.write_eof()
+    try:
+        await response.prepare(request)
+        await response.write(b'{"compute":{"name":"')
+        left = int((fault.mebibytes or 0) * len(_MEBIBYTE))
+        while left > 0:
+            await response.write(_MEBIBYTE[:left])
+            left -= len(_MEBIBYTE)
+        await response.write(b'"}}')
+        await response.write_eof()
+    except ConnectionResetError:  # Whoever asked has seen enough.
+        return _Sent()
     return response
 
 

@@ -90,10 +90,16 @@ def test_an_older_version_where_the_newest_is_unknown() -> None:
 
 def test_the_first_answer_may_take_two_minutes_and_later_ones_not() -> None:
     script = Script(ok(), ok())
-    client = script.client(RetryPolicy(timeout=5.0, deadline=20.0))
+    client = script.client(RetryPolicy(timeout=5.0))
     client.scheduled_events()
     client.scheduled_events()
     assert script.timeouts == [130.0, 5.0]
+
+
+def test_a_deadline_that_was_set_is_for_the_first_answer_too() -> None:
+    script = Script(ok())
+    script.client(RetryPolicy(timeout=5.0, deadline=20.0)).scheduled_events()
+    assert script.timeouts == [20.0]
 
 
 def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:

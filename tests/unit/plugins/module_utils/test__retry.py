@@ -257,6 +257,21 @@ def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once() -> None:
     assert clock.sleeps == []
 
 
+def test_a_last_attempt_without_time_does_not_hide_what_is_wrong() -> None:
+    clock = Clock()
+    outcomes = iter([refusal(503), refusal(503), TransportError("no complete answer within 1 s")])
+
+    def send(_request: Request, _timeout: float) -> Response:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with pytest.raises(UnavailableError, match="status 503, after 3 attempts in 3 s") as caught:
+        instance(send, clock, timeout=10.0, deadline=4.0)
+    assert caught.value.status == 503
+
+
 def test_a_single_attempt() -> None:
     clock = Clock()
     send = Always(TransportError("connection refused"))

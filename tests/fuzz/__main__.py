@@ -1,0 +1,69 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Gives bytes to one target for some seconds.
+
+    python -m fuzz TARGET SECONDS FOLDER
+
+FOLDER keeps what was found worth trying, so that the next time begins there, and the bytes that broke something.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+import tempfile
+
+import atheris
+
+from environments import ROOT
+
+FIXTURES = ROOT / "tests" / "unit" / "fixtures"
+# Enough for a document with everything in it, and far from what slows every attempt down.
+LONGEST = 20_000
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n"
+
+
+def seeds(target: str) -> list[bytes]:
+    """Real documents and answers, to begin with."""
+    bodies = [path.read_bytes() for path in sorted(FIXTURES.glob("*.json"))]
+    bodies.append(b'{ "error": "Bad request", "newest-versions": [ "2020-12-01" ] }')
+    bodies = [body for body in bodies if len(body) < LONGEST]
+    if target == "answers":
+        return [form % (len(body), body) for body in bodies for form in (ANSWER, CHUNKED)]
+    if target == "bodies":
+        return [bytes((0, ask)) + body for body in bodies for ask in range(6)]
+    return [b"\0" + body for body in bodies] + [b"\1" + b"".join(bodies[0].split(b"\n"))]
+
+
+def main(target: str, seconds: str, folder: str) -> None:
+    corpus = pathlib.Path(folder, target)
+    corpus.mkdir(parents=True, exist_ok=True)
+    for number, seed in enumerate(seeds(target)):
+        (corpus / f"seed-{number}").write_bytes(seed)
+    with tempfile.TemporaryDirectory() as tree:
+        place = pathlib.Path(tree, "ansible_collections", "imds")
+        place.mkdir(parents=True)
+        (place / "azure").symlink_to(ROOT)
+        # As plain packages, without Ansible's own way to import them, which nobody can watch.
+        sys.path.insert(0, tree)
+        with atheris.instrument_imports(
+            include=["ansible_collections", "json", "http", "email", "fuzz.targets"]
+        ):
+            from fuzz.targets import TARGETS
+        arguments = [
+            sys.argv[0],
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST}",
+            "-timeout=20",
+            "-rss_limit_mb=2048",
+            f"-artifact_prefix={folder}/broken-{target}-",
+            str(corpus),
+        ]
+        atheris.Setup(arguments, TARGETS[target])
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,138 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the bytes are given to, and what must hold whatever they are.
+
+Imported with atheris watching, so that it sees which code the bytes lead to.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pathlib
+import re
+import socket
+import tempfile
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils import _transport
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._document import walk
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._events import shaped_events
+from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
+from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document, documents_in
+from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
+
+_GROUP = re.compile(r"[^\d\W]\w*\Z")
+_HOST = re.compile(r"[\w.:-]+\Z")
+# What a socket of this machine holds without anybody who reads it.
+_MOST = 60_000
+_QUIET = Seams(sleep=lambda _seconds: None, in_azure=lambda: None)
+_ONCE = RetryPolicy(attempts=1)
+_ASKS: tuple[t.Callable[[ImdsClient], t.Any], ...] = (
+    lambda client: client.instance().data,
+    lambda client: client.route("instance/compute/name").data,
+    lambda client: client.versions(),
+    lambda client: client.attested_document("n").data,
+    lambda client: client.token("https://vault.azure.net"),
+    lambda client: shaped_events(client.scheduled_events().data, 0.0),
+)
+_STATUSES = (200, 400, 401, 403, 404, 405, 408, 410, 429, 500, 503, 302)
+
+
+def answers(data: bytes) -> None:
+    """Bytes for a whole HTTP answer, read by the transport of managed nodes from a real socket."""
+    with _connected_to(data[:_MOST]):
+        _asked(_transport.http_transport, _ASKS[0])
+
+
+def bodies(data: bytes) -> None:
+    """Bytes for a body, with the first of them for the status and for what was asked."""
+    if len(data) < 2:
+        return
+    status, ask = _STATUSES[data[0] % len(_STATUSES)], _ASKS[data[1] % len(_ASKS)]
+
+    def send(_request: Request, _timeout: float) -> Response:
+        return Response(status, {"content-type": "application/json"}, data[2:])
+
+    _asked(send, ask)
+
+
+def documents(data: bytes) -> None:
+    """Bytes for a file of documents: facts, names and groups come of it, or errors with a line."""
+    if not data:
+        return
+    name = "fleet.ndjson" if data[0] % 2 else "fleet.json"
+    errors: list[Exception] = []
+    fleet = Fleet(Choices(["name", "tag:Name"], "private", list(GROUPINGS), [], frozenset(SUBSETS)))
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, name)
+        path.write_bytes(data[1:])
+        for document in documents_in(str(path), errors.append):
+            fleet.add(document)
+            _check_routes(document)
+    for error in errors:
+        assert re.match(r".*fleet\.(nd)?json:[0-9]+:", str(error))
+        _check_line(str(error))
+    vms, _warnings = fleet.vms({"all", "ungrouped", "localhost"})
+    names = [vm.name for vm in vms]
+    groups = {group for vm in vms for membership in vm.groups for group in membership}
+    assert len(names) == len(set(names))
+    assert not groups & set(names)
+    assert all(map(_GROUP.match, groups))
+    assert all(map(_HOST.match, names))
+
+
+TARGETS = {target.__name__: target for target in (answers, bodies, documents)}
+
+
+def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> None:
+    try:
+        found = ask(ImdsClient(send, policy=_ONCE, seams=_QUIET))
+    except ImdsError as exc:
+        _check_line(str(exc))
+    else:
+        if isinstance(found, dict) and "compute" in found:
+            azure_imds(found, "2025-04-07")
+
+
+def _check_line(message: str) -> None:
+    assert message.isprintable()
+    assert len(message) < 3000
+
+
+def _check_routes(document: Document) -> None:
+    """Every route of the first levels can be walked."""
+    for key, value in document.data.items():
+        assert walk(document.data, [key], "instance") is value or not isinstance(
+            value, (dict, list)
+        )
+        if isinstance(value, dict):
+            for below in value:
+                walk(document.data, [key, below], "instance")
+
+
+@contextlib.contextmanager
+def _connected_to(data: bytes) -> t.Iterator[None]:
+    """The transport's next connection has these bytes to read, and then the end."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        theirs.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            theirs.sendall(data)
+        theirs.shutdown(socket.SHUT_WR)
+
+        def connect(self: t.Any) -> None:
+            self.sock = _transport.with_deadline(ours, self.deadline)
+
+        original = _transport._Connection.connect
+        _transport._Connection.connect = connect  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            _transport._Connection.connect = original  # type: ignore[method-assign]
+            ours.close()
