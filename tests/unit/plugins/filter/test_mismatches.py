@@ -20,7 +20,8 @@ def test_mismatches_are_plain_data() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "requirements"), [("text", {}), (None, {}), ({}, {"zones": {"1": ""}}), ({}, {"x": []})]
+    ("facts", "requirements"),
+    [("text", {}), (None, {}), ({}, {"zones": {"1": ""}}), ({}, {"x": []})],
 )
 def test_bad_input_is_one_message(facts: object, requirements: dict[str, object]) -> None:
     with pytest.raises(AnsibleFilterError, match=r"^imds\.azure\.mismatches"):
