@@ -1,34 +1,39 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs plays that use the role, each in a process of its own, and compares what they did with what they should.
+"""Runs plays that use the role, and compares what they did with what they should.
 
     run_cases.py FOLDER_FOR_ITS_FILES URL_OF_A_SIMULATED_VM...
 
-The cases are in cases.yml. In a process of their own, as the role runs handlers that are not its own. Those that do not
-go on from each other run side by side, one on each VM.
+The cases are in cases.yml. Those that do not go on from each other are hosts of one play, each with a VM of its own, as
+most of the time that a play takes is for all of its hosts. The plays have processes of their own, because the role runs
+handlers that are not its own.
 """
 
 from __future__ import annotations
 
+import collections
 import http.client
 import json
 import os
 import pathlib
-import queue
 import re
 import shutil
 import subprocess
 import sys
 import typing as t
-from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
 # What the tasks and the handler say they do.
-SAID = re.compile(r'"msg": "((?:drain|restore|handler).*)"')
+SAID = re.compile(r'"msg": "((?:drain|restore|handler)[^"]*)"')
+# Where something else begins in the output of ansible-playbook.
+PART = re.compile(
+    r"^(?=(?:ok|changed|fatal|failed|skipping|included|PLAY|TASK|RUNNING)\b|\[ERROR\])",
+    re.MULTILINE,
+)
 
 Case = dict[str, t.Any]
 
@@ -36,7 +41,8 @@ Case = dict[str, t.Any]
 class Stage:
     """A simulated VM, and what runs of the role leave of it."""
 
-    def __init__(self, url: str, folder: pathlib.Path) -> None:
+    def __init__(self, name: str, url: str, folder: pathlib.Path) -> None:
+        self.name = name
         self.url = url
         self.folder = folder
         self.states = folder / "state"
@@ -45,8 +51,8 @@ class Stage:
 
     def set(self, sequences: list[dict[str, t.Any]]) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        for folder in (self.folder, self.units, self.systemctl):
-            folder.mkdir()
+        for folder in (self.units, self.systemctl):
+            folder.mkdir(parents=True)
         self.control("PUT", "maintenance", {"sequences": sequences})
         self.control("DELETE", "requests")
 
@@ -59,7 +65,11 @@ class Stage:
             sys.exit(f"the simulator refuses {method} {name}: {content.decode()}")
         return json.loads(content) if content else None
 
-    def run(self, case: Case) -> subprocess.CompletedProcess[str]:
+    def begin(self, case: Case) -> dict[str, t.Any]:
+        """The variables of this host in the case's play, for which it is ready then."""
+        if "sequences" in case:
+            self.set(case["sequences"])
+        self.control("PUT", "clock", {"advance": case.get("advance", 0)})
         variables = {
             "ansible_python_interpreter": sys.executable,
             "azure_imds_endpoint": self.url,
@@ -69,28 +79,10 @@ class Stage:
             "maintenance_timer_unit_dir": str(self.units),
             # The simulator's clock runs ahead of the real one.
             "maintenance_notice": 3600,
+            "systemctl": str(self.systemctl),
             **case.get("vars", {}),
         }
-        for name in case.get("without", []):
-            del variables[name]
-        play = HERE / f"{case.get('play', 'play')}.yml"
-        command = ["ansible-playbook", "-i", "localhost,", "-e", json.dumps(variables), str(play)]
-        # ansible-test runs handlers of failed hosts as well, which is not what users have.
-        env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_HANDLERS": "0"}
-        env.pop("ANSIBLE_FORCE_COLOR", None)
-        env.update(
-            PATH=os.pathsep.join([str(HERE / "bin"), os.environ["PATH"]]),
-            SYSTEMCTL_FOLDER=str(self.systemctl),
-        )
-        return subprocess.run(
-            [*command, *case.get("arguments", [])],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
+        return {name: variables[name] for name in variables if name not in case.get("without", [])}
 
     def state(self) -> dict[str, t.Any]:
         requests = self.control("GET", "requests")
@@ -109,23 +101,48 @@ def lines_of(file: pathlib.Path) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def problems(stage: Stage, case: Case) -> list[str]:
-    if "sequences" in case:
-        stage.set(case["sequences"])
-    stage.control("PUT", "clock", {"advance": case.get("advance", 0)})
-    done = stage.run(case)
+def play(folder: pathlib.Path, cases: dict[Stage, Case]) -> str:
+    """The output of one play with a host for each case."""
+    case = next(iter(cases.values()))
+    hosts = {stage.name: stage.begin(own) for stage, own in cases.items()}
+    inventory = folder / "hosts.yml"
+    inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
+    file = HERE / f"{case.get('play', 'play')}.yml"
+    # ansible-test runs handlers of failed hosts as well, which is not what users have.
+    env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_HANDLERS": "0"}
+    env.pop("ANSIBLE_FORCE_COLOR", None)
+    return subprocess.run(
+        ["ansible-playbook", "-i", str(inventory), str(file), *case.get("arguments", [])],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    ).stdout
+
+
+def said_by(host: str, output: str) -> str:
+    """What of the output is about one host, its line of the recap last."""
+    parts = PART.split(output)
+    own = [part for part in parts if f"[{host}]" in part.partition("\n")[0]]
+    return "\n".join([*own, *re.findall(rf"^{host} +: .*", output, re.MULTILINE)])
+
+
+def problems(stage: Stage, case: Case, output: str) -> list[str]:
+    said = said_by(stage.name, output)
     found = []
-    if bool(done.returncode) != ("fails" in case):
-        found.append(f"the exit status is {done.returncode}")
+    if (" failed=0 " not in said) != ("fails" in case):
+        found.append(f"it {'passes' if 'fails' in case else 'fails'}")
     wanted = case.get("fails", case.get("says", ""))
-    if not re.search(wanted, " ".join(done.stdout.split())):
+    if not re.search(wanted, " ".join(said.split())):
         found.append(f"it does not say {wanted!r}")
-    actual = {"log": SAID.findall(done.stdout), **stage.state()}
+    actual = {"log": SAID.findall(said), **stage.state()}
     expected = {"log": [], "approvals": 0, "systemctl": [], "units": {}, **case}
     for name, value in actual.items():
         if value != expected[name]:
             found.append(f"{name} is {value!r}, not {expected[name]!r}")
-    return [*found, done.stdout] if found else []
+    return found
 
 
 def chains(cases: list[Case]) -> list[list[Case]]:
@@ -138,30 +155,34 @@ def chains(cases: list[Case]) -> list[list[Case]]:
     return found
 
 
-def main(folder: str, *urls: str) -> int:
-    free: queue.Queue[Stage] = queue.Queue()
-    for number, url in enumerate(urls):
-        free.put(Stage(url, pathlib.Path(folder, str(number))))
-
-    def passes(chain: list[Case]) -> bool:
-        stage = free.get()
-        try:
-            return all(passed(stage, case) for case in chain)
-        finally:
-            free.put(stage)
-
-    pathlib.Path(folder).mkdir(exist_ok=True)
-    cases = yaml.safe_load((HERE / "cases.yml").read_text(encoding="utf-8"))
-    with ThreadPoolExecutor(len(urls)) as pool:
-        return 0 if all(list(pool.map(passes, chains(cases)))) else 1
+def plays(stages: dict[Stage, list[Case]], position: int) -> list[dict[Stage, Case]]:
+    """The cases at a position of all chains that are so long; those of one play together."""
+    found: dict[t.Any, dict[Stage, Case]] = collections.defaultdict(dict)
+    for stage, chain in stages.items():
+        if position < len(chain):
+            case = chain[position]
+            found[case.get("play"), tuple(case.get("arguments", []))][stage] = case
+    return list(found.values())
 
 
-def passed(stage: Stage, case: Case) -> bool:
-    found = problems(stage, case)
-    print(f"{case['name']}: {'failed' if found else 'ok'}", flush=True)
-    if found:
-        print("\n".join([f"{case['name']}:", *found]), file=sys.stderr)
-    return not found
+def main(path: str, *urls: str) -> int:
+    folder = pathlib.Path(path)
+    every = chains(yaml.safe_load((HERE / "cases.yml").read_text(encoding="utf-8")))
+    stages = {
+        Stage(f"case-{number}", url, folder / str(number)): chain
+        for number, (url, chain) in enumerate(zip(urls, every, strict=True))
+    }
+    folder.mkdir(exist_ok=True)
+    for position in range(max(map(len, every))):
+        for cases in plays(stages, position):
+            output = play(folder, cases)
+            found = {case["name"]: problems(stage, case, output) for stage, case in cases.items()}
+            for name, wrong in found.items():
+                print(f"{name}: {'; '.join(wrong) or 'ok'}", flush=True)
+            if any(found.values()):
+                print(output, file=sys.stderr)
+                return 1
+    return 0
 
 
 if __name__ == "__main__":
