@@ -236,6 +236,8 @@ if t.TYPE_CHECKING:
 C: t.Any = constants
 
 _UNKNOWN = "azure_unknown"
+# The fact cache that Ansible has where nothing else is set.
+_FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
 
 @contextlib.contextmanager
@@ -268,6 +270,15 @@ def _cached_facts(names: list[str]) -> t.Iterator[tuple[str, t.Any]]:
             f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
             f"{printable(str(exc))}"
         ) from exc
+
+
+def _why_no_facts(inventory: InventoryData) -> str:
+    """What keeps every host from having facts, however many were gathered."""
+    if not inventory.hosts:
+        return "no inventory source before this one named a host (a folder is read by names)"
+    if C.CACHE_PLUGIN in _FORGETFUL:
+        return "Ansible keeps facts in memory only, unless ansible.cfg has fact_caching"
+    return ""
 
 
 def _gathered_at(fact: dict[str, t.Any]) -> str:
@@ -314,7 +325,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         )
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
-            "facts": lambda: self._from_facts(inventory),
+            "facts": lambda: self._from_facts(inventory, path),
             "documents": lambda: self._from_documents(path),
         }
         wanted = self.get_option("sources")
@@ -374,8 +385,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"{path}: {len(broken)} broken documents were left out; the first: {broken[0]}"
             )
 
-    def _from_facts(self, inventory: InventoryData) -> t.Iterator[Document]:
+    def _from_facts(self, inventory: InventoryData, path: str) -> t.Iterator[Document]:
         oldest = self._oldest()
+        futile = _why_no_facts(inventory)
+        if futile:
+            self.display.warning(f"{path}: the source facts has nothing: {futile}")
         stale = 0
         for name, fact in _cached_facts(list(inventory.hosts)):
             if not isinstance(fact, dict) or not fact:

@@ -139,6 +139,26 @@ def test_this_vm(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
+    ("hosts", "plugin", "reason"),
+    [
+        ([], "jsonfile", "no inventory source before this one named a host"),
+        (["a"], "memory", "unless ansible.cfg has fact_caching"),
+        (["a"], "jsonfile", ""),
+    ],
+)
+def test_why_there_are_no_facts(
+    hosts: list[str], plugin: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances.C, "CACHE_PLUGIN", plugin)
+    inventory = InventoryData()
+    for host in hosts:
+        inventory.add_host(host)
+    said = instances._why_no_facts(inventory)
+    assert reason in said
+    assert bool(said) == bool(reason)
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", r"a\.json:1:2: it is not JSON"),
