@@ -55,7 +55,7 @@ test-pythons: ## the modules on every Python that managed nodes may have (CORES=
 test-package: ## the tarball: its contents, what Galaxy says, and that it works where it is installed
 	@$(CHECKS) package
 
-test-matrix: ## an hour: units, integration and modules, on every ansible-core and Python (CORES="2.17 2.19-py3.12", TARGETS=metadata)
+test-matrix: ## the long run: every ansible-core on each of its Pythons (CORES="2.17 2.19-py3.12", TARGETS=metadata)
 	@$(CHECKS) $(if $(TARGETS),,units pythons) integration --matrix --cores "$(CORES)" --arguments='$(TARGETS)'
 
 changelog: ## the release notes of the version in galaxy.yml, from the fragments
