@@ -88,7 +88,7 @@ def _run(*command: str, env: t.Mapping[str, str] | None = None) -> str:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     if done.returncode:
