@@ -24,7 +24,8 @@ extends_documentation_fragment:
 options:
   gather_subset:
     description:
-      - The parts of the fact to return. A name adds a part, C(!name) takes it away, and only C(!name) entries mean everything else.
+      - The parts of the fact to return. A name adds a part, C(!name) takes it away. Where every entry is a C(!name), all other parts are
+        returned.
     type: list
     elements: str
     default:
@@ -62,8 +63,8 @@ options:
     type: bool
     default: false
 notes:
-  - Two VMs of one placement group can share C(platformFaultDomain) and C(zone) with VMs of another location. Zones and domains mean something
-    only within a location or a set.
+  - Zones mean something only within a location, and fault and update domains only within a scale set or an availability set. VMs that have
+    nothing to do with each other can have the same numbers.
 seealso:
   - plugin: imds.azure.metadata
     plugin_type: lookup
