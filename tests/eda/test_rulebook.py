@@ -9,6 +9,9 @@ import pathlib
 import time
 import typing as t
 
+import pytest
+
+import guides
 from simulator import Fault, Sequence, Vm
 
 if t.TYPE_CHECKING:
@@ -84,6 +87,25 @@ def test_rules_see_each_change_once(vm: Vm, rulebook: Rulebook) -> None:
         assert rulebook.text().count(f"Terminate {change}") == 1, rulebook.text()
     assert "Freeze" not in rulebook.text()
     assert "Traceback" not in rulebook.text()
+
+
+def test_the_rules_of_the_guide(
+    vm: Vm, rulebook: Rulebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The guide to maintenance: the half a minute that a Spot VM has is for a checkpoint."""
+    (rules,) = (block for block in guides.blocks("maintenance") if block.name == "evictions.yml")
+    (rulebook.folder / rules.name).write_text(rules.text, encoding="utf-8")
+    log = rulebook.folder / "log.txt"
+    line = {"line": "{{ event_id }}", "path": str(log), "create": True}
+    task = {"name": "Say which", "ansible.builtin.lineinfile": line}
+    play = {"name": "Checkpoint", "hosts": "all", "gather_facts": False, "tasks": [task]}
+    rulebook.write("checkpoint.yml", [play])
+    monkeypatch.setenv("AZURE_IMDS_ENDPOINT", vm.url)
+    rulebook.start("--rulebook", rules.name)
+    rulebook.until(lambda: asked(vm), "its first request")
+    vm.maintenance.add(Sequence("preempt", ["web-0"]))
+    rulebook.until(lambda: log.exists(), "the checkpoint")
+    assert lines(log) == [event["EventId"] for event in vm.maintenance.events()[1]]
 
 
 def test_it_ends_while_a_request_hangs(vm: Vm, rulebook: Rulebook) -> None:

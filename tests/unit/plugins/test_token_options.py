@@ -57,7 +57,10 @@ def test_the_search_is_documented_as_it_is_taken() -> None:
 def test_the_role_has_the_modules_defaults(entry: str) -> None:
     spec = vm_extension_info.argument_spec()
     prefix = "managed_identity_migration_"
-    for name, value in role_defaults(entry).items():
+    # The others are variables of every host, without a default of the role's own.
+    own = {name: value for name, value in role_defaults(entry).items() if name.startswith(prefix)}
+    assert own
+    for name, value in own.items():
         option = name.removeprefix(prefix)
         wanted = 30.0 if option == "deadline" else spec[option].get("default")
         assert value == wanted, name
