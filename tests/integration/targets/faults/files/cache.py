@@ -85,7 +85,7 @@ def two_runs_at_once(runs: Runs) -> list[str]:
 def killed(runs: Runs) -> list[str]:
     """Nothing that a killed run leaves is half an answer, nor in the way of the next."""
     runs.vm.faults = [Fault("delay", seconds=1.0, times=1)]
-    run = runs.start()
+    run = runs.start(hosts=5)
     end = time.monotonic() + PATIENCE
     while not runs.vm.requests and time.monotonic() < end:
         time.sleep(0.05)
@@ -94,7 +94,7 @@ def killed(runs: Runs) -> list[str]:
     found = [f"{path} is left with all of it" for path in runs.left() if path.suffix == ".json"]
     found += [f"{path} is others' to read" for path in runs.left() if path.stat().st_mode & 0o077]
     runs.vm.requests.clear()
-    found += ended(runs.start())
+    found += ended(runs.start(hosts=5))
     if len(runs.vm.requests) != 1:
         found.append(f"{len(runs.vm.requests)} requests after a run that was killed")
     return found

@@ -23,7 +23,7 @@ import time
 import typing as t
 
 from checks import isolation
-from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, PROXY_VARIABLES, THRICE, WHEN, Case
+from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, PROXY_VARIABLES, THRICE, Case
 from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -49,7 +49,11 @@ ALIKE = {
     "Something else than HTTP",
     "200 MB that are only announced",
     "100,000 brackets that nobody closes",
+    "Half a document",
+    "Less of a body than was announced",
+    "A chunk of negative length",
     "UTF-16",
+    "``NaN`` for a value",
     "A text",
 }
 MODULES = (
@@ -120,7 +124,8 @@ def plan() -> tuple[list[Asked], list[Vm]]:
                     asked.append(one)
                     vms.append(vm(one.name, case, when))
 
-    add(["metadata"], CASES, WHEN)
+    add(["metadata"], CASES, [ONCE, ALWAYS])
+    add(["metadata"], FEW, [THRICE])
     add(["instances"], CASES, [ONCE, ALWAYS])
     add(["instance_facts"], [case for case in CASES if case.tried not in ALIKE], [ALWAYS])
     add(["access_token", *MODULES], FEW[1:3], [ONCE])
