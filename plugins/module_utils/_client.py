@@ -241,6 +241,10 @@ class ImdsClient:
             # Old and small installations have no list. One that is refused in the same way is none
             # of these.
             known = exc.status == 400 and not isinstance(exc, VersionError)
+        except UnavailableError:
+            if rejection.says_so:
+                raise
+            known = True  # It can't be told, so the first trouble is what is told of.
         except MalformedError:
             pass
         if known and not rejection.says_so:

@@ -19,6 +19,9 @@ from urllib.parse import urlsplit
 from ._errors import TransportError, in_seconds
 
 MAX_BODY = 4 * 1024 * 1024
+# With headers, and the lengths of the smallest chunks. Whoever announces a chunk of -1 bytes makes
+# http.client read without end.
+_MAX_RECEIVED = 8 * MAX_BODY
 
 
 class Request(t.NamedTuple):
@@ -40,14 +43,27 @@ Transport = t.Callable[[Request, float], Response]
 
 
 class DeadlineSocket(socket.socket):
-    """A socket whose reads all end at one moment: a server that drips can't outlast it."""
+    """A socket whose reads all end at one moment: a server that drips can't outlast it.
+
+    Neither can one that sends without end fill the memory.
+    """
 
     deadline: float | None = None
+    received: int = 0
+
+    def begin(self, deadline: float) -> None:
+        """Another answer."""
+        self.deadline = deadline
+        self.received = 0
 
     def recv_into(self, *args: t.Any, **kwargs: t.Any) -> int:
         if self.deadline is not None:
             self.settimeout(seconds_until(self.deadline))
-        return super().recv_into(*args, **kwargs)
+        count = super().recv_into(*args, **kwargs)
+        self.received += count
+        if self.received > _MAX_RECEIVED:
+            raise too_large(MAX_BODY)
+        return count
 
 
 def seconds_until(deadline: float) -> float:
@@ -62,7 +78,7 @@ def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
     remaining = seconds_until(deadline)
     timed = DeadlineSocket(fileno=plain.detach())
     timed.settimeout(remaining)
-    timed.deadline = deadline
+    timed.begin(deadline)
     return timed
 
 
@@ -92,7 +108,7 @@ def http_transport(request: Request, timeout: float) -> Response:
                 raise TransportError(cut_short(len(body), answer.length))
             headers = {name.lower(): value for name, value in answer.getheaders()}
             return Response(answer.status, headers, body)
-    except (OSError, http.client.HTTPException) as exc:
+    except BROKEN as exc:
         raise TransportError(reason_of(exc, timeout)) from exc
     finally:
         # An answer that ends with its connection is no longer the connection's to close.
@@ -107,14 +123,21 @@ def read_body(
     """The body, refused as soon as it is known to be too large."""
     body = b"" if announced and announced > limit else read(limit + 1)
     if len(body) > limit or (announced or 0) > limit:
-        size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
-        raise TransportError(f"the answer is larger than {size}", retry=False)
+        raise too_large(limit)
     return body
+
+
+def too_large(limit: int) -> TransportError:
+    size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
+    return TransportError(f"the answer is larger than {size}", retry=False)
 
 
 def cut_short(got: int, missing: int) -> str:
     return f"the answer ended after {got} of {got + missing} bytes"
 
+
+# What an attempt can come to; http.client lets a chunk of a negative length be a ValueError.
+BROKEN = (OSError, http.client.HTTPException, ValueError)
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: "connection refused",
@@ -145,7 +168,7 @@ def reason_of(exc: BaseException, timeout: float) -> str:
     for cause in chain:
         if isinstance(cause, http.client.IncompleteRead):
             return "the answer ended too early"
-        if isinstance(cause, http.client.HTTPException):
+        if isinstance(cause, (http.client.HTTPException, ValueError)):
             return f"the answer is not proper HTTP ({type(cause).__name__})"
     return f"{type(chain[-1]).__name__}: {chain[-1]}"
 
@@ -164,6 +187,7 @@ def _causes(exc: BaseException) -> t.Iterator[BaseException]:
 
 
 __all__ = (
+    "BROKEN",
     "MAX_BODY",
     "DeadlineSocket",
     "Request",

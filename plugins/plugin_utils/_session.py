@@ -18,6 +18,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     TransportError,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
+    BROKEN,
     MAX_BODY,
     DeadlineSocket,
     Request,
@@ -49,7 +50,7 @@ else:
             # urllib3 has set the timeout of this request by now, and connects within the call.
             self._deadline = time.monotonic() + t.cast(float, self.timeout)
             if isinstance(self.sock, DeadlineSocket):
-                self.sock.deadline = self._deadline
+                self.sock.begin(self._deadline)
             super().request(*args, **kwargs)
 
         def connect(self) -> None:
@@ -87,7 +88,7 @@ def requests_transport(limit: int = MAX_BODY) -> Transport:
     def send(request: Request, timeout: float) -> Response:
         try:
             return _send(session, request, timeout, limit)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, *BROKEN) as exc:
             raise TransportError(reason_of(exc, timeout)) from exc
 
     return send

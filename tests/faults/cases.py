@@ -140,7 +140,9 @@ STATUSES = (
 )
 CONNECTIONS = (
     Case("Reset", {"kind": "reset"}, "the connection was reset, after"),
-    Case("Closed without an answer", {"kind": "close"}, "the connection was closed without an"),
+    Case(
+        "Closed without an answer", {"kind": "close"}, "the connection was closed without an answer"
+    ),
     Case("No answer", {"kind": "hang"}, _SILENCE, slow=True),
     Case(
         "Headers that never end",
@@ -169,6 +171,12 @@ CONNECTIONS = (
         "Two hundred headers",
         _raw(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n" + _BODY),
         "the answer is not proper HTTP",
+    ),
+    Case(
+        "A chunk of negative length",
+        _raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-f\r\n{}\r\n0\r\n\r\n"),
+        "the answer is not proper HTTP",
+        content=True,
     ),
     Case("Something else than HTTP", _raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "not proper HTTP"),
     Case(

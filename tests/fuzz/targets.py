@@ -120,14 +120,17 @@ def _check_routes(document: Document) -> None:
 def _connected_to(data: bytes) -> t.Iterator[None]:
     """The transport's next connection has these bytes to read, and then the end."""
     ours, theirs = socket.socketpair()
-    with theirs:
+    waiting = [ours]
+    with ours, theirs:
         theirs.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
 
         def connect(self: t.Any) -> None:
-            self.sock = _transport.with_deadline(ours, self.deadline)
+            if not waiting:  # A refused version leads to another request.
+                raise ConnectionRefusedError
+            self.sock = _transport.with_deadline(waiting.pop(), self.deadline)
 
         original = _transport._Connection.connect
         _transport._Connection.connect = connect  # type: ignore[method-assign]
@@ -135,4 +138,3 @@ def _connected_to(data: bytes) -> t.Iterator[None]:
             yield
         finally:
             _transport._Connection.connect = original  # type: ignore[method-assign]
-            ours.close()

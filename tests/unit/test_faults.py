@@ -8,16 +8,21 @@ Only sleeping is not real: the clock jumps instead, so that every wait is exact.
 
 from __future__ import annotations
 
+import heapq
 import itertools
+import multiprocessing
+import random
 import time
 import typing as t
 
 import pytest
 from doubles import WALL
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Transport,
     http_transport,
@@ -25,6 +30,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, THRICE, WHEN, Case
 from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
+from simulator._limit import RateLimit
 
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 # What a slow machine may take beside the deadline.
@@ -208,3 +214,42 @@ def test_an_update_that_takes_longer_is_said(send: Transport, vm: Vm) -> None:
     check_message(message, "status 410, after 9 attempts in ")
     check_message(message, " s. IMDS is being updated.")
     assert clock.sleeps == WAITS
+
+
+def test_24_processes_at_once_all_get_their_answer() -> None:
+    """By the real clock: IMDS answers five requests a second, and refuses the others."""
+    fork = multiprocessing.get_context("fork")
+    with Simulator([Vm("web-1", DOCUMENT)]) as simulator:
+        vm = simulator["web-1"]
+        results = fork.SimpleQueue()
+        together = fork.Barrier(24)
+
+        def work() -> None:
+            together.wait(60)
+            try:
+                results.put(ImdsClient(http_transport, vm.url).instance().data)
+            except ImdsError as exc:
+                results.put(str(exc))
+
+        workers = [fork.Process(target=work) for _number in range(24)]
+        for worker in workers:
+            worker.start()
+        assert [results.get() for _worker in workers] == [DOCUMENT] * 24
+        for worker in workers:
+            worker.join(10)
+        assert vm.throttled
+    results.close()
+
+
+@given(seed=st.integers(0, 2**32), count=st.integers(24, 60))
+@settings(derandomize=True, database=None, deadline=None, max_examples=60)
+def test_any_number_that_the_deadline_has_room_for(seed: int, count: int) -> None:
+    """The same by a clock of their own, however their waits fall."""
+    chance, policy, limit = random.Random(seed), RetryPolicy(), RateLimit()
+    coming = [(0.0, number, 1) for number in range(count)]
+    while coming:
+        now, number, attempt = heapq.heappop(coming)
+        if not limit.allows(now, 5):
+            wait = policy.wait(Failure(429), attempt, now, chance.random(), WALL)
+            assert wait is not None, f"{count} processes: one gave up after {now} s"
+            heapq.heappush(coming, (now + wait, number, attempt + 1))

@@ -315,6 +315,10 @@ def test_a_server_that_does_not_accept_ends_with_the_timeout(send: Transport) ->
             answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabc\r\n"),
             "the answer ended too early",
         ),
+        (
+            answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-f\r\nabc\r\n"),
+            "the answer is not proper HTTP (ValueError)",
+        ),
         (answering(b"SSH-2.0-OpenSSH_9.2\r\n"), "the answer is not proper HTTP (BadStatusLine)"),
         (answering(b"\x16\x03\x01\x02\x00\x01"), "the answer is not proper HTTP (BadStatusLine)"),
         (answering(b"HTTP/1.1 abc OK\r\n\r\n"), "the answer is not proper HTTP (BadStatusLine)"),
@@ -362,11 +366,12 @@ def test_half_an_answer_of_imds_itself(send: Transport, vm: Vm, kind: str) -> No
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             b"10000\r\n" + b" " * 65536 + b"\r\n",
         ),
+        endless(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", b" " * 65536),
         answering(http(b" " * (MAX_BODY + 1))),
         endless(b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", b" " * 65536),
         endless(b"HTTP/1.1 500 Trouble\r\n\r\n", b" " * 65536),
     ],
-    ids=["announced", "endless", "chunks", "a byte too many", "redirect", "error"],
+    ids=["announced", "endless", "chunks", "a chunk of -1", "a byte too many", "redirect", "error"],
 )
 def test_what_is_too_large_is_refused_and_not_asked_for_again(
     send: Transport, behaviour: Behaviour

@@ -151,6 +151,14 @@ def test_every_shape_is_a_host(name: str) -> None:
 
 
 @quick
+@given(documents)
+def test_every_document_gives_a_host(one: dict[str, t.Any]) -> None:
+    for shape in (Document(one), Document(azure_imds(one, "2025-04-07")[0], is_fact=True)):
+        (found,) = vms([shape])
+        assert re.match(r"[\w.:-]+\Z", found.name)
+
+
+@quick
 @given(st.lists(documents, max_size=6), st.randoms(use_true_random=False), st.booleans())
 def test_every_document_is_a_host_by_a_name_of_its_own_in_any_order(
     found: list[dict[str, t.Any]], order: random.Random, as_fact: bool

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was tried beside the faults of an answer, what has to come of it, and where that is tested."""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class Trial(t.NamedTuple):
+    tried: str
+    result: str
+    # Files and what in them does it.
+    where: tuple[tuple[str, str], ...]
+
+
+_UNIT = "tests/unit"
+_UTILS = "tests/unit/plugins/module_utils"
+_TARGET = "tests/integration/targets/faults/files"
+_CACHE = "tests/unit/plugins/plugin_utils/test__run_cache.py"
+_FAULTS = "tests/unit/test_faults.py"
+_FUZZ = "tests/fuzz/targets.py"
+
+NETWORK = (
+    Trial(
+        "Nobody listens at the endpoint",
+        "``connection refused``, within the deadline",
+        ((f"{_TARGET}/matrix.py", "NOBODY"),),
+    ),
+    Trial(
+        "There is no route to the endpoint",
+        "``the network is unreachable``, within the deadline",
+        ((f"{_TARGET}/matrix.py", "without_a_network"),),
+    ),
+    Trial(
+        "A proxy in every variable that some library reads",
+        "The right answer, and nothing for the proxy",
+        (
+            (f"{_TARGET}/matrix.py", "PROXY_VARIABLES"),
+            (f"{_UTILS}/test__transport.py", "test_proxies_of_the_environment_see_nothing"),
+        ),
+    ),
+    Trial(
+        "IMDS is updated for 70 seconds (410)",
+        "The right answer with the defaults",
+        ((_FAULTS, "test_an_update_of_70_seconds_is_survived_with_the_defaults"),),
+    ),
+    Trial(
+        "24 processes of one VM ask at once, and 5 requests a second are answered",
+        "The right answer for each of them",
+        (
+            (_FAULTS, "test_24_processes_at_once_all_get_their_answer"),
+            (_FAULTS, "test_any_number_that_the_deadline_has_room_for"),
+            (f"{_TARGET}/matrix.py", "CROWD"),
+        ),
+    ),
+)
+CACHE = (
+    Trial(
+        "50 forks that start together",
+        "One request, and the right answer for all",
+        ((_CACHE, "test_fifty_at_once_ask_once"), (f"{_TARGET}/cache.py", "two_runs_at_once")),
+    ),
+    Trial(
+        "Two runs at once",
+        "One request each; they share nothing",
+        ((f"{_TARGET}/cache.py", "two_runs_at_once"),),
+    ),
+    Trial(
+        "A run that is killed while it asks, and a process that is killed while it writes",
+        "Nothing half is read, and nobody waits for the dead",
+        (
+            (f"{_TARGET}/cache.py", "killed"),
+            (_CACHE, "test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half"),
+            (_CACHE, "test_a_holder_that_is_killed_blocks_nobody"),
+        ),
+    ),
+    Trial(
+        "A full temporary folder, and one that has become read-only",
+        "The right answer, with a request for each host",
+        ((f"{_TARGET}/cache.py", "full_folder"), (f"{_TARGET}/cache.py", "read_only_folder")),
+    ),
+    Trial(
+        "A failure",
+        "It is for those who waited for it, and whoever comes later asks anew",
+        (
+            (_CACHE, "test_a_failure_is_shared_with_those_who_waited"),
+            (_CACHE, "test_a_failure_is_not_for_those_who_come_later"),
+        ),
+    ),
+    Trial(
+        "Who else can read what is kept",
+        "Nobody: mode 0600 in a folder of mode 0700, and nothing is left after the run",
+        (
+            (_CACHE, "test_only_their_user_may_read_what_is_left"),
+            (f"{_TARGET}/cached.yml", "-perm /077"),
+            (f"{_TARGET}/matrix.py", "the runs left"),
+        ),
+    ),
+    Trial(
+        "Tokens",
+        "None is kept, in no file and for no moment",
+        (("tests/integration/targets/access_token_secrecy/files/secrecy.py", "searched"),),
+    ),
+)
+HOSTILE = (
+    Trial(
+        "Jinja in every text of a document, in names and in values",
+        "Text: no template ever runs",
+        ((f"{_TARGET}/hostile.py", "templates"), (f"{_TARGET}/hostile.yml", "compute == document")),
+    ),
+    Trial(
+        "Tags named like paths, YAML tags, variables that Ansible reserves, or lines of its output",
+        "Text in ``tags``, and valid names of groups",
+        ((f"{_TARGET}/hostile.py", "def tags"), (f"{_TARGET}/hostile.py", "problems_of_names")),
+    ),
+    Trial(
+        "Escape sequences of terminals in tags, names, messages and headers",
+        "Never written raw to a terminal",
+        ((f"{_TARGET}/hostile.py", "on_a_terminal"),),
+    ),
+    Trial(
+        "50 tags of 256 characters, and a document of 4 MiB",
+        "Whole",
+        ((f"{_TARGET}/hostile.py", "4_190_000"), (f"{_TARGET}/hostile.py", "range(50)")),
+    ),
+    Trial(
+        "VMs named like groups, ``all``, ``ungrouped`` or ``localhost``",
+        "Hosts with names of their own, and none of them lost",
+        (
+            (f"{_TARGET}/hostile.py", "COLLIDING"),
+            (f"{_UNIT}/plugins/plugin_utils/test__fleet.py", "test_no_vm_has_the_name_of_a_group"),
+        ),
+    ),
+)
+ANYTHING = (
+    Trial(
+        "Lookups out of the run's document, and of a route of its own",
+        "Equal for every route of any document",
+        (
+            (f"{_UTILS}/test__document.py", "test_cached_and_direct_lookups_agree_on_any_document"),
+            (f"{_UTILS}/test__document.py", "test_cached_and_direct_lookups_agree_on_every_route"),
+        ),
+    ),
+    Trial(
+        "Giving values their types",
+        "Never an error, and no key is lost",
+        ((f"{_UTILS}/test__document.py", "test_shaping_never_raises_and_loses_nothing"),),
+    ),
+    Trial(
+        "Hosts and groups",
+        "Every document gives a host; names of groups are valid",
+        (
+            (f"{_UNIT}/plugins/plugin_utils/test__fleet.py", "test_every_document_gives_a_host"),
+            (
+                f"{_UNIT}/plugins/plugin_utils/test__grouping.py",
+                "test_every_name_is_valid_and_no_parent",
+            ),
+        ),
+    ),
+    Trial(
+        "Any set of API versions that are known, offered and listed",
+        "Finding one ends, after five requests at most",
+        (
+            (
+                f"{_UTILS}/test__client.py",
+                "test_negotiation_ends_whatever_is_known_offered_and_listed",
+            ),
+        ),
+    ),
+    Trial(
+        "Bytes for an HTTP answer, a body and a file of documents, by coverage-guided fuzzing",
+        "An answer or one message",
+        ((_FUZZ, "def answers"), (_FUZZ, "def bodies"), (_FUZZ, "def documents")),
+    ),
+)
+SECTIONS = {
+    "The network": NETWORK,
+    "The document of a run": CACHE,
+    "Hostile values": HOSTILE,
+    "Any data there could be": ANYTHING,
+}
+
+__all__ = ("SECTIONS", "Trial")
