@@ -26,7 +26,7 @@ test: ## lint, unit tests and integration tests
 	@$(CHECKS) integration units lint certificates --cores "$(CORES)"
 
 test-system: ## what takes more than Python: networks, SSH, a browser, Java, ansible-test's own checks; needs root
-	@$(CHECKS) fleet browser diagnose sanity eda
+	@$(CHECKS) sanity browser fleet package diagnose eda pythons
 
 test-fleet: ## real SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(CHECKS) fleet --arguments='$(ARGS)'

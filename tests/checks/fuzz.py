@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import typing as t
@@ -23,7 +24,9 @@ def fuzz(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
     """The argument is for how many seconds each target is tried."""
     seconds = int(arguments[0]) if arguments else SECONDS
     python = bin_folder("fuzz") / "python"
-    return sum((try_target(str(python), name, seconds) for name in TARGETS), report.Outcome())
+    return report.side_by_side(
+        functools.partial(try_target, str(python), name, seconds) for name in TARGETS
+    )
 
 
 def try_target(python: str, target: str, seconds: int) -> report.Outcome:
