@@ -117,7 +117,9 @@ def missing(names: t.Collection[str]) -> set[str]:
 
 
 def dead(readme: str, names: t.Collection[str]) -> list[str]:
-    return [link for link in LINK.findall(readme) if link not in names]
+    """A link leads to a file, or to a folder that has some."""
+    there = {str(path) for name in names for path in (name, *pathlib.PurePosixPath(name).parents)}
+    return [link for link in LINK.findall(readme) if link.rstrip("/") not in there]
 
 
 def importer(stage: Stage, tools: pathlib.Path, tarball: pathlib.Path) -> report.Answer:
