@@ -176,7 +176,11 @@ FAILURES = {
     "a list": (Fault("status", status=200, body="[]"), "it is a list, not an instance document"),
     "cut": (Fault("truncate"), "the answer ended after"),
     "closed": (Fault("close"), "closed without an answer"),
-    "no version": (Fault("status", status=400, body="{}"), "IMDS rejected api-version"),
+    "no version": (
+        Fault("status", status=400, body='{"error": "api-version is invalid"}'),
+        "IMDS rejected api-version",
+    ),
+    "no reason": (Fault("status", status=400, body="{}"), "does not say that it is for"),
 }
 
 
