@@ -62,8 +62,11 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 def in_processes(count: int, ask: t.Callable[[], t.Any]) -> list[t.Any]:
     """What each of so many processes gets, or the message of the error that it gets."""
     results = FORK.SimpleQueue()
+    # A busy machine may take a second to start them all.
+    together = FORK.Barrier(count)
 
     def work() -> None:
+        together.wait(60)
         try:
             results.put(ask())
         except ImdsError as exc:
