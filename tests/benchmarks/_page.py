@@ -24,7 +24,7 @@ Row = dict[str, t.Any]
 
 def keep(part: str, runs: int, rows: t.Sequence[t.Any]) -> None:
     plain = [
-        {**(row if isinstance(row, dict) else dataclasses.asdict(row)), "runs": runs}
+        {"runs": runs, **(row if isinstance(row, dict) else dataclasses.asdict(row))}
         for row in rows
     ]
     KEPT.mkdir(parents=True, exist_ok=True)
