@@ -14,7 +14,7 @@ CHECKS := cd tests && $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
-	test-eda test-browser test-peers docs fuzz sanity simulator benchmark-inventory changelog clean
+	test-eda test-browser test-peers docs fuzz sanity simulator benchmark benchmark-inventory changelog clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -77,8 +77,11 @@ simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000
 	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
 	PYTHONPATH=tests exec "$$bin/python" -m simulator $(ARGS)
 
-benchmark-inventory: ## time the inventory beside what else groups hosts (20 minutes; writes docs/benchmarks)
-	@cd tests && $(PYTHON) -m benchmarks.inventory
+benchmark: ## half an hour: all of it beside its peers, into docs/benchmarks.md; needs root (ARGS="facts lookups --runs 7")
+	@cd tests && $(PYTHON) -m benchmarks $(ARGS)
+
+benchmark-inventory: ## the inventory alone, up to 100,000 hosts, into the same page (ARGS="--sizes 100000")
+	@cd tests && $(PYTHON) -m benchmarks.inventory $(ARGS)
 
 clean: ## remove all that the other targets made
 	rm -rf .venv .ansible dist

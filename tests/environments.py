@@ -79,7 +79,7 @@ ENVIRONMENTS = {
         *(Environment(line, LINES[line]) for line in LINES if line != NEWEST.name),
         NEWEST,
         dataclasses.replace(NEWEST, name="execution"),
-        dataclasses.replace(NEWEST, name="fleet", collections=("community.general",)),
+        dataclasses.replace(NEWEST, name="fleet", collections=("amazon.aws", "community.general")),
         Environment("eda", pythons=("3.11", "3.12")),
         Environment("lint", pythons=("3.12", "3.11", "3.13")),
         Environment("browser", pythons=("3.12", "3.13", "3.11")),

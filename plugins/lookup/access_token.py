@@ -72,7 +72,7 @@ import typing as t
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
-from ansible_collections.imds.azure.plugins.module_utils._options import token_from
+from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import C, ImdsLookup
 

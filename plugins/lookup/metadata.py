@@ -92,6 +92,7 @@ _list:
   elements: raw
 """
 
+import copy
 import typing as t
 
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
@@ -157,7 +158,8 @@ class LookupModule(ImdsLookup):
             return self._ask_instance(segments, params)
         if params:
             raise OptionError("params needs cache=false for routes below instance")
-        return walk(self._document(), below, root)
+        # A copy, as the document is that of every other lookup as well, and a template may change what it gets.
+        return copy.deepcopy(walk(self._document(), below, root))
 
     def _params(self) -> list[tuple[str, str]]:
         params = {str(name): leaf_text(value) for name, value in self.get_option("params").items()}

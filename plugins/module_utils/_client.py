@@ -4,12 +4,14 @@
 """The client of IMDS: one method for each endpoint. Private to imds.azure.
 
 Transport, clock and sleep are arguments, so that a test needs no patching and no waiting.
+
+What only tokens and events need is imported where they are asked for: a managed node compiles on
+each run all that is imported, and most runs want nothing but the instance document.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import random
 import re
 import time
@@ -30,12 +32,12 @@ from ._errors import (
     listed,
     printable,
 )
-from ._events import EVENTS_VERSION, events_document, name_in, start_request
 from ._platform import firmware_says_azure
 from ._retry import Failure, RetryPolicy
-from ._tokens import extension_advice, token_advice, token_of
 from ._transport import Request, Response, Transport
-from ._turns import Turns
+
+if t.TYPE_CHECKING:
+    from ._turns import Turns
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
 LATEST = "latest"
@@ -55,6 +57,12 @@ _Parse = t.Callable[[bytes], t.Any]
 _Advise = t.Callable[[t.Optional[int], str], str]
 
 _IDENTITY = "identity/oauth2/token"
+
+
+def _token_advice(status: int | None, cause: str) -> str:
+    from ._tokens import token_advice
+
+    return token_advice(status, cause)
 
 
 class _Endpoint(t.NamedTuple):
@@ -79,10 +87,10 @@ _ENDPOINTS = {
     "instance": _Endpoint(always_there=True),
     "attested/document": _Endpoint(always_there=True, advise=_attested_advice),
     "versions": _Endpoint(version=""),
-    # The first request switches the service on, which is documented to take up to two minutes.
-    "scheduledevents": _Endpoint(version=EVENTS_VERSION, timeout=130.0),
+    # The newest version of events. The first request switches the service on, which is documented to take up to two minutes.
+    "scheduledevents": _Endpoint(version="2020-07-01", timeout=130.0),
     # The documented guidance is to try again on 404 as well. Every SDK asks by this version.
-    _IDENTITY: _Endpoint(always_there=True, version="2018-02-01", advise=token_advice),
+    _IDENTITY: _Endpoint(always_there=True, version="2018-02-01", advise=_token_advice),
 }
 
 
@@ -135,10 +143,14 @@ class ImdsClient:
 
     def own_name(self) -> str:
         """What scheduled events call this VM."""
+        from ._events import name_in
+
         return name_in(self.newest_instance())
 
     def scheduled_events(self) -> Answer:
         """The document of scheduled events."""
+        from ._events import events_document
+
         return self._shaped("scheduledevents", (), events_document)
 
     def start_event(self, event_id: str) -> None:
@@ -146,6 +158,8 @@ class ImdsClient:
 
         Approving twice is the same as once, so an attempt without an answer is repeated.
         """
+        from ._events import start_request
+
         path = "scheduledevents"
         self._negotiated(self._call(path), path, (), _ignore, start_request(event_id))
 
@@ -173,6 +187,8 @@ class ImdsClient:
 
     def token(self, resource: str, identity: Params = ()) -> dict[str, t.Any]:
         """A token for a resource, of the VM's only identity or of the one that is named."""
+        from ._tokens import token_of
+
         params = (("resource", resource), *identity)
         answer = self._negotiated(self._call(_IDENTITY, self._turns), _IDENTITY, params, parse_json)
         url = self._url(_IDENTITY, answer.api_version, params)
@@ -183,6 +199,8 @@ class ImdsClient:
         self, extension: str, resource: str, identity: Params = ()
     ) -> dict[str, t.Any]:
         """The same from the retired VM extension, which listens on the VM itself."""
+        from ._tokens import extension_advice, token_of
+
         url = f"{extension}?{_query((('resource', resource), *identity))}"
         call = _Call(self._send, self._policy, self._seams, extension_advice)
         token: dict[str, t.Any] = _understood(url, call.ask(_request(url), parse_json), token_of)
@@ -291,6 +309,8 @@ def _understood(url: str, data: t.Any, read: t.Callable[[t.Any], t.Any]) -> t.An
 
 def checked_endpoint(endpoint: str) -> str:
     """The base URL, refused before a packet is sent unless it can only mean this machine's IMDS."""
+    if endpoint == DEFAULT_ENDPOINT:  # which nearly everybody has
+        return endpoint
     refusal = (
         f"endpoint {printable(endpoint)!r} is refused: expected http://ADDRESS or "
         "http://ADDRESS:PORT with a link-local or loopback address, because IMDS answers only "
@@ -314,6 +334,8 @@ def _is_local(host: str) -> bool:
         return True
     if not _HOST.match(host):  # A scope of IPv6 may otherwise hold nearly anything.
         return False
+    import ipaddress
+
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -15,8 +15,6 @@ import typing as t
 from ._errors import MalformedError
 from ._times import epoch_of, iso_8601
 
-# The events have a version line of their own, and this is the newest of it.
-EVENTS_VERSION = "2020-07-01"
 SCHEDULED = "Scheduled"
 STARTED = "Started"
 # Instead of a resource: events that name whomever.
@@ -161,7 +159,6 @@ def _by_id(events: t.Iterable[Event]) -> dict[str, Event]:
 
 __all__ = (
     "ANYBODY",
-    "EVENTS_VERSION",
     "SCHEDULED",
     "STARTED",
     "UNKNOWN_DURATION",

@@ -12,13 +12,12 @@ import math
 import typing as t
 
 from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
-from ._clouds import Cloud, cloud_named
-from ._document import part
 from ._errors import OptionError, printable
 from ._retry import RetryPolicy
-from ._tokens import EXTENSION_PORT, IDENTITIES, extension_url, identity_params, resource_uri
 from ._transport import Transport
-from ._turns import Turns
+
+if t.TYPE_CHECKING:
+    from ._turns import Turns
 
 ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
 # Enough to learn that nobody is there, and short enough for a fleet that is only partly in Azure.
@@ -42,16 +41,6 @@ def shared_argument_spec() -> dict[str, t.Any]:
         "timeout": {"type": "float", "default": 10.0},
         "deadline": {"type": "float", "default": 90.0},
     }
-
-
-def token_argument_spec() -> dict[str, t.Any]:
-    """What the doc fragment imds.azure._token documents."""
-    return dict(
-        shared_argument_spec(),
-        resource={"type": "str", "required": True},
-        port={"type": "int", "default": EXTENSION_PORT},
-        **{name: {"type": "str"} for name in IDENTITIES},
-    )
 
 
 def client_from(
@@ -82,31 +71,6 @@ def client_from(
     return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams, turns)
 
 
-def token_from(
-    get_option: GetOption, client: ImdsClient, document: t.Callable[[], t.Any]
-) -> dict[str, t.Any]:
-    """A token by a plugin's options; the instance document is read only where it takes the cloud."""
-    identity = identity_from(get_option)
-    extension = None
-    if get_option("source") == "vm_extension":
-        extension = extension_url(get_option("port"), identity)
-    resource = resource_from(get_option, document)
-    if extension is not None:
-        return client.extension_token(extension, resource, identity)
-    return client.token(resource, identity)
-
-
-def identity_from(get_option: GetOption) -> list[tuple[str, str]]:
-    return identity_params({name: get_option(name) for name in IDENTITIES})
-
-
-def resource_from(get_option: GetOption, document: t.Callable[[], t.Any]) -> str:
-    def own_cloud() -> Cloud:
-        return cloud_named(str(part(document(), "compute").get("azEnvironment") or ""))
-
-    return resource_uri(str(get_option("resource")), own_cloud)
-
-
 def seconds(name: str, value: t.Any) -> float:
     """The value of an option that is a number of seconds."""
     try:
@@ -123,10 +87,6 @@ def seconds(name: str, value: t.Any) -> float:
 __all__ = (
     "ENDPOINT_VARIABLE",
     "client_from",
-    "identity_from",
-    "resource_from",
     "seconds",
     "shared_argument_spec",
-    "token_argument_spec",
-    "token_from",
 )

@@ -108,6 +108,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     client_from,
+)
+from ansible_collections.imds.azure.plugins.module_utils._token_options import (
     token_argument_spec,
     token_from,
 )

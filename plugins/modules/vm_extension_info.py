@@ -283,6 +283,8 @@ from ansible_collections.imds.azure.plugins.module_utils._extension import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     client_from,
+)
+from ansible_collections.imds.azure.plugins.module_utils._token_options import (
     identity_from,
     resource_from,
     token_argument_spec,

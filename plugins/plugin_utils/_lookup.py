@@ -61,7 +61,8 @@ class ImdsLookup(LookupBase):
     def _option(self, name: str) -> t.Any:
         # Ansible hands variables to a lookup as they are written, templates and all.
         value = self.get_option(name)
-        return self._templar.template(value) if self._templar else value
+        is_plain = not isinstance(value, str) or not ("{" in value or value.startswith("#"))
+        return value if is_plain or not self._templar else self._templar.template(value)
 
 
 __all__ = ("C", "ImdsLookup")

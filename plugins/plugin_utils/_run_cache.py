@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -25,27 +26,28 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 
 class RunCache:
     def __init__(self, folder: str, *key: str) -> None:
-        name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:16]
-        self._path = os.path.join(folder, f"imds_azure_{name}.json")
+        self._path = os.path.join(folder, _file_name(key))
         # What failed last, for those who waited meanwhile; beside the result, never instead of it.
         self._failure_path = self._path + ".failed"
 
     def get(self, make: t.Callable[[], t.Any]) -> t.Any:
         """The run's result; the first caller makes it, and whoever comes meanwhile waits for it.
 
+        It is everybody's: who gives a part of it away gives a copy.
+
         A failure is raised for those who waited too, so that a group of callers fails after one
         deadline and not one after the other; whoever comes later tries anew.
         """
-        found = _read(self._path, "result")
+        found = _read(self._path, "result", _stamp(self._path))
         if found is not None:
             return found["result"]
         failures = _stamp(self._failure_path)
         with self._lock():
-            found = _read(self._path, "result")
+            found = _read(self._path, "result", _stamp(self._path))
             if found is not None:
                 return found["result"]
             if _stamp(self._failure_path) != failures:
-                failed = _read(self._failure_path, "message")
+                failed = _read(self._failure_path, "message", _stamp(self._failure_path))
                 if failed is not None:
                     raise UnavailableError(failed["message"])
             return self._make(make)
@@ -75,7 +77,16 @@ class RunCache:
             os.close(lock)
 
 
-def _read(path: str, key: str) -> dict[str, t.Any] | None:
+@functools.lru_cache(maxsize=16)
+def _file_name(key: tuple[str, ...]) -> str:
+    return f"imds_azure_{hashlib.sha256(chr(10).join(key).encode()).hexdigest()[:16]}.json"
+
+
+@functools.lru_cache(maxsize=16)
+def _read(path: str, key: str, stamp: tuple[int, int] | None) -> dict[str, t.Any] | None:
+    """The file as it is at this stamp. A template may have a thousand lookups in it, so what was read is kept."""
+    if stamp is None:
+        return None
     try:
         with open(path, encoding="utf-8") as file:
             data = json.load(file)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes the forms of a fleet that Ansible itself makes: the fact cache, and the finished inventory as JSON and YAML.
 
-    _derive.py FOLDER json|yaml
+    _derive.py FOLDER [finished]
 
 Runs in the environment of the benchmark, with the fact cache's place in its environment variables.
 """
@@ -21,12 +21,17 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import cache_loader, init_plugin_loader
 
 
-def main(folder: pathlib.Path, most: str) -> None:
+def main(folder: pathlib.Path, wanted: list[str]) -> None:
     init_plugin_loader()
     manager = InventoryManager(DataLoader(), [str(folder / "documents.imds.yml")])
     cache = cache_loader.get(constants.config.get_config_value("CACHE_PLUGIN"))
     for host in manager.get_hosts():
         cache.set(host.name, {"azure_imds": host.vars["azure_imds"]})
+    if "finished" in wanted:
+        write_finished(folder, manager)
+
+
+def write_finished(folder: pathlib.Path, manager: InventoryManager) -> None:
     finished = {
         "all": {
             "hosts": {
@@ -45,9 +50,8 @@ def main(folder: pathlib.Path, most: str) -> None:
     }
     # JSON is YAML, and Ansible's plugin for YAML reads it, so that is its ending.
     (folder / "finished.json.yml").write_text(json.dumps(finished), encoding="utf-8")
-    if most == "yaml":
-        text = yaml.dump(finished, Dumper=yaml.CSafeDumper, default_flow_style=False)
-        (folder / "finished.yml").write_text(text, encoding="utf-8")
+    text = yaml.dump(finished, Dumper=yaml.CSafeDumper, default_flow_style=False)
+    (folder / "finished.yml").write_text(text, encoding="utf-8")
 
 
-main(pathlib.Path(sys.argv[1]), sys.argv[2])
+main(pathlib.Path(sys.argv[1]), sys.argv[2:])

@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the inventory takes beside what else groups hosts: `make benchmark-inventory`.
+"""How long the inventory takes beside what else groups hosts: `make benchmark-inventory`, and a part of `make benchmark`.
 
-For each size it writes one fleet in every form that is compared, then runs `ansible-inventory --graph` over the forms
-in turn (A B C A B C …), so that a machine whose speed drifts slows all of them down alike. What is compared is medians.
+For each size it writes one fleet in every form that is compared, then runs `ansible-inventory --graph` over the forms in turn.
 
-    python3 -m benchmarks.inventory [--sizes 1000 10000] [--runs 7] [--output FILE]
+    python3 -m benchmarks.inventory [--sizes 1000 10000 100000] [--runs 7]
 """
 
 from __future__ import annotations
@@ -17,18 +16,15 @@ import functools
 import json
 import os
 import pathlib
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
-import time
 import typing as t
 
+from benchmarks._measure import Candidate, Run, in_turn, say
 from environments import ROOT, VENVS, bin_folder
 
 WORK = VENVS / "benchmark-inventory"
-RESULT = ROOT / "docs" / "benchmarks" / "inventory.md"
 LOCATIONS = ("westeurope", "northeurope", "eastus2", "germanywestcentral")
 
 
@@ -41,115 +37,78 @@ class Form:
     cached: bool = False
     # The largest fleet for which it ends in a time that anybody would wait for.
     most: int = 1_000_000
+    is_slow: bool = False
 
 
+FLOOR, DOCUMENTS, CONSTRUCTED, JSON = (
+    "an INI file of host names (the floor)",
+    "imds.azure.instances, documents",
+    "constructed over the fact cache",
+    "the finished inventory as JSON",
+)
 FORMS = (
-    Form("INI file of host names (the floor)", ("names.ini",)),
-    Form("imds.azure.instances, documents", ("documents.imds.yml",)),
+    Form(FLOOR, ("names.ini",)),
+    Form(DOCUMENTS, ("documents.imds.yml",)),
     Form("imds.azure.instances, documents, tags only", ("small.imds.yml",)),
     Form("imds.azure.instances, fact cache", ("names.ini", "facts.imds.yml"), cached=True),
-    Form("constructed over the fact cache", ("names.ini", "constructed.yml"), True, 10_000),
-    Form("the finished inventory as JSON", ("finished.json.yml",), most=100_000),
-    Form("the finished inventory as YAML", ("finished.yml",), most=10_000),
+    Form(CONSTRUCTED, ("names.ini", "constructed.yml"), True, 10_000, is_slow=True),
+    Form(JSON, ("finished.json.yml",), most=10_000, is_slow=True),
+    Form("the finished inventory as YAML", ("finished.yml",), most=10_000, is_slow=True),
 )
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    seconds: float
-    cpu: float
-    megabytes: float
+class Row:
+    hosts: int
+    name: str
+    run: Run
+    runs: int
 
 
 def main() -> int:
-    options = parse()
-    programs = bin_folder("core-newest")
-    rows = [line for size in options.sizes for line in measured(size, options.runs, programs)]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(page(rows, options.runs, programs), encoding="utf-8")
-    print(options.output.read_text(encoding="utf-8"))
-    return 0
-
-
-def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
     parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--output", type=pathlib.Path, default=RESULT)
-    return parser.parse_args()
+    options = parser.parse_args()
+    # Here, as the page takes the names of the forms from this module.
+    from benchmarks import _page
+
+    for size in options.sizes:
+        _page.keep(f"inventory-{size}", options.runs, measure(size, options.runs))
+    _page.write()
+    return 0
 
 
-def measured(size: int, runs: int, programs: pathlib.Path) -> list[str]:
+def measure(size: int, runs: int) -> list[Row]:
+    programs = bin_folder("core-newest")
+    say(f"inventory of {size} hosts: writing the fleet")
     folder = write_fleet(size, programs)
-    forms = [form for form in FORMS if size <= form.most]
-    found: dict[Form, list[Run]] = {form: [] for form in forms}
-    # Large fleets take minutes each, and their figures vary by less.
-    for number in range(runs if size <= 10_000 else max(1, runs // 3)):
-        for form in forms:
-            print(f"{size} hosts, run {number + 1}: {form.name}", file=sys.stderr, flush=True)
-            found[form].append(run(form, size, folder, programs))
-    return rows(size, found)
+    found = []
+    for is_slow in (False, True):
+        forms = [form for form in FORMS if size <= form.most and is_slow_at(form, size) is is_slow]
+        candidates = [candidate(form, size, folder, programs) for form in forms]
+        times = 1 if is_slow else runs
+        medians = in_turn(candidates, times, f"inventory of {size} hosts", warm_up=not is_slow)
+        found += [Row(size, name, run, times) for name, run in medians.items()]
+    shutil.rmtree(folder)
+    return found
 
 
-def rows(size: int, found: dict[Form, list[Run]]) -> list[str]:
-    medians = {form: statistics.median(run.seconds for run in runs) for form, runs in found.items()}
-    floor = medians[FORMS[0]]
-    return [
-        f"| {size:,} | {form.name} | {medians[form]:.2f} | {medians[form] / floor:.2f} | "
-        f"{statistics.median(run.cpu for run in runs):.2f} | "
-        f"{statistics.median(run.megabytes for run in runs):.0f} |"
-        for form, runs in found.items()
-    ]
+def is_slow_at(form: Form, size: int) -> bool:
+    """Does one run take minutes? Then it is run once, as its figure is far from all the others."""
+    return size > 10_000 or (form.is_slow and size > 1_000)
 
 
-def page(lines: list[str], runs: int, programs: pathlib.Path) -> str:
-    version = subprocess.run(
-        [programs / "ansible", "--version"], capture_output=True, text=True, check=True
-    ).stdout.splitlines()[0]
-    return "\n".join(
-        (
-            # REUSE-IgnoreStart: these lines are about the page, not about this file
-            "<!--",
-            "SPDX-FileCopyrightText: 2026 the imds.azure contributors",
-            "SPDX-License-Identifier: GPL-3.0-or-later",
-            "-->",
-            # REUSE-IgnoreEnd
-            "",
-            "# The inventory beside what else groups hosts",
-            "",
-            f"`ansible-inventory --graph`, {version}, Python {platform.python_version()}, {os.cpu_count()} cores;",
-            f"medians of {runs} interleaved runs (a third of them above 10,000 hosts). Written by `make benchmark-inventory`.",
-            "",
-            "| hosts | form | seconds | times the floor | CPU seconds | peak MB |",
-            "|---|---|---|---|---|---|",
-            *lines,
-            "",
-        )
-    )
-
-
-def run(form: Form, size: int, folder: pathlib.Path, programs: pathlib.Path) -> Run:
+def candidate(form: Form, size: int, folder: pathlib.Path, programs: pathlib.Path) -> Candidate:
     arguments = [word for name in form.inventories for word in ("-i", name)]
-    with (folder / "output.txt").open("w+b") as output:
-        start = time.monotonic()
-        process = subprocess.Popen(
-            [f"{programs}/ansible-inventory", *arguments, "--graph"],
-            cwd=folder,
-            env=environment(folder, form.cached),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        # Of this process alone, which subprocess doesn't tell.
-        _pid, status, usage = os.wait4(process.pid, 0)
-        seconds = time.monotonic() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        text = output.read()
-    # A form that lost hosts would be quick.
-    if process.returncode or text.count(b"--vm-") < size:
-        sys.exit(f"{form.name}: {size} hosts expected, got\n{text[-2000:].decode()}")
-    return Run(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Candidate(
+        form.name,
+        [f"{programs}/ansible-inventory", *arguments, "--graph"],
+        folder,
+        environment(folder, form.cached),
+        # A form that lost hosts would be quick.
+        lambda printed: printed.count("--vm-") >= size,
+    )
 
 
 def environment(folder: pathlib.Path, cached: bool) -> dict[str, str]:
@@ -232,7 +191,7 @@ def derive(folder: pathlib.Path, size: int, programs: pathlib.Path) -> None:
     """The fact cache and the finished inventory, made by Ansible's own code from the documents."""
     script = pathlib.Path(__file__).with_name("_derive.py")
     subprocess.run(
-        [f"{programs}/python", script, folder, "yaml" if size <= 10_000 else "json"],
+        [f"{programs}/python", script, folder, *(["finished"] if size <= 10_000 else [])],
         env=environment(folder, cached=True),
         check=True,
     )

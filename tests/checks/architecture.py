@@ -35,6 +35,7 @@ LAYERS = {
     "plugins/module_utils/_observe.py": 2,
     "plugins/module_utils/_options.py": 3,
     "plugins/module_utils/_attested.py": 4,
+    "plugins/module_utils/_token_options.py": 4,
     "plugins/plugin_utils/_certificates.py": 10,
     "plugins/plugin_utils/_documents.py": 10,
     "plugins/plugin_utils/_expression.py": 10,

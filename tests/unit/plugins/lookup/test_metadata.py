@@ -71,6 +71,11 @@ def test_one_result_for_each_term(look: Look, vm: Vm) -> None:
     assert look() == []
 
 
+def test_what_somebody_does_to_a_result_is_nobody_elses(look: Look) -> None:
+    look("instance/compute/plan")[0].clear()
+    assert look("instance/compute/plan") == [EVERYTHING["compute"]["plan"]]
+
+
 def test_without_the_cache_imds_is_asked_for_that_very_route(look: Look, vm: Vm) -> None:
     assert look("instance/compute/zone", "instance/compute/plan", cache=False) == [
         "3",

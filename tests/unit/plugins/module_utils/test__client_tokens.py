@@ -21,8 +21,9 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._options import client_from, token_from
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._tokens import extension_url
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 

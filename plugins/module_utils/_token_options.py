@@ -1,0 +1,52 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The options of tokens, and a token by them. Private to imds.azure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ._client import ImdsClient
+from ._clouds import Cloud, cloud_named
+from ._document import part
+from ._options import GetOption, shared_argument_spec
+from ._tokens import EXTENSION_PORT, IDENTITIES, extension_url, identity_params, resource_uri
+
+
+def token_argument_spec() -> dict[str, t.Any]:
+    """What the doc fragment imds.azure._token documents."""
+    return dict(
+        shared_argument_spec(),
+        resource={"type": "str", "required": True},
+        port={"type": "int", "default": EXTENSION_PORT},
+        **{name: {"type": "str"} for name in IDENTITIES},
+    )
+
+
+def token_from(
+    get_option: GetOption, client: ImdsClient, document: t.Callable[[], t.Any]
+) -> dict[str, t.Any]:
+    """A token by a plugin's options; the instance document is read only where it takes the cloud."""
+    identity = identity_from(get_option)
+    extension = None
+    if get_option("source") == "vm_extension":
+        extension = extension_url(get_option("port"), identity)
+    resource = resource_from(get_option, document)
+    if extension is not None:
+        return client.extension_token(extension, resource, identity)
+    return client.token(resource, identity)
+
+
+def identity_from(get_option: GetOption) -> list[tuple[str, str]]:
+    return identity_params({name: get_option(name) for name in IDENTITIES})
+
+
+def resource_from(get_option: GetOption, document: t.Callable[[], t.Any]) -> str:
+    def own_cloud() -> Cloud:
+        return cloud_named(str(part(document(), "compute").get("azEnvironment") or ""))
+
+    return resource_uri(str(get_option("resource")), own_cloud)
+
+
+__all__ = ("identity_from", "resource_from", "token_argument_spec", "token_from")

@@ -1,0 +1,105 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One VM's facts: plays of one task on this machine, within the namespaces of benchmarks/__main__.py."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import subprocess
+import tempfile
+import typing as t
+
+from benchmarks._ec2 import Ec2
+from benchmarks._measure import Candidate, Run, in_turn, run
+from benchmarks._plays import PROGRAMS, Folder
+from environments import VENVS
+from simulator import Simulator, Vm, sample_fleet
+
+EC2_ADDRESS = "169.254.169.254"
+OURS, PING, URI, SETUP, EC2 = (
+    "imds.azure.instance_facts",
+    "ansible.builtin.ping",
+    "ansible.builtin.uri, then set_fact",
+    "ansible.builtin.setup",
+    "amazon.aws.ec2_metadata_facts",
+)
+ROUTE = "metadata/instance?api-version=2025-04-07"
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    play: Run
+    # The module alone, as a managed node runs it, and its size as it is sent.
+    node: Run
+    payload: int
+
+
+def measure(runs: int) -> list[Row]:
+    vm = sample_fleet()[0]
+    ec2 = Ec2(list(leaves(vm.document)))
+    subprocess.run(["ip", "addr", "add", f"{EC2_ADDRESS}/32", "dev", "lo"], check=True)
+    with (
+        tempfile.TemporaryDirectory(dir=VENVS) as name,
+        Simulator([vm], rate_limit=0) as imds,
+        ec2.serving((EC2_ADDRESS, 80)),
+    ):
+        folder = Folder(pathlib.Path(name))
+        plays = list(candidates(folder, imds[vm.name], ec2))
+        modules = [as_sent(folder, play) for play in plays]
+        played = in_turn(plays, runs, "facts")
+        alone = in_turn(modules, runs, "facts, the module alone")
+        return [
+            Row(play.name, played[play.name], alone[play.name], size(module))
+            for play, module in zip(plays, modules, strict=True)
+        ]
+
+
+def candidates(folder: Folder, imds: Vm, ec2: Ec2) -> t.Iterator[Candidate]:
+    def from_imds() -> tuple[int, int]:
+        return len(imds.requests), imds.bytes_sent
+
+    uri = {"url": f"{imds.url}/{ROUTE}", "headers": {"Metadata": "true"}}
+    yield folder.candidate(PING, [{"ansible.builtin.ping": None}])
+    yield folder.candidate(OURS, [{OURS: {"endpoint": imds.url}}], from_imds)
+    yield folder.candidate(
+        URI,
+        [
+            {"ansible.builtin.uri": uri, "register": "answer"},
+            {"ansible.builtin.set_fact": {"azure": "{{ answer.json }}"}},
+        ],
+        from_imds,
+    )
+    yield folder.candidate(SETUP, [{"ansible.builtin.setup": None}])
+    yield folder.candidate(EC2, [{EC2: None}], lambda: (ec2.requests, ec2.bytes))
+
+
+def as_sent(folder: Folder, play: Candidate) -> Candidate:
+    """The module of a play as Ansible sends it to a managed node, to be run there without Ansible."""
+    remote = folder.path / f"remote-{len(list(folder.path.glob('remote-*')))}"
+    kept = {
+        "ANSIBLE_KEEP_REMOTE_FILES": "true",
+        "ANSIBLE_PIPELINING": "false",
+        "ANSIBLE_REMOTE_TMP": str(remote),
+    }
+    run(dataclasses.replace(play, env={**play.env, **kept}))
+    (file,) = remote.glob("*/AnsiballZ_*.py")
+    return dataclasses.replace(
+        play,
+        command=[str(PROGRAMS / "python"), str(file)],
+        is_good=lambda printed: '"failed": true' not in printed,
+    )
+
+
+def size(module: Candidate) -> int:
+    return pathlib.Path(module.command[-1]).stat().st_size
+
+
+def leaves(value: t.Any) -> t.Iterator[str]:
+    if isinstance(value, (dict, list)):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from leaves(child)
+    else:
+        yield str(value) or "-"

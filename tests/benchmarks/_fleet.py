@@ -1,0 +1,90 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A fleet over SSH: plays over machines that are namespaces (see tests/fleet), each with its own sshd and IMDS."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+import typing as t
+
+from benchmarks._facts import ROUTE
+from benchmarks._measure import Candidate, Run, in_turn
+from benchmarks._plays import Folder
+from environments import VENVS
+from fleet.controller import Controller
+from fleet.fleet import ENDPOINT, Fleet
+from fleet.machines import Machine
+from fleet.network import inside
+
+SIZES = (4, 12, 24)
+PING, OURS, GATHER, URI, SETUP = (
+    "ansible.builtin.ping",
+    "imds.azure.instance_facts",
+    "the playbook imds.azure.gather",
+    "ansible.builtin.uri",
+    "ansible.builtin.setup",
+)
+TASKS: dict[str, dict[str, t.Any]] = {
+    PING: {PING: None},
+    OURS: {OURS: None},
+    URI: {URI: {"url": f"{ENDPOINT}/{ROUTE}", "headers": {"Metadata": "true"}, "use_proxy": False}},
+    SETUP: {SETUP: None},
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    hosts: int
+    name: str
+    run: Run
+
+
+def measure(runs: int) -> list[Row]:
+    machines = [machine(number) for number in range(max(SIZES))]
+    with tempfile.TemporaryDirectory(dir=VENVS) as name:
+        folder = Folder(pathlib.Path(name))
+        os.environ["IMDS_FLEET_COLLECTIONS"] = name
+        fleet = Fleet(machines)
+        try:
+            controller = Controller("benchmark")
+            return [
+                Row(size, name, found)
+                for size in SIZES
+                for name, found in in_turn(
+                    list(candidates(folder, controller, machines[:size])), runs, f"{size} hosts"
+                ).items()
+            ]
+        finally:
+            fleet.close()
+
+
+def machine(number: int) -> Machine:
+    return Machine(
+        name=f"vm-{number}.example.net",
+        location="westeurope",
+        zone=str(number % 3 + 1),
+        fault_domain=str(number % 2),
+        address=f"10.88.0.{20 + number}",
+    )
+
+
+def candidates(
+    folder: Folder, controller: Controller, machines: t.Sequence[Machine]
+) -> t.Iterator[Candidate]:
+    hosts = folder.path / f"hosts-{len(machines)}.ini"
+    hosts.write_text("".join(f"{one.name}\n" for one in machines), encoding="utf-8")
+    plays = {name: folder.play(name.split()[-1], [task], "all") for name, task in TASKS.items()}
+    plays[GATHER] = "imds.azure.gather"
+    for name in (PING, OURS, GATHER, URI, SETUP):
+        command = ["ansible-playbook", "-i", str(hosts), "-f", str(len(machines)), plays[name]]
+        yield Candidate(
+            name,
+            inside(controller.namespace, command),
+            folder.path,
+            controller.environment,
+            lambda printed: printed.count("unreachable=0    failed=0 ") == len(machines),
+        )

@@ -1,0 +1,200 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What was measured, kept as JSON in .venv/benchmarks, and the page that is made of it: docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import typing as t
+
+from benchmarks import _texts, inventory
+from environments import ROOT, VENVS, bin_folder
+
+KEPT = VENVS / "benchmarks"
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+Row = dict[str, t.Any]
+
+
+def keep(part: str, runs: int, rows: t.Sequence[t.Any]) -> None:
+    plain = [
+        {"runs": runs, **(row if isinstance(row, dict) else dataclasses.asdict(row))}
+        for row in rows
+    ]
+    KEPT.mkdir(parents=True, exist_ok=True)
+    (KEPT / f"{part}.json").write_text(json.dumps(plain, indent=1), encoding="utf-8")
+
+
+def kept(part: str) -> list[Row]:
+    file = KEPT / f"{part}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
+
+
+def write() -> None:
+    """The page of all that has been measured in this checkout so far."""
+    parts = (
+        ("One VM's facts", _texts.FACTS, facts, kept("facts")),
+        ("Outside Ansible", _texts.PEERS, peers, kept("peers")),
+        ("Lookups", _texts.LOOKUPS, lookups, kept("lookups")),
+        ("Inventory", _texts.INVENTORY, inventories, of_all_sizes()),
+        ("A fleet over SSH", _texts.FLEET, fleets, kept("fleet")),
+        ("Under the limit of 5 requests a second", _texts.LIMIT, limit, kept("limit")),
+    )
+    sections = [
+        f"## {title}\n\n{text.strip()}\n\n{shown(rows)}\n\n{medians(rows)}"
+        for title, text, shown, rows in parts
+        if rows
+    ]
+    head = _texts.HEAD.format(machine=machine()).strip()
+    page = "\n\n".join((_texts.LICENCE.strip(), head, *sections, _texts.END.strip()))
+    PAGE.write_text(f"{page}\n", encoding="utf-8")
+
+
+def medians(rows: list[Row]) -> str:
+    numbers = sorted({row["runs"] for row in rows}, reverse=True)
+    if len(numbers) == 1:
+        return f"Medians of {numbers[0]} runs."
+    return "Medians of as many runs as the table says."
+
+
+def of_all_sizes() -> list[Row]:
+    files = sorted(KEPT.glob("inventory-*.json"), key=lambda file: int(file.stem.split("-")[1]))
+    return [row for file in files for row in kept(file.stem)]
+
+
+def machine() -> str:
+    """What was measured with, and on what kind of machine; its name is nobody's business."""
+    programs = bin_folder("core-newest")
+    script = "import sys; from importlib.metadata import version; print(version('ansible-core'), sys.version.split()[0])"
+    found = subprocess.run(
+        [str(programs / "python"), "-c", script], capture_output=True, text=True, check=True
+    )
+    core, python = found.stdout.split()
+    return f"ansible-core {core}, Python {python}, {os.cpu_count()} cores of {processor()}, {platform.system()}"
+
+
+def processor() -> str:
+    information = pathlib.Path("/proc/cpuinfo")
+    if information.exists():
+        for line in information.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def table(head: t.Sequence[str], rows: t.Iterable[t.Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def facts(rows: list[Row]) -> str:
+    ping = rows[0]
+    return table(
+        (
+            *("play of", "seconds", "times ping", "CPU s", "times ping", "requests", "bytes"),
+            *("CPU s on the node", "times ping", "module kB"),
+        ),
+        (
+            (
+                row["name"],
+                *_figures(row["play"], ping["play"]),
+                row["play"]["requests"],
+                row["play"]["bytes"],
+                f"{row['node']['cpu']:.3f}",
+                _ratio(row["node"]["cpu"], ping["node"]["cpu"]),
+                round(row["payload"] / 1024),
+            )
+            for row in rows
+        ),
+    )
+
+
+def peers(rows: list[Row]) -> str:
+    return table(
+        ("what runs", "seconds", "CPU s", "requests", "bytes"),
+        (
+            (
+                row["name"],
+                f"{row['seconds']:.3f}",
+                f"{row['cpu_seconds']:.3f}",
+                row["requests"],
+                row["bytes"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def lookups(rows: list[Row]) -> str:
+    floors = {row["lookups"]: row["run"] for row in rows if row["name"] == "ansible.builtin.env"}
+    return table(
+        ("lookups", "of", "seconds", "times env", "CPU s", "times env", "requests"),
+        (
+            (
+                row["lookups"],
+                row["name"],
+                *_figures(row["run"], floors[row["lookups"]]),
+                row["run"]["requests"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def inventories(rows: list[Row]) -> str:
+    floors = {row["hosts"]: row["run"] for row in rows if row["name"] == inventory.FLOOR}
+    return table(
+        ("hosts", "form", "runs", "seconds", "times floor", "CPU s", "times floor", "peak MB"),
+        (
+            (
+                f"{row['hosts']:,}",
+                row["name"],
+                row["runs"],
+                *_figures(row["run"], floors[row["hosts"]]),
+                round(row["run"]["megabytes"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+def fleets(rows: list[Row]) -> str:
+    floors = {row["hosts"]: row["run"] for row in rows if row["name"] == "ansible.builtin.ping"}
+    return table(
+        ("hosts", "what runs", "seconds", "times ping", "CPU s of the controller", "times ping"),
+        ((row["hosts"], row["name"], *_figures(row["run"], floors[row["hosts"]])) for row in rows),
+    )
+
+
+def limit(rows: list[Row]) -> str:
+    return table(
+        ("who asks", "seconds to the last answer", "times the floor", "requests"),
+        (
+            (
+                row["name"],
+                f"{row['seconds']:.1f}",
+                _ratio(row["seconds"], row["floor"]),
+                row["requests"],
+            )
+            for row in rows
+        ),
+    )
+
+
+def _figures(run: Row, floor: Row) -> tuple[str, str, str, str]:
+    return (
+        f"{run['seconds']:.2f}",
+        _ratio(run["seconds"], floor["seconds"]),
+        f"{run['cpu']:.2f}",
+        _ratio(run["cpu"], floor["cpu"]),
+    )
+
+
+def _ratio(value: float, floor: float) -> str:
+    return f"{value / floor:.2f}"

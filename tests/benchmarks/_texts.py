@@ -1,0 +1,77 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the page of the benchmark says beside its tables."""
+
+from __future__ import annotations
+
+# REUSE-IgnoreStart: this is about the page, not about this file
+LICENCE = """
+<!--
+Copyright (c) 2026, the imds.azure contributors
+GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+SPDX-License-Identifier: GPL-3.0-or-later
+-->
+"""
+# REUSE-IgnoreEnd
+
+HEAD = """
+# Measured beside its peers
+
+Written by `make benchmark` on {machine}. As root, in a clone of the repository:
+
+    make benchmark                                      # all but the largest fleet
+    make benchmark ARGS="facts lookups --runs 11"       # parts of it
+    make benchmark-inventory ARGS="--sizes 100000"      # the largest fleet
+
+What is compared runs in turn, after a first round that does not count, and the tables have medians. Seconds are what somebody waits. CPU seconds are
+those of a command and of all that it started; on a machine that others use at the same time their ratios are the ones to trust. Nothing leaves
+the machine: IMDS is the simulator of this repository, in network namespaces where that takes 169.254.169.254.
+"""
+
+FACTS = """
+A play of one task on localhost. `ping` is the floor, because it does nothing. `uri` with `set_fact` is what people do instead, `setup` is Ansible's
+own gathering of facts, which does not read IMDS, and `ec2_metadata_facts` reads a tree with as many leaves as the instance document has.
+The last columns are of the module alone, run as Ansible sends it to a managed node. The aim: at most 1.05 times ping, under 0.9 of uri, one request.
+"""
+
+PEERS = """
+The same document of the same simulator, read by whole processes of other programs, and by a play for scale. A play starts Ansible first; what
+`instance_facts` itself takes on a node is in the table above.
+"""
+
+LOOKUPS = """
+So many lookups in one template of one task. `env` is the floor: a lookup that asks nobody. The route is a leaf; asked for directly it costs two
+requests, because IMDS has to refuse JSON for it before it is asked for text. The aim: 1,000 lookups cost one request and at most 1.2 times env.
+"""
+
+INVENTORY = """
+`ansible-inventory --graph` over one fleet in several forms: whole instance documents in one file, the facts in Ansible's cache (as JSON files), and
+the finished inventory written out. The floor is a file that only names the hosts, so no form of any inventory is below it. The aim for documents
+at 10,000 hosts: at most 1.5 times the floor, at least 6 times as fast as `constructed`, and below the same inventory as JSON.
+"""
+
+FLEET = """
+Machines that are network namespaces, each with its own sshd and IMDS, all on the cores of this one machine; as many forks as hosts. CPU seconds are
+the controller's, without what happens on the machines. The aim: at most 1.08 times ping.
+"""
+
+LIMIT = """
+24 processes of one VM ask for its document at the same moment, and IMDS lets 5 requests a second through. The floor is 4 seconds: the last request
+can't be let through earlier. Requests are all that were sent, those that were refused included.
+"""
+
+END = """
+## What surprised, and where a peer is ahead
+
+- Most of what a module costs on a managed node is not its work. Ansible sends a module as source and compiles it there on each run, with all that it
+  imports. So `instance_facts` imports late what only other modules need.
+- A thousand lookups cost mostly what Ansible does for each: finding the plugin and looking up each of its options in variables, environment and
+  configuration. `env` has no options, so it stays ahead of every lookup that has some.
+- Decoding JSON, and memory for what comes of it, are the largest part of an inventory of documents. Decoding many documents at once lets them share the
+  texts of their keys, which takes a quarter of the memory away as well.
+- An inventory of host names alone has less to do than any that groups hosts, so it is ahead where nothing but names is wanted.
+- Under the limit a loop that tries again after each second ends sooner than waits that double. It also keeps asking a service that says no, for as
+  long as that lasts; the collection prefers to leave room for whoever else asks on the VM.
+- A bare fetch outside Ansible is far ahead of any play: a play starts Ansible, and its module starts Python once more.
+"""
