@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pathlib
 import typing as t
@@ -40,16 +41,17 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
         }
         tests = ["fleet", f"--basetemp={VENVS / 'fleet-tmp'}", *arguments]
         outcome = pytests.run("fleet", found, tests, env, inside=start, cwd=ROOT / "tests")
-    left = leftovers(used)
+    results = report.LOGS / "fleet.xml"
+    left = leftovers(used, results.stat().st_mtime if results.exists() else math.inf)
     if left:
         outcome += report.Outcome(failed=1)
         print("\n".join(("fleet: this was left behind:", *left)), flush=True)
     return outcome
 
 
-def leftovers(used: pathlib.Path) -> list[str]:
-    """What is left of the namespaces that the test wrote down, and of its mounts."""
+def leftovers(used: pathlib.Path, end: float) -> list[str]:
+    """What is left of the namespaces that the test wrote down until its end, and of its mounts."""
     if not used.exists():
         return ["the test did not say which namespaces it was in"]
     names = set(used.read_text(encoding="utf-8").split())
-    return [*network.users(names), *network.mounts(names)]
+    return [*network.users(names, end), *network.mounts(names)]

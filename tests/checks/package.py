@@ -29,6 +29,7 @@ CONTENTS = (
     "CONTRIBUTING.md",
     "requirements.txt",
     "changelogs/changelog.yaml",
+    "docs/benchmarks.md",
     "docs/docsite/*",
     "extensions/eda/plugins/event_source/*.py",
     "extensions/eda/rulebooks/*.yml",

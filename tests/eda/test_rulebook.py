@@ -104,7 +104,7 @@ def test_the_rules_of_the_guide(
     rulebook.start("--rulebook", rules.name)
     rulebook.until(lambda: asked(vm), "its first request")
     vm.maintenance.add(Sequence("preempt", ["web-0"]))
-    rulebook.until(lambda: log.exists(), "the checkpoint")
+    rulebook.until(log.exists, "the checkpoint")
     assert lines(log) == [event["EventId"] for event in vm.maintenance.events()[1]]
 
 

@@ -9,6 +9,7 @@ Needs the network namespace, the mount namespace and the process namespace to be
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import pathlib
 import signal
@@ -107,17 +108,28 @@ def own_namespaces() -> set[str]:
     return {os.readlink(f"/proc/self/ns/{kind}") for kind in KINDS}
 
 
-def users(namespaces: t.Container[str]) -> list[str]:
-    """The processes in any of these namespaces, as far as this process sees."""
+def users(namespaces: t.Container[str], until: float = math.inf) -> list[str]:
+    """The processes in any of these namespaces, as far as this process sees.
+
+    Only those that began until then: the kernel gives the numbers of namespaces that are gone to new ones.
+    """
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
         # It may have ended meanwhile.
         with contextlib.suppress(OSError):
             own = {os.readlink(folder / "ns" / kind) for kind in KINDS}
-            if any(namespace in namespaces for namespace in own):
+            if any(namespace in namespaces for namespace in own) and _began(folder) <= until:
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 found.append(f"{folder.name}: {command}")
     return found
+
+
+def _began(process: pathlib.Path) -> float:
+    """When a process of /proc began, in seconds since the epoch."""
+    after_name = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    ticks = int(after_name[19])
+    since_boot = ticks / os.sysconf("SC_CLK_TCK")
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) + since_boot
 
 
 def mounts(namespaces: t.Iterable[str] = ()) -> list[str]:

@@ -35,10 +35,10 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-# By type and not by isinstance: true is an int to Python, and not to who writes it.
+# True is an int to Python, and not to who writes it.
 def is_count(value: Any) -> TypeGuard[int]:
     """A whole number, 0 or more."""
-    return type(value) is int and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def is_seconds(value: Any) -> TypeGuard[float]:

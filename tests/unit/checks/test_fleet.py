@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pathlib
+import time
 
 import pytest
 
@@ -28,11 +29,14 @@ def test_without_namespaces_it_fails(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_processes_of_a_namespace_are_found(tmp_path: pathlib.Path) -> None:
     report = tmp_path / "namespaces"
-    assert fleet.leftovers(report) == ["the test did not say which namespaces it was in"]
+    now = time.time()
+    assert fleet.leftovers(report, now) == ["the test did not say which namespaces it was in"]
     report.write_text("\n".join(network.own_namespaces()), encoding="utf-8")
-    assert any("pytest" in line for line in fleet.leftovers(report))
+    assert any("pytest" in line for line in fleet.leftovers(report, now))
+    # Whoever began later has the number of a namespace that is gone.
+    assert fleet.leftovers(report, 0) == []
     report.write_text("net:[1]\nmnt:[1]\npid:[1]", encoding="utf-8")
-    assert fleet.leftovers(report) == []
+    assert fleet.leftovers(report, now) == []
 
 
 def test_the_guide_is_read() -> None:

@@ -79,7 +79,7 @@ RIGHT: dict[str, t.Callable[[Result], bool]] = {
     "metadata": lambda result: is_whole(result["msg"]),
     "crowd": lambda result: is_whole(result["msg"]),
     "access_token": lambda result: str(result["msg"]) == "3",
-    "instances": lambda result: is_whole(result),
+    "instances": is_whole,
 }
 
 
