@@ -32,8 +32,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements"
 COLLECTIONS = REQUIREMENTS / "collections.txt"
-# As many things at once as this machine has processors: what makes an environment or runs a check takes a turn.
-TURNS = threading.BoundedSemaphore(os.cpu_count() or 1)
+# What makes an environment or runs a check takes a turn. There is one more than processors, because tests also wait.
+TURNS = threading.BoundedSemaphore((os.cpu_count() or 1) + 1)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Running a command and saying how it went: one line when it is good, all of its output when it is not.
 
-Parts of the checks run side by side, in threads; each command waits for its turn, so that as many run at once as the
-machine has processors.
+Parts of the checks run side by side, in threads; each command waits for its turn, so that they don't run all at once.
 """
 
 from __future__ import annotations
