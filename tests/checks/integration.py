@@ -40,7 +40,7 @@ def integration(cores: t.Sequence[str], targets: t.Sequence[str]) -> report.Outc
 
 # These take minutes, so they begin first.
 SLOW = ("role_maintenance", "faults", "guides")
-MAIN_JOB = ("cloud", "examples", "gather", "instance_facts", "instances", "metadata")
+MAIN_JOB = ("cloud", "gather", "instance_facts", "instances", "metadata")
 
 
 def every_target() -> list[str]:
