@@ -82,12 +82,12 @@ class LookupModule(ImdsLookup):
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[t.Any]:
         self.set_options(var_options=variables, direct=kwargs)
-        self._turns = turns_in(C.DEFAULT_LOCAL_TMP)
         try:
             self._refuse_unknown(kwargs)
             if terms:
                 raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
-            token = token_from(self._option, self._imds(), self._newest_document)
+            turns = turns_in(C.DEFAULT_LOCAL_TMP)
+            token = token_from(self._option, self._imds(), self._newest_document, turns)
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:

@@ -97,11 +97,6 @@ import typing as t
 
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 
-from ansible_collections.imds.azure.plugins.module_utils._document import (
-    leaf_text,
-    parse_route,
-    walk,
-)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     NotFoundError,
@@ -110,6 +105,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLookup
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import (
+    leaf_text,
+    parse_route,
+    walk,
+)
 
 
 class LookupModule(ImdsLookup):

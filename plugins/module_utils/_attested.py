@@ -1,14 +1,16 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the module and the action attested_info agree on. Private to imds.azure."""
+"""An attested document, and what the module and the action attested_info agree on. Private to imds.azure."""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-from ._errors import OptionError, printable
+from ._client import ATTESTED, Answer, ImdsClient
+from ._document import kind_of
+from ._errors import MalformedError, OptionError, printable
 from ._options import shared_argument_spec
 
 # What IMDS takes today: up to 32 characters. Blanks and the like invite trouble on the way.
@@ -37,4 +39,18 @@ def checked_nonce(nonce: str) -> str:
     return nonce
 
 
-__all__ = ("argument_spec", "checked_nonce")
+def attested_document(client: ImdsClient, nonce: str) -> Answer:
+    """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
+    return client.ask(ATTESTED, (("nonce", nonce),), shape=_signature)
+
+
+def _signature(data: t.Any) -> str:
+    if not isinstance(data, dict):
+        raise MalformedError(f"it is {kind_of(data)}, not an attested document")
+    if data.get("encoding") != "pkcs7" or not isinstance(data.get("signature"), str):
+        raise MalformedError("it has no 'signature' in the 'encoding' pkcs7")
+    signature: str = data["signature"]
+    return signature
+
+
+__all__ = ("argument_spec", "attested_document", "checked_nonce")

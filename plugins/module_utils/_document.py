@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instance documents: reading them, giving their values types, walking their routes.
+"""Instance documents: reading them, giving their values types.
 
 Pure functions over plain data. Private to imds.azure.
 """
@@ -13,7 +13,7 @@ import math
 import re
 import typing as t
 
-from ._errors import MalformedError, NotFoundError, OptionError, listed, printable
+from ._errors import MalformedError
 
 # IMDS nests eight levels deep. The limit keeps everything that recurses over a document (this
 # code, JSON encoders, Ansible's own) clear of Python's recursion limit.
@@ -137,24 +137,14 @@ def _deeper_than(data: t.Any, limit: int) -> bool:
 def instance_document(data: t.Any) -> dict[str, t.Any]:
     """The data as an instance document, or MalformedError that says what it is instead."""
     if not isinstance(data, dict):
-        raise MalformedError(f"it is {_kind(data)}, not an instance document")
+        raise MalformedError(f"it is {kind_of(data)}, not an instance document")
     for name in ("compute", "network"):
         if not isinstance(data.get(name), (dict, type(None))):
-            raise MalformedError(f"its {name!r} is {_kind(data[name])}, not an object")
+            raise MalformedError(f"its {name!r} is {kind_of(data[name])}, not an object")
     return data
 
 
-def attested_signature(data: t.Any) -> str:
-    """The signed message of an attested document, or MalformedError that says what is there."""
-    if not isinstance(data, dict):
-        raise MalformedError(f"it is {_kind(data)}, not an attested document")
-    if data.get("encoding") != "pkcs7" or not isinstance(data.get("signature"), str):
-        raise MalformedError("it has no 'signature' in the 'encoding' pkcs7")
-    signature: str = data["signature"]
-    return signature
-
-
-def _kind(value: t.Any) -> str:
+def kind_of(value: t.Any) -> str:
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -270,81 +260,17 @@ def _texts(entries: list[dict[str, t.Any]], key: str) -> list[str]:
     return [entry[key] for entry in entries if isinstance(entry.get(key), str) and entry[key]]
 
 
-# A route's names are IMDS' own keys and indexes. What would change the meaning of the URL that
-# is made of them (IMDS decodes percent signs before it splits) is refused.
-_UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
-
-
-def parse_route(route: str) -> tuple[str, ...]:
-    """The segments of a route-parameter path; a leading "/" or "/metadata/" is tolerated."""
-    segments = tuple(segment for segment in route.strip("/").split("/"))
-    if segments[0] == "metadata":
-        segments = segments[1:]
-    if not segments or not all(segments):
-        raise OptionError(
-            f"{printable(route)!r} is not an IMDS route: expected something like instance/compute/name"
-        )
-    for segment in segments:
-        if _UNSAFE_SEGMENT.search(segment):
-            raise OptionError(
-                f"{printable(route)!r} is not an IMDS route: {printable(segment)!r} is neither a key "
-                "nor an index. Query parameters go into the option params"
-            )
-    return segments
-
-
-def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
-    """What IMDS answers for a route of the document: a leaf as text, a container as data."""
-    value = document
-    for depth, segment in enumerate(segments):
-        if not _has(value, segment):
-            raise NotFoundError(_no_such_route(root, segments, depth, value))
-        value = value[int(segment)] if isinstance(value, list) else value[segment]
-    return value if isinstance(value, (dict, list)) else leaf_text(value)
-
-
-def _has(value: t.Any, segment: str) -> bool:
-    if isinstance(value, dict):
-        return segment in value
-    if isinstance(value, list):
-        # Digits of ASCII without leading zeros: what IMDS lists as the index.
-        return re.match(r"(0|[1-9][0-9]{0,8})\Z", segment) is not None and int(segment) < len(value)
-    return False
-
-
-def leaf_text(value: t.Any) -> str:
-    """A leaf as IMDS writes it with format=text; documents hold texts nearly without exception."""
-    if isinstance(value, str):
-        return value
-    return "" if value is None else json.dumps(value)
-
-
-def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.Any) -> str:
-    wanted = "/".join((root, *segments))
-    deepest = "/".join((root, *segments[:depth]))
-    if isinstance(value, dict):
-        there = f"has {listed(sorted(value))}"
-    elif isinstance(value, list):
-        there = f"is a list of {len(value)}" + (f" (0 to {len(value) - 1})" if value else "")
-    else:
-        there = "is a value and has nothing below it"
-    return f"there is no {printable(wanted)!r}: {printable(deepest)!r} {there}"
-
-
 __all__ = (
     "MAX_DEPTH",
     "addresses_of",
-    "attested_signature",
     "check_depth",
     "decode_json",
     "instance_document",
-    "leaf_text",
+    "kind_of",
     "parse_json",
     "parse_json_text",
-    "parse_route",
     "part",
     "tags_of",
     "typed",
-    "walk",
     "without_nulls",
 )

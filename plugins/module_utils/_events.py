@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scheduled events: their shape, whom they are about, what changed between two looks at them.
+"""Scheduled events: asking for them, their shape, whom they are about, what changed between two looks.
 
-Pure functions over plain data. Private to imds.azure.
+All but the calls, which come first, are pure functions over plain data. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import re
 import typing as t
 
+from ._client import EVENTS, Answer, ImdsClient
 from ._errors import MalformedError
 from ._times import epoch_of, iso_8601
 
@@ -36,6 +37,21 @@ _ABSENT: Event = {
 # Documented as a globally unique identifier; never the type of an event or the name of a VM.
 _EVENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
+
+
+def scheduled_events(client: ImdsClient) -> Answer:
+    """The document of scheduled events."""
+    return client.ask(EVENTS, shape=events_document)
+
+
+def start_event(client: ImdsClient, event_id: str) -> None:
+    """Approves an event: it starts now instead of when its notice ends. Approving twice is the same as once."""
+    client.tell(EVENTS, start_request(event_id))
+
+
+def own_name(client: ImdsClient) -> str:
+    """What events call this VM."""
+    return name_in(client.newest_instance())
 
 
 def events_document(data: t.Any) -> dict[str, t.Any]:
@@ -172,6 +188,9 @@ __all__ = (
     "is_event_id",
     "name_in",
     "others_in",
+    "own_name",
+    "scheduled_events",
     "shaped_events",
+    "start_event",
     "start_request",
 )

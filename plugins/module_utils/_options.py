@@ -16,9 +16,6 @@ from ._errors import OptionError, printable
 from ._retry import RetryPolicy
 from ._transport import Transport
 
-if t.TYPE_CHECKING:
-    from ._turns import Turns
-
 ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
 # Enough to learn that nobody is there, and short enough for a fleet that is only partly in Azure.
 _OFF_AZURE_SECONDS = 2.0
@@ -47,7 +44,6 @@ def client_from(
     get_option: GetOption,
     send: Transport,
     seams: Seams | None = None,
-    turns: Turns | None = None,
     attempts: int | None = None,
 ) -> ImdsClient:
     """A client by a plugin's options; bad values raise OptionError before anything is sent.
@@ -68,7 +64,7 @@ def client_from(
             attempts=1,
             stretch=False,
         )
-    return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams, turns)
+    return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams)
 
 
 def seconds(name: str, value: t.Any) -> float:

@@ -7,11 +7,19 @@ from __future__ import annotations
 
 import typing as t
 
-from ._client import ImdsClient
+from ._client import ImdsClient, Turns
 from ._clouds import Cloud, cloud_named
 from ._document import part
 from ._options import GetOption, shared_argument_spec
-from ._tokens import EXTENSION_PORT, IDENTITIES, extension_url, identity_params, resource_uri
+from ._tokens import (
+    EXTENSION_PORT,
+    IDENTITIES,
+    extension_token,
+    extension_url,
+    identity_params,
+    imds_token,
+    resource_uri,
+)
 
 
 def token_argument_spec() -> dict[str, t.Any]:
@@ -25,7 +33,10 @@ def token_argument_spec() -> dict[str, t.Any]:
 
 
 def token_from(
-    get_option: GetOption, client: ImdsClient, document: t.Callable[[], t.Any]
+    get_option: GetOption,
+    client: ImdsClient,
+    document: t.Callable[[], t.Any],
+    turns: Turns | None = None,
 ) -> dict[str, t.Any]:
     """A token by a plugin's options; the instance document is read only where it takes the cloud."""
     identity = identity_from(get_option)
@@ -34,8 +45,8 @@ def token_from(
         extension = extension_url(get_option("port"), identity)
     resource = resource_from(get_option, document)
     if extension is not None:
-        return client.extension_token(extension, resource, identity)
-    return client.token(resource, identity)
+        return extension_token(client, extension, resource, identity)
+    return imds_token(client, resource, identity, turns)
 
 
 def identity_from(get_option: GetOption) -> list[tuple[str, str]]:

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens of managed identities: what to ask for, and what the answers mean.
+"""Tokens of managed identities: what to ask for, asking, and what the answers mean.
 
-Pure functions over plain data; no message of theirs ever has a word of a token in it. Private to
-imds.azure.
+No message ever has a word of a token in it. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import json
 import re
 import typing as t
 
+from ._client import Endpoint, ImdsClient, Params, Turns
 from ._clouds import Cloud
 from ._errors import MalformedError, OptionError, printable
 
@@ -77,6 +77,26 @@ def extension_url(port: int, identity: t.Sequence[tuple[str, str]]) -> str:
             "resource_id is unknown to the VM extension: use client_id or object_id, or source=imds"
         )
     return f"http://localhost:{port}/oauth2/token"
+
+
+def imds_token(
+    client: ImdsClient, resource: str, identity: Params = (), turns: Turns | None = None
+) -> dict[str, t.Any]:
+    """A token for a resource, of the VM's only identity or of the one that is named."""
+    params = (("resource", resource), *identity)
+    token: dict[str, t.Any] = client.ask(_IDENTITY, params, shape=token_of, turns=turns).data
+    return token
+
+
+def extension_token(
+    client: ImdsClient, extension: str, resource: str, identity: Params = ()
+) -> dict[str, t.Any]:
+    """The same from the retired VM extension, which listens on the VM itself."""
+    params = (("resource", resource), *identity)
+    token: dict[str, t.Any] = client.ask_elsewhere(
+        extension, params, shape=token_of, advise=extension_advice
+    )
+    return token
 
 
 def token_of(data: t.Any) -> dict[str, t.Any]:
@@ -166,6 +186,12 @@ def extension_advice(status: int | None, cause: str) -> str:
     return token_advice(status, cause)
 
 
+# The documented guidance is to try again on 404 as well. Every SDK asks by this version.
+_IDENTITY = Endpoint(
+    "identity/oauth2/token", always_there=True, version="2018-02-01", advise=token_advice
+)
+
+
 __all__ = (
     "CLAIMS",
     "EXTENSION_PORT",
@@ -174,8 +200,10 @@ __all__ = (
     "claims_of",
     "different_claims",
     "extension_advice",
+    "extension_token",
     "extension_url",
     "identity_params",
+    "imds_token",
     "resource_uri",
     "token_advice",
     "token_of",

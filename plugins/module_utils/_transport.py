@@ -9,14 +9,13 @@ IMDS, and it costs a managed node nothing to install. Private to imds.azure.
 
 from __future__ import annotations
 
-import errno
 import http.client
 import socket
 import time
 import typing as t
 from urllib.parse import urlsplit
 
-from ._errors import TransportError, in_seconds
+from ._errors import TransportError
 
 MAX_BODY = 4 * 1024 * 1024
 # With headers, and the lengths of the smallest chunks. Whoever announces a chunk of -1 bytes makes
@@ -109,6 +108,8 @@ def http_transport(request: Request, timeout: float) -> Response:
             headers = {name.lower(): value for name, value in answer.getheaders()}
             return Response(answer.status, headers, body)
     except BROKEN as exc:
+        from ._reasons import reason_of
+
         raise TransportError(reason_of(exc, timeout)) from exc
     finally:
         # An answer that ends with its connection is no longer the connection's to close.
@@ -139,52 +140,6 @@ def cut_short(got: int, missing: int) -> str:
 # What an attempt can come to; http.client lets a chunk of a negative length be a ValueError.
 BROKEN = (OSError, http.client.HTTPException, ValueError)
 
-_BY_ERRNO = {
-    errno.ECONNREFUSED: "connection refused",
-    errno.ECONNRESET: "the connection was reset",
-    errno.EPIPE: "the connection was reset",
-    errno.EHOSTUNREACH: "no route to the host",
-    errno.ENETUNREACH: "the network is unreachable",
-    errno.ETIMEDOUT: "no answer to the connection attempt",
-    errno.EACCES: "the connection was forbidden by this host",
-    errno.EPERM: "the connection was forbidden by this host",
-}
-
-
-def reason_of(exc: BaseException, timeout: float) -> str:
-    """Why an attempt failed, for a person; HTTP libraries wrap the cause several times over."""
-    chain = list(_causes(exc))
-    for cause in chain:
-        # The kernel's own ETIMEDOUT is one of these, too, and has nothing to do with our seconds.
-        if isinstance(cause, socket.timeout) and cause.errno is None:
-            return f"no complete answer within {in_seconds(timeout)}"
-    for cause in chain:
-        if isinstance(cause, socket.gaierror):
-            return "the name could not be resolved"
-        if isinstance(cause, http.client.RemoteDisconnected):
-            return "the connection was closed without an answer"
-        if isinstance(cause, OSError) and cause.errno in _BY_ERRNO:
-            return _BY_ERRNO[cause.errno]
-    for cause in chain:
-        if isinstance(cause, http.client.IncompleteRead):
-            return "the answer ended too early"
-        if isinstance(cause, (http.client.HTTPException, ValueError)):
-            return f"the answer is not proper HTTP ({type(cause).__name__})"
-    return f"{type(chain[-1]).__name__}: {chain[-1]}"
-
-
-def _causes(exc: BaseException) -> t.Iterator[BaseException]:
-    seen: list[BaseException] = []
-    waiting = [exc]
-    while waiting:
-        cause = waiting.pop(0)
-        if cause in seen:
-            continue
-        seen.append(cause)
-        yield cause
-        linked = (*cause.args, getattr(cause, "reason", None), cause.__cause__, cause.__context__)
-        waiting.extend(link for link in linked if isinstance(link, BaseException))
-
 
 __all__ = (
     "BROKEN",
@@ -196,7 +151,6 @@ __all__ = (
     "cut_short",
     "http_transport",
     "read_body",
-    "reason_of",
     "seconds_until",
     "with_deadline",
 )

@@ -18,6 +18,7 @@ import stat
 import time
 import typing as t
 
+from ._client import Turns
 from ._errors import TransportError
 
 PLACES = 5
@@ -27,9 +28,6 @@ _NAP = 0.02
 _NONE_FREE = -1
 # The folder can't hold them: then IMDS' own limits and the retries must do.
 _NO_PLACES = -2
-
-# Enters the queue for at most so many seconds; within the context one request may be sent.
-Turns = t.Callable[[float], t.ContextManager[None]]
 
 
 def turns_in(
@@ -109,4 +107,4 @@ def _last_taken(place: int) -> float:
         return float("-inf")  # new
 
 
-__all__ = ("INTERVAL", "PLACES", "Turns", "turns_in")
+__all__ = ("INTERVAL", "PLACES", "turns_in")

@@ -106,9 +106,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._options import (
-    client_from,
-)
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._token_options import (
     token_argument_spec,
     token_from,
@@ -131,8 +129,8 @@ def main() -> None:
     )
     option = module.params.__getitem__
     try:
-        client = client_from(option, http_transport, turns=turns_in(tempfile.gettempdir()))
-        token = token_from(option, client, client.newest_instance)
+        client = client_from(option, http_transport)
+        token = token_from(option, client, client.newest_instance, turns_in(tempfile.gettempdir()))
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, **token)

@@ -253,6 +253,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._attested import (
     argument_spec,
+    attested_document,
     checked_nonce,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, MalformedError
@@ -266,7 +267,7 @@ def main() -> None:
     option = module.params.__getitem__
     try:
         nonce = checked_nonce(option("nonce") or "")
-        answer = client_from(option, http_transport).attested_document(nonce)
+        answer = attested_document(client_from(option, http_transport), nonce)
     except MalformedError as exc:
         module.fail_json(msg=str(exc), reason="malformed")
     except ImdsError as exc:

@@ -141,7 +141,10 @@ from ansible_collections.imds.azure.plugins.module_utils._events import (
     event_by_id,
     is_event_id,
     others_in,
+    own_name,
+    scheduled_events,
     shaped_events,
+    start_event,
 )
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     client_from,
@@ -188,12 +191,12 @@ class Approval(t.NamedTuple):
         return _result(event, changed=self.check_mode or self._start(event))
 
     def _events(self) -> list[Event]:
-        return shaped_events(self.client.scheduled_events().data, time.time())
+        return shaped_events(scheduled_events(self.client).data, time.time())
 
     def _start(self, event: Event) -> bool:
         """Whether it was this approval that started the event."""
         try:
-            self.client.start_event(event["EventId"])
+            start_event(self.client, event["EventId"])
         except RefusedError:
             # Somebody else's approval, or the end of its notice, may have come first.
             now = event_by_id(self._events(), event["EventId"])
@@ -203,7 +206,7 @@ class Approval(t.NamedTuple):
         return True
 
     def _refuse_others(self, event: Event) -> None:
-        resource = self.resource or self.client.own_name()
+        resource = self.resource or own_name(self.client)
         others = others_in(event, resource)
         if others:
             raise NotAlone(
@@ -225,7 +228,7 @@ class Approval(t.NamedTuple):
             msg = f"IMDS lists no event {self.event_id}: it is over, was cancelled or never was"
             return dict(_result({}, changed=False), msg=msg)
         try:
-            self.client.start_event(self.event_id)
+            start_event(self.client, self.event_id)
         except RefusedError as exc:
             if exc.status in (400, 404):
                 raise refusal from None

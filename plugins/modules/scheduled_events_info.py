@@ -145,6 +145,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsErro
 from ansible_collections.imds.azure.plugins.module_utils._events import (
     about,
     incarnation_of,
+    own_name,
+    scheduled_events,
     shaped_events,
 )
 from ansible_collections.imds.azure.plugins.module_utils._options import (
@@ -163,8 +165,8 @@ def main() -> None:
     option = module.params.__getitem__
     try:
         client = client_from(option, http_transport)
-        resource = option("resource") or client.own_name()
-        document = client.scheduled_events().data
+        resource = option("resource") or own_name(client)
+        document = scheduled_events(client).data
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     events = about(shaped_events(document, time.time()), resource)

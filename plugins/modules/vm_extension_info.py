@@ -281,9 +281,7 @@ from ansible_collections.imds.azure.plugins.module_utils._extension import (
     references,
     removal_commands,
 )
-from ansible_collections.imds.azure.plugins.module_utils._options import (
-    client_from,
-)
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._token_options import (
     identity_from,
     resource_from,
@@ -293,7 +291,9 @@ from ansible_collections.imds.azure.plugins.module_utils._tokens import (
     EXTENSION_PORT,
     claims_of,
     different_claims,
+    extension_token,
     extension_url,
+    imds_token,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
@@ -360,13 +360,14 @@ def compared(
 ) -> dict[str, t.Any]:
     """The claims of both tokens. Neither token goes any further than this."""
     identity = identity_from(option)
+    turns = turns_in(tempfile.gettempdir())
     resource = resource_from(option, lambda: document)
-    imds = claims_or_error(lambda: client.token(resource, identity))
+    imds = claims_or_error(lambda: imds_token(client, resource, identity, turns))
     if port is None:
         return comparison(*imds, None, "not asked, as nothing listens on its port")
     url = extension_url(port, identity)
     return comparison(
-        *imds, *claims_or_error(lambda: client.extension_token(url, resource, identity))
+        *imds, *claims_or_error(lambda: extension_token(client, url, resource, identity))
     )
 
 
@@ -408,7 +409,7 @@ def main() -> None:
     option = module.params.get
     try:
         extension_url(option("port"), [])
-        client = client_from(option, http_transport, turns=turns_in(tempfile.gettempdir()))
+        client = client_from(option, http_transport)
         result = found_on(option)
         result.update(vm={}, removal=[])
         result.update(known_by_imds(client, option, result["listening"]))

@@ -20,7 +20,7 @@ from ansible_collections.imds.azure.plugins.module_utils._clouds import (
     attested_cloud,
     same_cloud,
 )
-from ansible_collections.imds.azure.plugins.module_utils._document import leaf_text, parse_json
+from ansible_collections.imds.azure.plugins.module_utils._document import parse_json
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     AttestationError,
     OptionError,
@@ -29,6 +29,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._issuers import issuers
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import leaf_text
 from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
     Signed,
     malformed,

@@ -15,7 +15,6 @@ from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCa
 
 if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
-    from ansible_collections.imds.azure.plugins.module_utils._turns import Turns
 
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
@@ -23,7 +22,6 @@ C: t.Any = constants
 
 class ImdsLookup(LookupBase):
     _client: ImdsClient | None = None
-    _turns: Turns | None = None
 
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
         """Ansible passes over options that a lookup does not have, as a misspelt one."""
@@ -55,7 +53,7 @@ class ImdsLookup(LookupBase):
                 requests_transport,
             )
 
-            self._client = client_from(self._option, requests_transport(), turns=self._turns)
+            self._client = client_from(self._option, requests_transport())
         return self._client
 
     def _option(self, name: str) -> t.Any:

@@ -17,6 +17,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     TransportError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._reasons import reason_of
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     BROKEN,
     MAX_BODY,
@@ -26,7 +27,6 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Transport,
     cut_short,
     read_body,
-    reason_of,
     with_deadline,
 )
 

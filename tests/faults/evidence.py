@@ -139,8 +139,14 @@ ANYTHING = (
         "Lookups out of the run's document, and of a route of its own",
         "Equal for every route of any document",
         (
-            (f"{_UTILS}/test__document.py", "test_cached_and_direct_lookups_agree_on_any_document"),
-            (f"{_UTILS}/test__document.py", "test_cached_and_direct_lookups_agree_on_every_route"),
+            (
+                "tests/unit/plugins/plugin_utils/test__routes.py",
+                "test_cached_and_direct_lookups_agree_on_any_document",
+            ),
+            (
+                "tests/unit/plugins/plugin_utils/test__routes.py",
+                "test_cached_and_direct_lookups_agree_on_every_route",
+            ),
         ),
     ),
     Trial(

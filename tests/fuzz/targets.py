@@ -16,16 +16,21 @@ import tempfile
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils import _transport
+from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
-from ansible_collections.imds.azure.plugins.module_utils._document import walk
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._events import shaped_events
+from ansible_collections.imds.azure.plugins.module_utils._events import (
+    scheduled_events,
+    shaped_events,
+)
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
 from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document, documents_in
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import walk
 
 _GROUP = re.compile(r"[^\d\W]\w*\Z")
 _HOST = re.compile(r"[\w.:-]+\Z")
@@ -37,9 +42,9 @@ _ASKS: tuple[t.Callable[[ImdsClient], t.Any], ...] = (
     lambda client: client.instance().data,
     lambda client: client.route("instance/compute/name").data,
     lambda client: client.versions(),
-    lambda client: client.attested_document("n").data,
-    lambda client: client.token("https://vault.azure.net"),
-    lambda client: shaped_events(client.scheduled_events().data, 0.0),
+    lambda client: attested_document(client, "n").data,
+    lambda client: imds_token(client, "https://vault.azure.net"),
+    lambda client: shaped_events(scheduled_events(client).data, 0.0),
 )
 _STATUSES = (200, 400, 401, 403, 404, 405, 408, 410, 429, 500, 503, 302)
 

@@ -20,9 +20,15 @@ from doubles import WALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._events import (
+    scheduled_events,
+    start_event,
+)
 from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Transport,
     http_transport,
@@ -74,21 +80,21 @@ class Ask(t.NamedTuple):
 
 ASKS = (
     Ask("instance", lambda c: c.instance().data, DOCUMENT.__eq__, instance=True),
-    Ask("attested", lambda c: c.attested_document("n").data, lambda found: found[:3] == "MII"),
+    Ask("attested", lambda c: attested_document(c, "n").data, lambda found: found[:3] == "MII"),
     Ask(
         "token",
-        lambda c: c.token("https://vault.azure.net"),
+        lambda c: imds_token(c, "https://vault.azure.net"),
         lambda found: found["access_token"].count(".") == 2,
     ),
     Ask(
         "events",
-        lambda c: c.scheduled_events().data,
+        lambda c: scheduled_events(c).data,
         lambda found: [event["EventId"] for event in found["Events"]] == [EVENT_ID],
         root=False,
     ),
     Ask(
         "approval",
-        lambda c: c.start_event(EVENT_ID),
+        lambda c: start_event(c, EVENT_ID),
         lambda found: found is None,
         False,
         False,

@@ -19,7 +19,7 @@ from azure.identity import CredentialUnavailableError
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
-from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES
+from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES, imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from peers.clients import VAULT, azure_identity, msal_client
@@ -57,7 +57,7 @@ def collection(transport: Any, url: str, **identity: str) -> str:
     # The collection's own decisions about waiting, without the waiting.
     seams = Seams(sleep=lambda _seconds: None)
     client = ImdsClient(transport, url, policy=RetryPolicy(attempts=6), seams=seams)
-    token: str = client.token(VAULT, params)["access_token"]
+    token: str = imds_token(client, VAULT, params)["access_token"]
     return token
 
 

@@ -81,6 +81,7 @@ resource:
 
 import asyncio
 import contextlib
+import functools
 import importlib
 import json
 import logging
@@ -152,12 +153,15 @@ async def main(queue: Queue, args: dict[str, t.Any]) -> None:
 async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
     client = _options.client_from(options.__getitem__, _transport.http_transport, attempts=1)
     interval: float = options["interval"]
-    resource = options["resource"] or await asked(client.own_name, interval, seams)
+    resource = options["resource"] or await asked(
+        functools.partial(_events.own_name, client), interval, seams
+    )
     _LOG.info("watching the scheduled events of %s", resource)
     seen: list[_events.Event] = []
+    ask = functools.partial(_events.scheduled_events, client)
     while True:
         begun = seams.clock()
-        document = (await asked(client.scheduled_events, interval, seams)).data
+        document = (await asked(ask, interval, seams)).data
         present = _events.about(_events.shaped_events(document, time.time()), resource)
         for change in _events.changes(seen, present):
             await queue.put(payload(change, document, resource))

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._attested import checked_nonce
+from ansible_collections.imds.azure.plugins.module_utils._attested import (
+    attested_document,
+    checked_nonce,
+)
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
 from ansible_collections.imds.azure.plugins.module_utils._clouds import attested_cloud
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
@@ -41,7 +44,7 @@ def client(*answers: tuple[int, Any]) -> tuple[ImdsClient, list[str]]:
 
 def test_the_nonce_is_sent_and_the_signature_returned() -> None:
     imds, asked = client((200, {"encoding": "pkcs7", "signature": "MII="}))
-    assert imds.attested_document("a/b&c") == ("2025-04-07", "MII=")
+    assert attested_document(imds, "a/b&c") == ("2025-04-07", "MII=")
     assert asked == [f"GET {URL}"]
 
 
@@ -49,23 +52,23 @@ def test_it_is_asked_for_again_like_every_document_that_always_exists() -> None:
     imds, asked = client(
         (404, {}), (410, {}), (503, {}), (200, {"encoding": "pkcs7", "signature": "MII="})
     )
-    assert imds.attested_document("a/b&c").data == "MII="
+    assert attested_document(imds, "a/b&c").data == "MII="
     assert len(asked) == 4
     imds, _asked = client(*[(503, {})] * 9)
     with pytest.raises(UnavailableError, match=r"attested/document.* failed: status 503"):
-        imds.attested_document("a/b&c")
+        attested_document(imds, "a/b&c")
 
 
 def test_a_version_from_before_there_were_any_is_named_as_the_cause() -> None:
     imds, _asked = client(*[(404, {})] * 9)
     with pytest.raises(UnavailableError, match=r"status 404, .* Check api_version, .* 2018-10-01"):
-        imds.attested_document("x")
+        attested_document(imds, "x")
 
 
 def test_an_older_imds_is_asked_in_its_own_version() -> None:
     rejection = {"error": "api-version is invalid", "newest-versions": ["2020-09-01", "2020-06-01"]}
     imds, asked = client((400, rejection), (200, {"encoding": "pkcs7", "signature": "MII="}))
-    assert imds.attested_document("x").api_version == "2020-09-01"
+    assert attested_document(imds, "x").api_version == "2020-09-01"
     assert asked[1].endswith("?api-version=2020-09-01&nonce=x")
 
 
@@ -85,7 +88,7 @@ def test_an_older_imds_is_asked_in_its_own_version() -> None:
 def test_what_is_no_attested_document(data: Any, says: str) -> None:
     imds, asked = client((200, data))
     with pytest.raises(MalformedError) as failed:
-        imds.attested_document("a/b&c")
+        attested_document(imds, "a/b&c")
     assert str(failed.value).startswith(f"GET {URL} was answered, but ")
     assert says in str(failed.value)
     assert len(asked) == 1

@@ -27,7 +27,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._client import (
     DEFAULT_ENDPOINT,
-    FLOOR,
     NEWEST_TESTED,
     ImdsClient,
     checked_endpoint,
@@ -43,6 +42,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._refusals import FLOOR
 from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 

@@ -19,6 +19,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._events import (
+    own_name,
+    scheduled_events,
+    start_event,
+)
 from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
@@ -67,7 +72,7 @@ class Script:
 
 def test_reading_asks_for_the_newest_version_of_events() -> None:
     script = Script(ok())
-    answer = script.client().scheduled_events()
+    answer = scheduled_events(script.client())
     assert (answer.api_version, answer.data) == ("2020-07-01", json.loads(NOTHING))
     (request,) = script.requests
     assert (request.method, request.url, request.body) == ("GET", URL, None)
@@ -76,7 +81,7 @@ def test_reading_asks_for_the_newest_version_of_events() -> None:
 
 def test_a_version_is_used_as_it_is() -> None:
     script = Script(ok())
-    assert script.client(version="2019-08-01").scheduled_events().api_version == "2019-08-01"
+    assert scheduled_events(script.client(version="2019-08-01")).api_version == "2019-08-01"
 
 
 def test_an_older_version_where_the_newest_is_unknown() -> None:
@@ -85,20 +90,20 @@ def test_an_older_version_where_the_newest_is_unknown() -> None:
     )
     script = Script(refusal(400, body), ok(), ok())
     client = script.client()
-    assert client.scheduled_events().api_version == "2019-08-01"
+    assert scheduled_events(client).api_version == "2019-08-01"
 
 
 def test_the_first_answer_may_take_two_minutes_and_later_ones_not() -> None:
     script = Script(ok(), ok())
     client = script.client(RetryPolicy(timeout=5.0))
-    client.scheduled_events()
-    client.scheduled_events()
+    scheduled_events(client)
+    scheduled_events(client)
     assert script.timeouts == [130.0, 5.0]
 
 
 def test_a_deadline_that_was_set_is_for_the_first_answer_too() -> None:
     script = Script(ok())
-    script.client(RetryPolicy(timeout=5.0, deadline=20.0)).scheduled_events()
+    scheduled_events(script.client(RetryPolicy(timeout=5.0, deadline=20.0)))
     assert script.timeouts == [20.0]
 
 
@@ -106,8 +111,8 @@ def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:
     script = Script(TransportError("no complete answer"), ok())
     client = script.client(RetryPolicy(timeout=5.0, attempts=1))
     with pytest.raises(UnavailableError):
-        client.scheduled_events()
-    client.scheduled_events()
+        scheduled_events(client)
+    scheduled_events(client)
     assert script.timeouts == [130.0, 130.0]
 
 
@@ -115,31 +120,31 @@ def test_off_azure_it_takes_no_longer_than_anything_else() -> None:
     script = Script(TransportError("no complete answer"))
     policy = RetryPolicy(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
     with pytest.raises(UnavailableError):
-        script.client(policy).scheduled_events()
+        scheduled_events(script.client(policy))
     assert script.timeouts == [2.0]
 
 
 @pytest.mark.parametrize("body", [b"{}", b"[]", b"null", b'{"Events":[1]}'])
 def test_another_document_is_an_error(body: bytes) -> None:
     with pytest.raises(MalformedError) as caught:
-        Script(ok(body)).client().scheduled_events()
+        scheduled_events(Script(ok(body)).client())
     assert str(caught.value).startswith(f"GET {URL} was answered, but ")
 
 
 def test_an_empty_answer_is_not_the_same_as_no_events() -> None:
     with pytest.raises(UnavailableError, match="0 bytes of application/json that are not JSON"):
-        Script(ok(b"")).client(RetryPolicy(attempts=1)).scheduled_events()
+        scheduled_events(Script(ok(b"")).client(RetryPolicy(attempts=1)))
 
 
 def test_own_name_is_of_the_newest_instance_document() -> None:
     script = Script(ok(b'{"compute":{"name":"web-0"}}'))
-    assert script.client(version="2019-08-01").own_name() == "web-0"
+    assert own_name(script.client(version="2019-08-01")) == "web-0"
     assert script.requests[0].url == f"{ENDPOINT}/metadata/instance?api-version=2025-04-07"
 
 
 def test_approving() -> None:
     script = Script(ok(b""))
-    script.client().start_event(ID)
+    start_event(script.client(), ID)
     (request,) = script.requests
     assert (request.method, request.url) == ("POST", URL)
     assert request.headers["Metadata"] == "true"
@@ -153,7 +158,7 @@ def test_approving() -> None:
 )
 def test_an_approval_without_answer_is_repeated(failure: Step) -> None:
     script = Script(failure, ok(b""))
-    script.client().start_event(ID)
+    start_event(script.client(), ID)
     assert [request.method for request in script.requests] == ["POST", "POST"]
     assert script.requests[0] == script.requests[1]
     assert script.waits == [1.0]
@@ -163,10 +168,10 @@ def test_an_approval_without_answer_is_repeated(failure: Step) -> None:
 def test_a_refused_approval_is_not_repeated(status: int, kind: type[Exception]) -> None:
     script = Script(refusal(status))
     with pytest.raises(kind, match=rf"^POST {ENDPOINT}\S+ failed: status {status}, 'Bad request'"):
-        script.client().start_event(ID)
+        start_event(script.client(), ID)
 
 
 def test_an_approval_with_an_unknown_version_says_what_it_was() -> None:
     script = Script(refusal(400, b'{ "error": "api-version is invalid" }'))
     with pytest.raises(VersionError, match=r"^POST .* rejected api-version 2019-08-01"):
-        script.client(version="2019-08-01").start_event(ID)
+        start_event(script.client(version="2019-08-01"), ID)

@@ -24,7 +24,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
-from ansible_collections.imds.azure.plugins.module_utils._tokens import extension_url
+from ansible_collections.imds.azure.plugins.module_utils._tokens import (
+    extension_token,
+    extension_url,
+    imds_token,
+)
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 ENDPOINT = "http://127.0.0.1:8169"
@@ -82,19 +86,19 @@ class Imds:
 
     def client(self, version: str = "latest", deadline: float = 90.0) -> ImdsClient:
         policy = RetryPolicy(deadline=deadline)
-        return ImdsClient(self.send, ENDPOINT, version, policy, self.seams, self.turn)
+        return ImdsClient(self.send, ENDPOINT, version, policy, self.seams)
 
 
 def test_one_request_by_the_version_of_every_sdk() -> None:
     imds = Imds(OK)
-    token = imds.client().token(VAULT)
+    token = imds_token(imds.client(), VAULT)
     assert imds.urls == [f"{URL}?{QUERY}"]
     assert (token["access_token"], token["expires_in"]) == (TOKEN, 3599)
 
 
 def test_a_version_that_was_asked_for_is_used() -> None:
     imds = Imds(OK)
-    imds.client("2021-02-01").token(VAULT, [("msi_res_id", "/sub/A b")])
+    imds_token(imds.client("2021-02-01"), VAULT, [("msi_res_id", "/sub/A b")])
     (url,) = imds.urls
     assert url == (
         f"{URL}?api-version=2021-02-01&resource=https%3A%2F%2Fvault.azure.net&msi_res_id=%2Fsub%2FA%20b"
@@ -115,7 +119,7 @@ def test_the_version_of_tokens_is_not_that_of_documents() -> None:
     client = imds.client()
     client.instance()
     imds.answers = [OK]
-    client.token(VAULT)
+    imds_token(client, VAULT)
     imds.answers = [answer(200, {"compute": {}})]
     assert client.instance().api_version == "2025-04-07"
     assert "api-version=2018-02-01" in imds.urls[1]
@@ -124,21 +128,21 @@ def test_the_version_of_tokens_is_not_that_of_documents() -> None:
 @pytest.mark.parametrize("status", [404, 408, 410, 429, 500, 502, 503, 504])
 def test_what_is_tried_again(status: int) -> None:
     imds = Imds(answer(status, {"error": "x", "error_description": "y"}), answer(status, ""), OK)
-    assert imds.client().token(VAULT)["access_token"] == TOKEN
+    assert imds_token(imds.client(), VAULT, turns=imds.turn)["access_token"] == TOKEN
     assert len(imds.urls) == 3
     assert imds.turns == 3, "each attempt takes a turn"
 
 
 def test_what_no_answer_came_to_is_tried_again() -> None:
     imds = Imds(TransportError("the connection was reset"), answer(200, "not json"), OK)
-    assert imds.client().token(VAULT)["access_token"] == TOKEN
+    assert imds_token(imds.client(), VAULT)["access_token"] == TOKEN
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405])
 def test_what_is_final(status: int) -> None:
     imds = Imds(answer(status, {"error": "invalid_request", "error_description": "no"}))
     with pytest.raises(RefusedError) as caught:
-        imds.client().token(VAULT)
+        imds_token(imds.client(), VAULT)
     assert len(imds.urls) == 1
     assert f"status {status}, 'invalid_request: no', after 1 attempt" in str(caught.value)
 
@@ -150,7 +154,7 @@ def test_what_is_final(status: int) -> None:
 def test_for_how_long(status: int, seconds: float, kind: type[ImdsError]) -> None:
     imds = Imds(answer(status, ""))
     with pytest.raises(kind):
-        imds.client().token(VAULT)
+        imds_token(imds.client(), VAULT)
     assert seconds * 0.85 < imds.now < max(90.0, seconds)
 
 
@@ -177,7 +181,7 @@ def test_for_how_long(status: int, seconds: float, kind: type[ImdsError]) -> Non
 def test_the_services_own_words_and_what_to_do(response: Response, words: str, advice: str) -> None:
     imds = Imds(response)
     with pytest.raises(RefusedError) as caught:
-        imds.client().token(VAULT)
+        imds_token(imds.client(), VAULT)
     assert words in str(caught.value)
     assert advice in str(caught.value)
     assert URL in str(caught.value)
@@ -187,19 +191,19 @@ def test_the_services_own_words_and_what_to_do(response: Response, words: str, a
 def test_too_many_requests_for_tokens() -> None:
     throttled = {"error": "invalid_request", "error_description": "Temporarily throttled, too many"}
     with pytest.raises(UnavailableError, match="20 times a second, 5 at once"):
-        Imds(answer(429, throttled)).client(deadline=5).token(VAULT)
+        imds_token(Imds(answer(429, throttled)).client(deadline=5), VAULT)
 
 
 def test_a_version_that_is_rejected_is_no_refusal_of_a_token() -> None:
     rejection = answer(400, {"error": "api-version is invalid", "newest-versions": ["2021-02-01"]})
     with pytest.raises(VersionError, match="rejected api-version 2021-02-01"):
-        Imds(rejection).client("2021-02-01").token(VAULT)
+        imds_token(Imds(rejection).client("2021-02-01"), VAULT)
 
 
 def test_an_answer_without_a_token_shows_nothing_of_itself() -> None:
     imds = Imds(answer(200, {"accessToken": TOKEN}))
     with pytest.raises(MalformedError) as caught:
-        imds.client().token(VAULT)
+        imds_token(imds.client(), VAULT)
     assert "was answered, but it has no access_token that could be used" in str(caught.value)
     assert "c2VjcmV0" not in str(caught.value)
 
@@ -207,7 +211,7 @@ def test_an_answer_without_a_token_shows_nothing_of_itself() -> None:
 def test_a_token_within_rubbish_is_not_shown() -> None:
     imds = Imds(answer(200, f'{{"access_token":"{TOKEN}"'))
     with pytest.raises(UnavailableError) as caught:
-        imds.client(deadline=3).token(VAULT)
+        imds_token(imds.client(deadline=3), VAULT)
     assert "that are not JSON" in str(caught.value)
     assert "c2VjcmV0" not in str(caught.value)
 
@@ -220,24 +224,16 @@ def test_whoever_gets_no_turn_in_time_says_so() -> None:
         yield
 
     imds = Imds(OK)
-    client = ImdsClient(imds.send, ENDPOINT, "latest", RetryPolicy(), imds.seams, full)
+    client = ImdsClient(imds.send, ENDPOINT, "latest", RetryPolicy(), imds.seams)
     with pytest.raises(UnavailableError, match="other processes took all turns, after 1") as caught:
-        client.token(VAULT)
+        imds_token(client, VAULT, turns=full)
     assert "Ask for fewer tokens at once" in str(caught.value)
     assert imds.urls == []
 
 
-def test_only_tokens_take_turns() -> None:
-    imds = Imds(answer(200, {"compute": {}}))
-    imds.client().instance()
-    imds.answers = [OK]
-    imds.client().extension_token(extension_url(50342, []), VAULT)
-    assert imds.turns == 0
-
-
 def test_the_extension_has_no_version() -> None:
     imds = Imds(OK)
-    token = imds.client().extension_token(extension_url(4711, []), VAULT, [("object_id", "1")])
+    token = extension_token(imds.client(), extension_url(4711, []), VAULT, [("object_id", "1")])
     assert imds.urls == [
         "http://localhost:4711/oauth2/token?resource=https%3A%2F%2Fvault.azure.net&object_id=1"
     ]
@@ -255,7 +251,7 @@ def test_the_extension_has_no_version() -> None:
 )
 def test_the_extensions_errors(response: Response | TransportError, advice: str) -> None:
     with pytest.raises(ImdsError, match="http://localhost:4711/oauth2/token") as caught:
-        Imds(response).client().extension_token(extension_url(4711, []), VAULT)
+        extension_token(Imds(response).client(), extension_url(4711, []), VAULT)
     assert advice in str(caught.value)
 
 

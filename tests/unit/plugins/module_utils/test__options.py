@@ -15,7 +15,6 @@ from doubles import Always, Clock, Script, ok
 from ansible_collections.imds.azure.plugins.doc_fragments._imds import ModuleDocFragment
 from ansible_collections.imds.azure.plugins.module_utils._client import (
     DEFAULT_ENDPOINT,
-    FLOOR,
     NEWEST_TESTED,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
@@ -29,6 +28,7 @@ from ansible_collections.imds.azure.plugins.module_utils._options import (
     shared_argument_spec,
 )
 from ansible_collections.imds.azure.plugins.module_utils._platform import firmware_says_azure
+from ansible_collections.imds.azure.plugins.module_utils._refusals import FLOOR
 
 DEFAULTS = {name: entry["default"] for name, entry in shared_argument_spec().items()}
 TAG = "7783-7084-3265-9085-8269-3286-77"

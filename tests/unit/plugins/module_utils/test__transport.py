@@ -27,13 +27,13 @@ from doubles import (
 )
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._reasons import reason_of
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
     Request,
     Response,
     Transport,
     http_transport,
-    reason_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from simulator import Fault, Simulator, Vm

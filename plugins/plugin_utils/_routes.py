@@ -1,0 +1,80 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routes of IMDS, and walking them in a document. Pure functions; private to imds.azure."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    NotFoundError,
+    OptionError,
+    listed,
+    printable,
+)
+
+# A route's names are IMDS' own keys and indexes. What would change the meaning of the URL that
+# is made of them (IMDS decodes percent signs before it splits) is refused.
+_UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
+
+
+def parse_route(route: str) -> tuple[str, ...]:
+    """The segments of a route-parameter path; a leading "/" or "/metadata/" is tolerated."""
+    segments = tuple(segment for segment in route.strip("/").split("/"))
+    if segments[0] == "metadata":
+        segments = segments[1:]
+    if not segments or not all(segments):
+        raise OptionError(
+            f"{printable(route)!r} is not an IMDS route: expected something like instance/compute/name"
+        )
+    for segment in segments:
+        if _UNSAFE_SEGMENT.search(segment):
+            raise OptionError(
+                f"{printable(route)!r} is not an IMDS route: {printable(segment)!r} is neither a key "
+                "nor an index. Query parameters go into the option params"
+            )
+    return segments
+
+
+def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
+    """What IMDS answers for a route of the document: a leaf as text, a container as data."""
+    value = document
+    for depth, segment in enumerate(segments):
+        if not _has(value, segment):
+            raise NotFoundError(_no_such_route(root, segments, depth, value))
+        value = value[int(segment)] if isinstance(value, list) else value[segment]
+    return value if isinstance(value, (dict, list)) else leaf_text(value)
+
+
+def _has(value: t.Any, segment: str) -> bool:
+    if isinstance(value, dict):
+        return segment in value
+    if isinstance(value, list):
+        # Digits of ASCII without leading zeros: what IMDS lists as the index.
+        return re.match(r"(0|[1-9][0-9]{0,8})\Z", segment) is not None and int(segment) < len(value)
+    return False
+
+
+def leaf_text(value: t.Any) -> str:
+    """A leaf as IMDS writes it with format=text; documents hold texts nearly without exception."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
+
+def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.Any) -> str:
+    wanted = "/".join((root, *segments))
+    deepest = "/".join((root, *segments[:depth]))
+    if isinstance(value, dict):
+        there = f"has {listed(sorted(value))}"
+    elif isinstance(value, list):
+        there = f"is a list of {len(value)}" + (f" (0 to {len(value) - 1})" if value else "")
+    else:
+        there = "is a value and has nothing below it"
+    return f"there is no {printable(wanted)!r}: {printable(deepest)!r} {there}"
+
+
+__all__ = ("leaf_text", "parse_route", "walk")
