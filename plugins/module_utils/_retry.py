@@ -16,7 +16,9 @@ _RETRIED = frozenset((408, 410, 429, 500, 502, 503, 504))
 # For how long a status may go on before it is believed. 410 means that IMDS is being updated,
 # which is documented to take up to 70 s. Everything else may last as long as the deadline.
 _PATIENCE = {404: 30.0, 410: 70.0}
-_FIRST_WAIT = 0.5
+# Slower growth empties the queue of a VM with many processes sooner, as long as IMDS does not count
+# those that it refused. If it does, it is growth that gets anybody through at all.
+_GROWTH = 1.5
 _LONGEST_WAIT = 16.0
 # A date that is nearly there is no reason to come back at once.
 _SHORTEST_WAIT = 0.2
@@ -78,7 +80,7 @@ def _may_retry(failure: Failure, root: bool) -> bool:
 def backoff(attempt: int, jitter: float) -> float:
     """Seconds to wait after so many failed attempts; `jitter` is between 0 and 1."""
     # Half of the wait is fixed and half is drawn, so that many processes on one VM spread out.
-    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** min(attempt, 16))
+    longest = min(_LONGEST_WAIT, _GROWTH ** min(attempt - 1, 16))
     return longest * (0.5 + jitter / 2)
 
 

@@ -27,6 +27,8 @@ BASE = "http://169.254.169.254/metadata"
 JSON = {"content-type": "application/json; charset=utf-8"}
 # The moment at which every fake clock starts: Saturday, 31 January 2026, 12:00:00 UTC.
 WALL = 1769860800.0
+# How long is waited between attempts without any luck in the draw, up to the usual deadline of 90 s.
+WAITS = [1.0, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 16.0, 16.0, 16.0]
 
 
 def load(name: str) -> t.Any:

@@ -16,7 +16,7 @@ import time
 import typing as t
 
 import pytest
-from doubles import WALL
+from doubles import WAITS, WALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -41,8 +41,6 @@ from simulator._limit import RateLimit
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 # What a slow machine may take beside the deadline.
 GRACE = 5.0
-# The longest waits there are, one after the other.
-WAITS = [1.0, 2.0, 4.0, 8.0, 16.0, 16.0, 16.0, 16.0]
 
 
 class Clock:
@@ -155,7 +153,7 @@ def waits(case: Case, when: str, root: bool) -> list[float]:
         return []
     if when == ALWAYS:
         # A 404 is believed after half a minute, everything else borne until the deadline.
-        return WAITS[:5] if case.roots else WAITS
+        return WAITS[:7] if case.roots else WAITS
     count = WHEN[when] or 0
     if case.wait is None:
         return WAITS[:count]
@@ -208,7 +206,7 @@ def test_an_update_of_70_seconds_is_survived_with_the_defaults(send: Transport) 
     with Simulator([Vm("web-1", DOCUMENT, faults=[updated])], rate_limit=0, clock=clock) as found:
         made = ImdsClient(send, found["web-1"].url, seams=clock.seams())
         assert made.instance().data == DOCUMENT
-        assert len(found["web-1"].requests) == 9
+        assert len(found["web-1"].requests) == 11
     assert clock.sleeps == WAITS
 
 
@@ -217,7 +215,7 @@ def test_an_update_that_takes_longer_is_said(send: Transport, vm: Vm) -> None:
     vm.faults = [Fault("status", status=410)]
     made = ImdsClient(send, vm.url, seams=clock.seams())
     message = outcome(INSTANCE, made)
-    check_message(message, "status 410, after 9 attempts in ")
+    check_message(message, "status 410, after 11 attempts in ")
     check_message(message, " s. IMDS is being updated.")
     assert clock.sleeps == WAITS
 
