@@ -29,6 +29,9 @@ class Run:
     megabytes: float
     requests: int = 0
     bytes: int = 0  # of the answers' bodies
+    # How many times the floor's.
+    times_seconds: float = 1.0
+    times_cpu: float = 1.0
 
 
 # Requests and bytes so far.
@@ -49,19 +52,23 @@ class Candidate:
 def in_turn(
     candidates: t.Sequence[Candidate], runs: int, title: str, warm_up: bool = True
 ) -> dict[str, Run]:
-    """Medians by name. All run in turn (A B C A B C …), so that a machine whose speed drifts slows all of them alike."""
+    """Medians by name; the first candidate is the floor of the others.
+
+    All run in turn (A B C A B C …), and each is compared with the floor of its own round, because the speed of a machine drifts.
+    """
     found: dict[str, list[Run]] = {candidate.name: [] for candidate in candidates}
     # A first round that doesn't count: nothing is in memory yet, and nothing compiled.
     for number in range(0 if warm_up else 1, runs + 1):
         for candidate in candidates:
             say(f"{title}, run {number} of {runs}: {candidate.name}")
             found[candidate.name].append(run(candidate))
-    return {name: medians(every[-runs:]) for name, every in found.items()}
+    floor = found[candidates[0].name][-runs:]
+    return {name: medians(every[-runs:], floor) for name, every in found.items()}
 
 
 def run(candidate: Candidate) -> Run:
     requests, sent = candidate.count()
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.monotonic()
         process = subprocess.Popen(
             candidate.command,
@@ -69,16 +76,16 @@ def run(candidate: Candidate) -> Run:
             env=candidate.env,
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=errors,
         )
         # Of this process and its own alone, which subprocess doesn't tell.
         _pid, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        printed = output.read().decode(errors="replace")
+        printed, complaints = (text_of(file) for file in (output, errors))
     if process.returncode or not candidate.is_good(printed):
-        sys.exit(f"{candidate.name}: exit status {process.returncode}\n{printed[-2000:]}")
+        end = f"{printed[-2000:]}\n{complaints[-2000:]}"
+        sys.exit(f"{candidate.name}: exit status {process.returncode}\n{end}")
     requests_now, sent_now = candidate.count()
     return Run(
         seconds,
@@ -89,13 +96,21 @@ def run(candidate: Candidate) -> Run:
     )
 
 
-def medians(runs: t.Sequence[Run]) -> Run:
+def text_of(file: t.IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode(errors="replace")
+
+
+def medians(runs: t.Sequence[Run], floor: t.Sequence[Run]) -> Run:
+    rounds = list(zip(runs, floor, strict=True))
     return Run(
         seconds=statistics.median(one.seconds for one in runs),
         cpu=statistics.median(one.cpu for one in runs),
         megabytes=statistics.median(one.megabytes for one in runs),
         requests=int(statistics.median(one.requests for one in runs)),
         bytes=int(statistics.median(one.bytes for one in runs)),
+        times_seconds=statistics.median(one.seconds / least.seconds for one, least in rounds),
+        times_cpu=statistics.median(one.cpu / least.cpu for one, least in rounds),
     )
 
 

@@ -13,7 +13,7 @@ import platform
 import subprocess
 import typing as t
 
-from benchmarks import _texts, inventory
+from benchmarks import _texts
 from environments import ROOT, VENVS, bin_folder
 
 KEPT = VENVS / "benchmarks"
@@ -94,7 +94,6 @@ def table(head: t.Sequence[str], rows: t.Iterable[t.Sequence[object]]) -> str:
 
 
 def facts(rows: list[Row]) -> str:
-    ping = rows[0]
     return table(
         (
             *("play of", "seconds", "times ping", "CPU s", "times ping", "requests", "bytes"),
@@ -103,11 +102,11 @@ def facts(rows: list[Row]) -> str:
         (
             (
                 row["name"],
-                *_figures(row["play"], ping["play"]),
+                *_figures(row["play"]),
                 row["play"]["requests"],
                 row["play"]["bytes"],
                 f"{row['node']['cpu']:.3f}",
-                _ratio(row["node"]["cpu"], ping["node"]["cpu"]),
+                _times(row["node"]["times_cpu"]),
                 round(row["payload"] / 1024),
             )
             for row in rows
@@ -121,10 +120,10 @@ def peers(rows: list[Row]) -> str:
         (
             (
                 row["name"],
-                f"{row['seconds']:.3f}",
-                f"{row['cpu_seconds']:.3f}",
-                row["requests"],
-                row["bytes"],
+                f"{row['run']['seconds']:.3f}",
+                f"{row['run']['cpu']:.3f}",
+                row["run"]["requests"],
+                row["run"]["bytes"],
             )
             for row in rows
         ),
@@ -132,14 +131,13 @@ def peers(rows: list[Row]) -> str:
 
 
 def lookups(rows: list[Row]) -> str:
-    floors = {row["lookups"]: row["run"] for row in rows if row["name"] == "ansible.builtin.env"}
     return table(
         ("lookups", "of", "seconds", "times env", "CPU s", "times env", "requests"),
         (
             (
                 row["lookups"],
                 row["name"],
-                *_figures(row["run"], floors[row["lookups"]]),
+                *_figures(row["run"]),
                 row["run"]["requests"],
             )
             for row in rows
@@ -148,7 +146,6 @@ def lookups(rows: list[Row]) -> str:
 
 
 def inventories(rows: list[Row]) -> str:
-    floors = {row["hosts"]: row["run"] for row in rows if row["name"] == inventory.FLOOR}
     return table(
         ("hosts", "form", "runs", "seconds", "times floor", "CPU s", "times floor", "peak MB"),
         (
@@ -156,7 +153,7 @@ def inventories(rows: list[Row]) -> str:
                 f"{row['hosts']:,}",
                 row["name"],
                 row["runs"],
-                *_figures(row["run"], floors[row["hosts"]]),
+                *_figures(row["run"]),
                 round(row["run"]["megabytes"]),
             )
             for row in rows
@@ -165,10 +162,9 @@ def inventories(rows: list[Row]) -> str:
 
 
 def fleets(rows: list[Row]) -> str:
-    floors = {row["hosts"]: row["run"] for row in rows if row["name"] == "ansible.builtin.ping"}
     return table(
         ("hosts", "what runs", "seconds", "times ping", "CPU s of the controller", "times ping"),
-        ((row["hosts"], row["name"], *_figures(row["run"], floors[row["hosts"]])) for row in rows),
+        ((row["hosts"], row["name"], *_figures(row["run"])) for row in rows),
     )
 
 
@@ -179,7 +175,7 @@ def limit(rows: list[Row]) -> str:
             (
                 row["name"],
                 f"{row['seconds']:.1f}",
-                _ratio(row["seconds"], row["floor"]),
+                _times(row["seconds"] / row["floor"]),
                 row["requests"],
             )
             for row in rows
@@ -187,14 +183,14 @@ def limit(rows: list[Row]) -> str:
     )
 
 
-def _figures(run: Row, floor: Row) -> tuple[str, str, str, str]:
+def _figures(run: Row) -> tuple[str, str, str, str]:
     return (
         f"{run['seconds']:.2f}",
-        _ratio(run["seconds"], floor["seconds"]),
+        _times(run["times_seconds"]),
         f"{run['cpu']:.2f}",
-        _ratio(run["cpu"], floor["cpu"]),
+        _times(run["times_cpu"]),
     )
 
 
-def _ratio(value: float, floor: float) -> str:
-    return f"{value / floor:.2f}"
+def _times(number: float) -> str:
+    return f"{number:.2f}"

@@ -783,7 +783,7 @@ def test_each_call_has_a_deadline_of_its_own() -> None:
     clock = Clock()
     made = client(Always(refusal(503)), clock)
     for _count in range(2):
-        with pytest.raises(UnavailableError, match="after 11 attempts in 80.2 s"):
+        with pytest.raises(UnavailableError, match=r"after 11 attempts in 80\.2 s"):
             made.instance()
 
 

@@ -267,7 +267,7 @@ def test_a_last_attempt_without_time_does_not_hide_what_is_wrong() -> None:
             raise outcome
         return outcome
 
-    with pytest.raises(UnavailableError, match="status 503, after 3 attempts in 2.5 s") as caught:
+    with pytest.raises(UnavailableError, match=r"status 503, after 3 attempts in 2\.5 s") as caught:
         instance(send, clock, timeout=10.0, deadline=4.0)
     assert caught.value.status == 503
 
