@@ -183,7 +183,9 @@ def test_it_survives(vm: Vm, caplog: pytest.LogCaptureFixture, fault: Fault) -> 
             assert watch.queue.empty()
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
-    assert "IMDS answers again, after 1 failed requests" in caplog.messages
+    # On a busy machine a good answer may come too late as well.
+    again = re.compile(r"IMDS answers again, after \d+ failed requests\Z")
+    assert [message for message in caplog.messages if again.match(message)]
     assert not [message for message in caplog.messages if "Traceback" in message]
 
 
