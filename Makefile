@@ -57,6 +57,7 @@ test-package: ## the tarball: its contents, what Galaxy says, and that it works 
 
 test-matrix: ## the long run: every ansible-core on each of its Pythons (CORES="2.17 2.19-py3.12", TARGETS=metadata)
 	@$(CHECKS) $(if $(TARGETS),,units pythons) integration --matrix --cores "$(CORES)" --arguments='$(TARGETS)'
+	@$(if $(CORES)$(TARGETS),,$(CHECKS) sanity --cores "2.19 newest")
 
 changelog: ## the release notes of the version in galaxy.yml, from the fragments
 	@bin=$$($(PYTHON) tests/environments.py lint) && PATH="$$bin:$$PATH" antsibull-changelog release

@@ -39,8 +39,8 @@ def integration(cores: t.Sequence[str], targets: t.Sequence[str]) -> report.Outc
 
 
 # These take minutes, so they begin first.
-SLOW = ("role_maintenance", "faults", "guides")
-MAIN_JOB = ("cloud", "gather", "instance_facts", "instances", "metadata")
+SLOW = ("role_maintenance", "guides", "faults", "examples")
+MAIN_JOB = ("cloud", "instance_facts", "instances", "metadata")
 
 
 def every_target() -> list[str]:
