@@ -35,6 +35,22 @@ def test_layers_name_files_that_exist(path: str) -> None:
     assert (ROOT / path).is_file()
 
 
+def carried_by(path: str) -> set[str]:
+    """The utils that Ansible sends along with a file: all that it may import, however late."""
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    utils = {architecture.util_of(name) for name in architecture.imports(path, tree)} - {None}
+    return utils.union(*map(carried_by, utils))
+
+
+def test_the_facts_of_a_vm_carry_only_what_they_take() -> None:
+    """Each host of a fleet pays for every other file."""
+    carried = {pathlib.Path(util).stem for util in carried_by("plugins/modules/instance_facts.py")}
+    assert carried == {
+        *("_client", "_clouds", "_document", "_errors", "_facts", "_options", "_platform"),
+        *("_reasons", "_refusals", "_retry", "_times", "_transport"),
+    }
+
+
 @pytest.mark.parametrize("path", architecture.EXCEPTIONS)
 def test_exceptions_are_needed(path: str) -> None:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
