@@ -147,7 +147,10 @@ def lookups(rows: list[Row]) -> str:
 
 def inventories(rows: list[Row]) -> str:
     return table(
-        ("hosts", "form", "runs", "seconds", "times floor", "CPU s", "times floor", "peak MB"),
+        (
+            *("hosts", "form", "runs", "seconds", "times floor", "CPU s", "times floor", "peak MB"),
+            *("CPU ms for a further host", "kB"),
+        ),
         (
             (
                 f"{row['hosts']:,}",
@@ -155,10 +158,29 @@ def inventories(rows: list[Row]) -> str:
                 row["runs"],
                 *_figures(row["run"]),
                 round(row["run"]["megabytes"]),
+                *growth(row, smaller),
             )
-            for row in rows
+            for row, smaller in zip(rows, next_smaller(rows), strict=True)
         ),
     )
+
+
+def next_smaller(rows: list[Row]) -> t.Iterator[Row | None]:
+    """For each row that of the same form with the next smaller fleet."""
+    last: dict[str, Row] = {}
+    for row in rows:
+        yield last.get(row["name"])
+        last[row["name"]] = row
+
+
+def growth(row: Row, smaller: Row | None) -> tuple[str, str]:
+    """What each host takes that the smaller fleet has not: the same at every size where growth is linear."""
+    if smaller is None:
+        return "", ""
+    hosts = row["hosts"] - smaller["hosts"]
+    cpu = row["run"]["cpu"] - smaller["run"]["cpu"]
+    megabytes = row["run"]["megabytes"] - smaller["run"]["megabytes"]
+    return f"{cpu * 1000 / hosts:.2f}", f"{megabytes * 1024 / hosts:.1f}"
 
 
 def fleets(rows: list[Row]) -> str:
