@@ -24,9 +24,10 @@ Written by `make benchmark` on {machine}. As root, in a clone of the repository:
     make benchmark ARGS="facts lookups --runs 11"       # parts of it
     make benchmark-inventory ARGS="--sizes 100000"      # the largest fleet
 
-What is compared runs in turn, after a first round that does not count, and the tables have medians. Seconds are what somebody waits. CPU seconds are
-those of a command and of all that it started; on a machine that others use at the same time their ratios are the ones to trust. Nothing leaves
-the machine: IMDS is the simulator of this repository, in network namespaces where that takes 169.254.169.254.
+What is compared runs in turn, after a first round that does not count, and the tables have medians. "Times" is the median of how many times the floor
+each run took that was in the same round. Seconds are what somebody waits. CPU seconds are those of a command and of all that it started; on a machine
+that others use at the same time their ratios are the ones to trust. Nothing leaves the machine: IMDS is the simulator of this repository, in
+network namespaces where that takes 169.254.169.254.
 """
 
 FACTS = """

@@ -46,13 +46,7 @@ FORMS = (
     Form("imds.azure.instances, documents", ("documents.imds.yml",)),
     Form("imds.azure.instances, documents, tags only", ("small.imds.yml",)),
     Form("imds.azure.instances, fact cache", ("names.ini", "facts.imds.yml"), cached=True),
-    Form(
-        "constructed over the fact cache",
-        ("names.ini", "constructed.yml"),
-        True,
-        10_000,
-        is_slow=True,
-    ),
+    Form("constructed over the fact cache", ("names.ini", "constructed.yml"), True, is_slow=True),
     Form("the finished inventory as JSON", ("finished.json.yml",), most=10_000, is_slow=True),
     Form("the finished inventory as YAML", ("finished.yml",), most=10_000, is_slow=True),
 )
