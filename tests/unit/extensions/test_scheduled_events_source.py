@@ -183,9 +183,9 @@ def test_it_survives(vm: Vm, caplog: pytest.LogCaptureFixture, fault: Fault) -> 
             assert watch.queue.empty()
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
-    # On a busy machine a good answer may come too late as well.
-    again = re.compile(r"IMDS answers again, after \d+ failed requests\Z")
-    assert [message for message in caplog.messages if again.match(message)]
+    # On a busy machine a good answer may come too late as well, and is one more.
+    failures = sum("Asking again in" in message for message in caplog.messages)
+    assert f"IMDS answers again, after {failures} failed requests" in caplog.messages
     assert not [message for message in caplog.messages if "Traceback" in message]
 
 
@@ -212,7 +212,7 @@ def test_waits_grow_while_it_fails(vm: Vm, caplog: pytest.LogCaptureFixture) -> 
     slept = asyncio.run(scenario())[:8]
     assert all(2 <= seconds <= 16 for seconds in slept)
     assert slept[0] == 2  # never less than the interval
-    assert slept[3] < 4 < 5 < slept[6]
+    assert slept[3] <= 3.375 < 5.6953125 <= slept[6] <= 11.390625
     assert re.search(r"IMDS is in trouble.* Asking again in 2 s$", caplog.messages[0])
 
 

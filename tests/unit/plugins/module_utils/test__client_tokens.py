@@ -231,6 +231,16 @@ def test_whoever_gets_no_turn_in_time_says_so() -> None:
     assert imds.urls == []
 
 
+def test_only_tokens_of_imds_take_turns() -> None:
+    imds = Imds(answer(200, {"compute": {"azEnvironment": "AzurePublicCloud"}}), OK)
+    document = imds.client().instance().data
+    for source, turns in (("vm_extension", 0), ("imds", 1)):
+        option = {**OPTIONS, "source": source}.__getitem__
+        client = client_from(option, imds.send, imds.seams)
+        token_from(option, client, lambda: document, imds.turn)
+        assert imds.turns == turns
+
+
 def test_the_extension_has_no_version() -> None:
     imds = Imds(OK)
     token = extension_token(imds.client(), extension_url(4711, []), VAULT, [("object_id", "1")])
