@@ -52,10 +52,11 @@ def measure(runs: int) -> list[Row]:
         folder = Folder(pathlib.Path(name))
         plays = list(candidates(folder, imds[vm.name], ec2))
         modules = [as_sent(folder, play) for play in plays]
-        played = in_turn(plays, runs * ROUNDS, "facts")
-        alone = in_turn(modules, runs * ROUNDS, "facts, the module alone")
+        rounds = runs * ROUNDS
+        played = in_turn(plays, rounds, "facts")
+        alone = in_turn(modules, rounds, "facts, the module alone")
         return [
-            Row(play.name, played[play.name], alone[play.name], size(module), runs * ROUNDS)
+            Row(play.name, played[play.name], alone[play.name], size(module), rounds)
             for play, module in zip(plays, modules, strict=True)
         ]
 

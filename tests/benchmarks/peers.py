@@ -24,7 +24,7 @@ class Row:
     run: Run
 
 
-def rows(runs: int = 7) -> list[Row]:
+def rows(runs: int) -> list[Row]:
     """For the document of one VM of the simulator's sample fleet."""
     root.folder()
     python = str(bin_folder("core-newest") / "python")

@@ -18,6 +18,7 @@ class Trial(t.NamedTuple):
 _UNIT = "tests/unit"
 _UTILS = "tests/unit/plugins/module_utils"
 _TARGET = "tests/integration/targets/faults/files"
+_ROUTES = "tests/unit/plugins/plugin_utils/test__routes.py"
 _CACHE = "tests/unit/plugins/plugin_utils/test__run_cache.py"
 _FAULTS = "tests/unit/test_faults.py"
 _FUZZ = "tests/fuzz/targets.py"
@@ -140,11 +141,11 @@ ANYTHING = (
         "Equal for every route of any document",
         (
             (
-                "tests/unit/plugins/plugin_utils/test__routes.py",
+                _ROUTES,
                 "test_cached_and_direct_lookups_agree_on_any_document",
             ),
             (
-                "tests/unit/plugins/plugin_utils/test__routes.py",
+                _ROUTES,
                 "test_cached_and_direct_lookups_agree_on_every_route",
             ),
         ),
