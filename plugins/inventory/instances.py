@@ -15,7 +15,6 @@ description:
     C(imds.azure.gather), and this plugin groups it from the fact cache (O(sources=facts)) or from the files that were written (O(sources=documents)).
   - The name of the inventory file must end in C(imds.yml) or C(imds.yaml).
 requirements:
-  - requests (on the controller), with O(sources=imds)
   - jmespath (on the controller), when O(hostnames) or O(filters) have more than plain paths such as C(compute.name)
 extends_documentation_fragment:
   - constructed
@@ -357,11 +356,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         yield Document(found["document"], api_version=str(found.get("api_version", "")))
 
     def _ask_imds(self) -> dict[str, t.Any]:
-        # An inventory of files needs no HTTP library, so it doesn't pay for the import of one.
+        # An inventory of files asks nobody, so it doesn't pay for the import of what does.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-        from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+        from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
-        answer = client_from(self.get_option, requests_transport()).instance()
+        answer = client_from(self.get_option, http_transport).instance()
         return {"api_version": answer.api_version, "document": answer.data}
 
     def _from_documents(self, path: str) -> t.Iterator[Document]:

@@ -17,7 +17,7 @@ description:
     tasks. It is kept in Ansible's own temp folder, readable by its user only, and removed with that folder.
   - All other roots (C(versions), C(attested/document), C(scheduledevents), C(loadbalancer)) are asked for each time.
 requirements:
-  - requests (on the controller)
+  - requests (on the controller), with O(cache=false) and for routes outside C(instance)
   - jmespath (on the controller), when O(query) is used
 extends_documentation_fragment:
   - imds.azure._imds
@@ -106,6 +106,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLookup
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import (
+    ask_route,
     leaf_text,
     parse_route,
     walk,
@@ -172,7 +173,7 @@ class LookupModule(ImdsLookup):
         return list(params.items())
 
     def _ask(self, path: str, params: list[tuple[str, str]]) -> t.Any:
-        return self._imds().route(path, params).data
+        return ask_route(self._imds(), path, params).data
 
     def _ask_instance(self, segments: tuple[str, ...], params: list[tuple[str, str]]) -> t.Any:
         try:

@@ -8,11 +8,19 @@ from __future__ import annotations
 import re
 import typing as t
 
-from ._client import ATTESTED, Answer, ImdsClient
+from ._client import Answer, Endpoint, ImdsClient
 from ._document import kind_of
 from ._errors import MalformedError, OptionError, printable
 from ._options import shared_argument_spec
 
+
+def _advice(status: int | None, _cause: str) -> str:
+    if status != 404:
+        return ""
+    return "Check api_version, because there are no attested documents before 2018-10-01, and what serves this address"
+
+
+ATTESTED = Endpoint("attested/document", always_there=True, advise=_advice)
 # What IMDS takes today: up to 32 characters. Blanks and the like invite trouble on the way.
 _NONCE = re.compile(r"[\x21-\x7e]{1,32}\Z")
 
@@ -53,4 +61,4 @@ def _signature(data: t.Any) -> str:
     return signature
 
 
-__all__ = ("argument_spec", "attested_document", "checked_nonce")
+__all__ = ("ATTESTED", "argument_spec", "attested_document", "checked_nonce")

@@ -13,7 +13,7 @@ import math
 import re
 import typing as t
 
-from ._errors import MalformedError
+from . import _errors
 
 # IMDS nests eight levels deep. The limit keeps everything that recurses over a document (this
 # code, JSON encoders, Ansible's own) clear of Python's recursion limit.
@@ -137,10 +137,10 @@ def _deeper_than(data: t.Any, limit: int) -> bool:
 def instance_document(data: t.Any) -> dict[str, t.Any]:
     """The data as an instance document, or MalformedError that says what it is instead."""
     if not isinstance(data, dict):
-        raise MalformedError(f"it is {kind_of(data)}, not an instance document")
+        raise _errors.MalformedError(f"it is {kind_of(data)}, not an instance document")
     for name in ("compute", "network"):
         if not isinstance(data.get(name), (dict, type(None))):
-            raise MalformedError(f"its {name!r} is {kind_of(data[name])}, not an object")
+            raise _errors.MalformedError(f"its {name!r} is {kind_of(data[name])}, not an object")
     return data
 
 

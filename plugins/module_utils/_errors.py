@@ -15,6 +15,7 @@ ImdsError                  one message for a person: what, where, what to do
 └── AttestationError       an attested document that proves nothing; `reason` is a code for it
 
 TransportError             one attempt failed; only the retry loop sees it
+RejectedError              IMDS does not want the version; only the negotiation sees it
 """
 
 from __future__ import annotations
@@ -68,6 +69,15 @@ class TransportError(Exception):
         self.retry = retry
 
 
+class RejectedError(Exception):
+    """A Request, and the Response that it is for a version which is not there."""
+
+    def __init__(self, request: t.Any, response: t.Any) -> None:
+        super().__init__(request.url)
+        self.request = request
+        self.response = response
+
+
 def printable(text: str, limit: int = 300) -> str:
     """Foreign text for a message: one line, no control characters, not endless."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -95,6 +105,7 @@ __all__ = (
     "NotFoundError",
     "OptionError",
     "RefusedError",
+    "RejectedError",
     "TransportError",
     "UnavailableError",
     "VersionError",

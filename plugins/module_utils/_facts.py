@@ -9,14 +9,11 @@ import base64
 import binascii
 import typing as t
 
-from ._clouds import cloud_named
-from ._document import addresses_of, part, tags_of, typed, without_nulls
-from ._errors import OptionError, listed, printable
-from ._times import ISO_8601
+from . import _clouds, _document, _errors, _times
 
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
 # When a fact was gathered: UTC by the clock of the VM.
-GATHERED_AT = ISO_8601
+GATHERED_AT = _times.ISO_8601
 _USER_DATA = ("userData", "customData")
 
 
@@ -28,8 +25,8 @@ def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
     for name in names:
         bare = name[1:] if name.startswith("!") else name
         if bare not in SUBSETS and bare != "all":
-            raise OptionError(
-                f"gather_subset has no {printable(name)!r}: it takes all, {listed(SUBSETS)}, "
+            raise _errors.OptionError(
+                f"gather_subset has no {_errors.printable(name)!r}: it takes all, {_errors.listed(SUBSETS)}, "
                 "and each of them with ! before it"
             )
         group = removed if name.startswith("!") else added
@@ -53,26 +50,26 @@ def azure_imds(
     and becomes the fact itself.
     """
     if not raw and not reuse:
-        document = without_nulls(document)
-    compute, network = part(document, "compute"), part(document, "network")
+        document = _document.without_nulls(document)
+    compute, network = _document.part(document, "compute"), _document.part(document, "network")
     warnings: list[str] = []
     facts: dict[str, t.Any] = {"api_version": api_version} if api_version else {}
     for name, content in (("compute", compute), ("network", network)):
         if name in subsets and isinstance(document.get(name), dict):
-            facts[name] = dict(content) if raw else typed(name, content)
+            facts[name] = dict(content) if raw else _document.typed(name, content)
     if "compute" in facts:
         facts.update(_user_data(facts["compute"], user_data, warnings))
     if "cloud" in subsets:
-        facts["cloud"] = cloud_named(_text(compute, "azEnvironment"))._asdict()
+        facts["cloud"] = _clouds.cloud_named(_text(compute, "azEnvironment"))._asdict()
     if "tags" in subsets:
-        facts["tags"], guessed = tags_of(compute)
+        facts["tags"], guessed = _document.tags_of(compute)
         if guessed:
             warnings.append(
                 "there is no tagsList (api-version before 2019-06-04), so the tags were split from "
                 "their text form, where a value that holds a semicolon is cut"
             )
     if "addresses" in subsets:
-        facts["addresses"] = addresses_of(network)
+        facts["addresses"] = _document.addresses_of(network)
     if subsets.issuperset(SUBSETS):
         # What a later IMDS says beside compute and network; our own names come first.
         facts.update(

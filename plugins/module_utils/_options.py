@@ -11,10 +11,7 @@ from __future__ import annotations
 import math
 import typing as t
 
-from ._client import DEFAULT_ENDPOINT, LATEST, ImdsClient, Seams, checked_endpoint
-from ._errors import OptionError, printable
-from ._retry import RetryPolicy
-from ._transport import Transport
+from . import _client, _errors, _transport
 
 ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
 # Enough to learn that nobody is there, and short enough for a fleet that is only partly in Azure.
@@ -31,10 +28,10 @@ def shared_argument_spec() -> dict[str, t.Any]:
     return {
         "endpoint": {
             "type": "str",
-            "default": DEFAULT_ENDPOINT,
+            "default": _client.DEFAULT_ENDPOINT,
             "fallback": (env_fallback, [ENDPOINT_VARIABLE]),
         },
-        "api_version": {"type": "str", "default": LATEST},
+        "api_version": {"type": "str", "default": _client.LATEST},
         "timeout": {"type": "float", "default": 10.0},
         "deadline": {"type": "float", "default": 90.0},
     }
@@ -42,29 +39,29 @@ def shared_argument_spec() -> dict[str, t.Any]:
 
 def client_from(
     get_option: GetOption,
-    send: Transport,
-    seams: Seams | None = None,
+    send: _transport.Transport,
+    seams: _client.Seams | None = None,
     attempts: int | None = None,
-) -> ImdsClient:
+) -> _client.ImdsClient:
     """A client by a plugin's options; bad values raise OptionError before anything is sent.
 
     `attempts` is for whoever asks again anyway.
     """
-    endpoint = checked_endpoint(str(get_option("endpoint")))
-    policy = RetryPolicy(
+    endpoint = _client.checked_endpoint(str(get_option("endpoint")))
+    limits = _client.Limits(
         timeout=seconds("timeout", get_option("timeout")),
         deadline=seconds("deadline", get_option("deadline")),
         attempts=attempts,
     )
     # Another endpoint than the default is there for a reason, whatever the firmware says.
-    if endpoint == DEFAULT_ENDPOINT and (seams or Seams()).in_azure() is False:
-        policy = policy._replace(
-            timeout=min(policy.timeout, _OFF_AZURE_SECONDS),
-            deadline=min(policy.deadline, _OFF_AZURE_SECONDS),
+    if endpoint == _client.DEFAULT_ENDPOINT and (seams or _client.Seams()).in_azure() is False:
+        limits = limits._replace(
+            timeout=min(limits.timeout, _OFF_AZURE_SECONDS),
+            deadline=min(limits.deadline, _OFF_AZURE_SECONDS),
             attempts=1,
             stretch=False,
         )
-    return ImdsClient(send, endpoint, str(get_option("api_version")), policy, seams)
+    return _client.ImdsClient(send, endpoint, str(get_option("api_version")), limits, seams)
 
 
 def seconds(name: str, value: t.Any) -> float:
@@ -74,8 +71,8 @@ def seconds(name: str, value: t.Any) -> float:
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0 < number < math.inf:
-        raise OptionError(
-            f"{name} must be a number of seconds above 0, not {printable(str(value))!r}"
+        raise _errors.OptionError(
+            f"{name} must be a number of seconds above 0, not {_errors.printable(str(value))!r}"
         )
     return number
 

@@ -1,14 +1,17 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Retry or not, and after how long: decisions only, nothing here sleeps. Private to imds.azure."""
+"""Retry or not, and after how long: decisions only, nothing here sleeps.
+
+Imported only when an attempt failed. Private to imds.azure.
+"""
 
 from __future__ import annotations
 
 import re
 import typing as t
 
-from ._times import epoch_of
+from . import _times
 
 # Every other status is final. 404 is retried on root documents alone: IMDS answers it for a
 # moment while it starts, and anywhere else it is the plain answer to a wrong route.
@@ -30,21 +33,12 @@ class Failure(t.NamedTuple):
     status: int | None = None
     retry: bool = True
     retry_after: str | None = None
+    cause: str = ""  # for a person
 
 
 class RetryPolicy(t.NamedTuple):
-    timeout: float = 10.0  # seconds for one attempt
     deadline: float = 90.0  # seconds for all attempts and waits of one call
     attempts: int | None = None  # None: as many as fit into the deadline
-    stretch: bool = True  # whether a slow endpoint gets the time that it is known to need
-
-    def stretched(self, seconds: float) -> RetryPolicy:
-        """For an answer that may rightly take so long. A deadline that somebody set still rules."""
-        if not self.stretch:
-            return self
-        usual = self.deadline == RetryPolicy().deadline
-        deadline = max(self.deadline, seconds) if usual else self.deadline
-        return self._replace(timeout=max(self.timeout, seconds), deadline=deadline)
 
     def wait(
         self,
@@ -90,7 +84,7 @@ def _retry_after(value: str | None, now: float) -> float | None:
     text = value.strip()
     if re.match(r"[0-9]{1,9}\Z", text):
         return float(text)
-    moment = epoch_of(text)
+    moment = _times.epoch_of(text)
     return None if moment is None else max(0.0, moment - now)
 
 

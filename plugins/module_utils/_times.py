@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import calendar
-import email.utils
 import time
 
 # UTC in a form that sorts as the times do.
@@ -15,6 +13,10 @@ ISO_8601 = "%Y-%m-%dT%H:%M:%SZ"
 
 def epoch_of(text: str) -> float | None:
     """Seconds since 1970 of an HTTP date; None where it is none. The day of the week may be wrong."""
+    # Only where there is a date to read, which is more than most managed nodes ever see.
+    import calendar
+    import email.utils
+
     try:
         parsed = email.utils.parsedate_tz(text)
         if parsed is None:

@@ -14,8 +14,8 @@ from ._options import GetOption, shared_argument_spec
 from ._tokens import (
     EXTENSION_PORT,
     IDENTITIES,
+    extension_endpoint,
     extension_token,
-    extension_url,
     identity_params,
     imds_token,
     resource_uri,
@@ -42,7 +42,7 @@ def token_from(
     identity = identity_from(get_option)
     extension = None
     if get_option("source") == "vm_extension":
-        extension = extension_url(get_option("port"), identity)
+        extension = extension_endpoint(get_option("port"), identity)
     resource = resource_from(get_option, document)
     if extension is not None:
         return extension_token(client, extension, resource, identity)

@@ -68,15 +68,17 @@ def identity_params(given: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
     return [(IDENTITIES[name], str(given[name])) for name in chosen]
 
 
-def extension_url(port: int, identity: t.Sequence[tuple[str, str]]) -> str:
-    """Where the retired VM extension answers."""
+def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endpoint:
+    """Where the retired VM extension answers, which has no versions."""
     if not 0 < port < 65536:
         raise OptionError(f"port must be a number from 1 to 65535, not {port}")
     if any(name == IDENTITIES["resource_id"] for name, _value in identity):
         raise OptionError(
             "resource_id is unknown to the VM extension: use client_id or object_id, or source=imds"
         )
-    return f"http://localhost:{port}/oauth2/token"
+    return Endpoint(
+        "oauth2/token", version="", advise=extension_advice, elsewhere=f"http://localhost:{port}"
+    )
 
 
 def imds_token(
@@ -89,13 +91,11 @@ def imds_token(
 
 
 def extension_token(
-    client: ImdsClient, extension: str, resource: str, identity: Params = ()
+    client: ImdsClient, extension: Endpoint, resource: str, identity: Params = ()
 ) -> dict[str, t.Any]:
     """The same from the retired VM extension, which listens on the VM itself."""
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask_elsewhere(
-        extension, params, shape=token_of, advise=extension_advice
-    )
+    token: dict[str, t.Any] = client.ask(extension, params, shape=token_of).data
     return token
 
 
@@ -200,8 +200,8 @@ __all__ = (
     "claims_of",
     "different_claims",
     "extension_advice",
+    "extension_endpoint",
     "extension_token",
-    "extension_url",
     "identity_params",
     "imds_token",
     "resource_uri",

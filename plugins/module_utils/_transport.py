@@ -3,19 +3,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One request, one answer: the port to HTTP, and its form on the standard library.
 
-`http.client` knows no proxy, netrc, cookie or redirect, so none can get between a host and its
-IMDS, and it costs a managed node nothing to install. Private to imds.azure.
+It knows no proxy, netrc, cookie or redirect, so none can get between a host and its IMDS, and it
+costs a managed node nothing to install. `http.client` reads the answers, all but the plainest: to
+import it takes a managed node longer than all of the request, so what needs no library is read
+without it. Private to imds.azure.
 """
 
 from __future__ import annotations
 
-import http.client
+import io
 import socket
 import time
 import typing as t
-from urllib.parse import urlsplit
 
-from ._errors import TransportError
+from . import _errors
 
 MAX_BODY = 4 * 1024 * 1024
 # With headers, and the lengths of the smallest chunks. Whoever announces a chunk of -1 bytes makes
@@ -61,7 +62,9 @@ class DeadlineSocket(socket.socket):
         count = super().recv_into(*args, **kwargs)
         self.received += count
         if self.received > _MAX_RECEIVED:
-            raise too_large(MAX_BODY)
+            from . import _http
+
+            raise _http.too_large(MAX_BODY)
         return count
 
 
@@ -73,7 +76,7 @@ def seconds_until(deadline: float) -> float:
 
 
 def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
-    """The same connection with a deadline; when that is over, the plain socket stays to be closed."""
+    """The same connection with a deadline; when that is over, the plain socket is still the caller's."""
     remaining = seconds_until(deadline)
     timed = DeadlineSocket(fileno=plain.detach())
     timed.settimeout(remaining)
@@ -81,76 +84,94 @@ def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
     return timed
 
 
-class _Connection(http.client.HTTPConnection):
-    deadline: float = 0.0
-
-    def connect(self) -> None:
-        address = (self.host, self.port)
-        self.sock = socket.create_connection(address, timeout=seconds_until(self.deadline))
-        self.sock = with_deadline(self.sock, self.deadline)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 def http_transport(request: Request, timeout: float) -> Response:
     """The transport of the managed node."""
-    parts = urlsplit(request.url)
-    connection = _Connection(parts.hostname or "", parts.port or 80)
-    connection.deadline = time.monotonic() + timeout
-    answer: http.client.HTTPResponse | None = None
-    target = parts.path + (f"?{parts.query}" if parts.query else "")
+    place, target = _place_and_target(request.url)
     try:
-        connection.request(request.method, target, request.body, request.headers)
-        # Closed by itself: the answer keeps the socket open where the server ends the connection.
-        with connection.getresponse() as answer:
-            body = read_body(answer.read, answer.length)
-            if answer.length:
-                raise TransportError(cut_short(len(body), answer.length))
-            headers = {name.lower(): value for name, value in answer.getheaders()}
-            return Response(answer.status, headers, body)
-    except BROKEN as exc:
-        from ._reasons import reason_of
+        with _connected(*_host_and_port(place), time.monotonic() + timeout) as connection:
+            connection.sendall(_written(request, place, target))
+            # Both readings take their bytes from here, and the first takes none that it can't use.
+            with connection.makefile("rb") as reader:
+                return _plain_answer(reader) or _any_answer(reader, request.method)
+    except _broken() as exc:
+        from . import _http
 
-        raise TransportError(reason_of(exc, timeout)) from exc
-    finally:
-        # An answer that ends with its connection is no longer the connection's to close.
-        if answer is not None:
-            answer.close()
-        connection.close()
+        raise _errors.TransportError(_http.reason_of(exc, timeout)) from exc
 
 
-def read_body(
-    read: t.Callable[[int], bytes], announced: int | None, limit: int = MAX_BODY
-) -> bytes:
-    """The body, refused as soon as it is known to be too large."""
-    body = b"" if announced and announced > limit else read(limit + 1)
-    if len(body) > limit or (announced or 0) > limit:
-        raise too_large(limit)
-    return body
+def _broken() -> tuple[type[Exception], ...]:
+    """What an attempt can come to; nobody asks before it did."""
+    from . import _http
+
+    return _http.BROKEN
 
 
-def too_large(limit: int) -> TransportError:
-    size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
-    return TransportError(f"the answer is larger than {size}", retry=False)
+def _place_and_target(url: str) -> tuple[str, str]:
+    """The parts of http://PLACE/TARGET, which every URL of this collection is."""
+    place, _slash, target = url[len("http://") :].partition("/")
+    return place, f"/{target}"
 
 
-def cut_short(got: int, missing: int) -> str:
-    return f"the answer ended after {got} of {got + missing} bytes"
+def _host_and_port(place: str) -> tuple[str, int]:
+    host, colon, port = place.rpartition(":")
+    if not colon or place.endswith("]"):
+        host, port = place, "80"
+    return host.strip("[]"), int(port)
 
 
-# What an attempt can come to; http.client lets a chunk of a negative length be a ValueError.
-BROKEN = (OSError, http.client.HTTPException, ValueError)
+def _connected(host: str, port: int, deadline: float) -> DeadlineSocket:
+    with socket.create_connection((host, port), timeout=seconds_until(deadline)) as plain:
+        return with_deadline(plain, deadline)
+
+
+def _written(request: Request, place: str, target: str) -> bytes:
+    headers = {"Host": place, **request.headers}
+    if request.body is not None:
+        headers["Content-Length"] = str(len(request.body))
+    lines = [f"{request.method} {target} HTTP/1.1"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    return "\r\n".join((*lines, "", "")).encode("ascii") + (request.body or b"")
+
+
+def _plain_answer(reader: io.BufferedReader) -> Response | None:
+    """A 200 of known length in which nothing is odd, or None and every byte is still to be read."""
+    head, end, _body = reader.peek().decode("latin-1").partition("\r\n\r\n")
+    status, *lines = head.split("\r\n")
+    if not end or not status.startswith("HTTP/1.1 200 "):
+        return None
+    headers = {}
+    for line in lines:
+        name, _colon, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+        if not line.isprintable() or not name.replace("-", "").isalnum():
+            return None
+    length = headers.get("content-length", "")
+    # So few digits are below the limit, to which the other reading holds everything else.
+    is_known = length.isdecimal() and len(length) < 7 and "transfer-encoding" not in headers
+    if not is_known or len(headers) < len(lines):  # something is said twice
+        return None
+    reader.read(len(head) + len(end))
+    body = reader.read(int(length))
+    if len(body) < int(length):
+        from . import _http
+
+        raise _http.cut_short(len(body), int(length) - len(body))
+    return Response(200, headers, body)
+
+
+def _any_answer(reader: io.BufferedReader, method: str) -> Response:
+    from . import _http
+
+    return Response(*_http.read_answer(reader, method, MAX_BODY))
 
 
 __all__ = (
-    "BROKEN",
     "MAX_BODY",
     "DeadlineSocket",
     "Request",
     "Response",
     "Transport",
-    "cut_short",
     "http_transport",
-    "read_body",
     "seconds_until",
     "with_deadline",
 )

@@ -291,8 +291,8 @@ from ansible_collections.imds.azure.plugins.module_utils._tokens import (
     EXTENSION_PORT,
     claims_of,
     different_claims,
+    extension_endpoint,
     extension_token,
-    extension_url,
     imds_token,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
@@ -365,9 +365,9 @@ def compared(
     imds = claims_or_error(lambda: imds_token(client, resource, identity, turns))
     if port is None:
         return comparison(*imds, None, "not asked, as nothing listens on its port")
-    url = extension_url(port, identity)
+    extension = extension_endpoint(port, identity)
     return comparison(
-        *imds, *claims_or_error(lambda: extension_token(client, url, resource, identity))
+        *imds, *claims_or_error(lambda: extension_token(client, extension, resource, identity))
     )
 
 
@@ -408,7 +408,7 @@ def main() -> None:
     )
     option = module.params.get
     try:
-        extension_url(option("port"), [])
+        extension_endpoint(option("port"), [])
         client = client_from(option, http_transport)
         result = found_on(option)
         result.update(vm={}, removal=[])

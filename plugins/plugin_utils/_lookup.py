@@ -15,13 +15,14 @@ from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCa
 
 if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+    from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
 
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
 
 
 class ImdsLookup(LookupBase):
-    _client: ImdsClient | None = None
+    _pooled: ImdsClient | None = None
 
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
         """Ansible passes over options that a lookup does not have, as a misspelt one."""
@@ -32,29 +33,40 @@ class ImdsLookup(LookupBase):
 
     def _document(self) -> t.Any:
         """The instance document of this run, from whichever process asked for it first."""
-        return self._cached(self._option("api_version"), lambda: self._imds().instance().data)
+        return self._cached(self._option("api_version"), lambda imds: imds.instance().data)
 
     def _newest_document(self) -> t.Any:
         """The same for a lookup whose api_version is not one of instance documents."""
         from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
 
-        return self._cached(LATEST, lambda: self._imds().newest_instance())
+        return self._cached(LATEST, lambda imds: imds.newest_instance())
 
-    def _cached(self, api_version: t.Any, ask: t.Callable[[], t.Any]) -> t.Any:
+    def _cached(self, api_version: t.Any, ask: t.Callable[[ImdsClient], t.Any]) -> t.Any:
         key = (self._option("endpoint"), api_version)
-        return RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key)).get(ask)
+        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
+        return cache.get(lambda: ask(self._for_one_request()))
+
+    def _for_one_request(self) -> ImdsClient:
+        # A library that keeps connections would take longer to import than the request takes.
+        from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
+
+        return self._client(http_transport)
 
     def _imds(self) -> ImdsClient:
-        if self._client is None:
-            # Only whoever asks IMDS pays for the import of an HTTP library: a thousand lookups
-            # that are answered out of the run's document don't.
-            from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+        if self._pooled is None:
             from ansible_collections.imds.azure.plugins.plugin_utils._session import (
                 requests_transport,
             )
 
-            self._client = client_from(self._option, requests_transport())
-        return self._client
+            self._pooled = self._client(requests_transport())
+        return self._pooled
+
+    def _client(self, send: Transport) -> ImdsClient:
+        # Only whoever asks IMDS pays for this: a thousand lookups that are answered out of the
+        # run's document don't.
+        from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+
+        return client_from(self._option, send)
 
     def _option(self, name: str) -> t.Any:
         # Ansible hands variables to a lookup as they are written, templates and all.

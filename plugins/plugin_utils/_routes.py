@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Routes of IMDS, and walking them in a document. Pure functions; private to imds.azure."""
+"""Routes of IMDS: asking for them, and walking them in a document. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,18 @@ import typing as t
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     NotFoundError,
     OptionError,
+    RefusedError,
+    VersionError,
     listed,
     printable,
 )
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils._client import (
+        Answer,
+        ImdsClient,
+        Params,
+    )
 
 # A route's names are IMDS' own keys and indexes. What would change the meaning of the URL that
 # is made of them (IMDS decodes percent signs before it splits) is refused.
@@ -37,6 +46,37 @@ def parse_route(route: str) -> tuple[str, ...]:
                 "nor an index. Query parameters go into the option params"
             )
     return segments
+
+
+def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
+    """The data that IMDS has at a route: a container, or a leaf as text."""
+    # Who walks a document, as a thousand lookups do, asks nobody.
+    from ansible_collections.imds.azure.plugins.module_utils._attested import ATTESTED
+    from ansible_collections.imds.azure.plugins.module_utils._client import (
+        INSTANCE,
+        VERSIONS,
+        Endpoint,
+    )
+    from ansible_collections.imds.azure.plugins.module_utils._events import EVENTS
+
+    known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
+    endpoint = known.get(path) or Endpoint(path)
+    try:
+        return client.exchange(endpoint, params)
+    except VersionError:
+        raise
+    except RefusedError as exc:
+        # A leaf has no JSON form: asked for it, IMDS answers 400 and not a word about why.
+        if exc.status != 400 or not path.startswith("instance/"):
+            raise
+    return client.exchange(endpoint, (*params, ("format", "text")), parse=_text)
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"byte {exc.start} is not UTF-8") from None
 
 
 def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
@@ -77,4 +117,4 @@ def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.An
     return f"there is no {printable(wanted)!r}: {printable(deepest)!r} {there}"
 
 
-__all__ = ("leaf_text", "parse_route", "walk")
+__all__ = ("ask_route", "leaf_text", "parse_route", "walk")

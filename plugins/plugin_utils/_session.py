@@ -17,16 +17,18 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     TransportError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._reasons import reason_of
-from ansible_collections.imds.azure.plugins.module_utils._transport import (
+from ansible_collections.imds.azure.plugins.module_utils._http import (
     BROKEN,
+    cut_short,
+    read_body,
+    reason_of,
+)
+from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
     DeadlineSocket,
     Request,
     Response,
     Transport,
-    cut_short,
-    read_body,
     with_deadline,
 )
 
@@ -107,7 +109,7 @@ def _send(session: requests.Session, request: Request, timeout: float, limit: in
         announced = answer.raw.length_remaining
         body = read_body(lambda size: _read(answer, size), announced, limit)
         if announced and len(body) < announced:
-            raise TransportError(cut_short(len(body), announced - len(body)))
+            raise cut_short(len(body), announced - len(body))
         headers = {name.lower(): value for name, value in answer.headers.items()}
         return Response(answer.status_code, headers, body)
 

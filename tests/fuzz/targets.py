@@ -17,31 +17,30 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils import _transport
 from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._events import (
     scheduled_events,
     shaped_events,
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document, documents_in
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
-from ansible_collections.imds.azure.plugins.plugin_utils._routes import walk
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route, walk
 
 _GROUP = re.compile(r"[^\d\W]\w*\Z")
 _HOST = re.compile(r"[\w.:-]+\Z")
 # What a socket of this machine holds without anybody who reads it.
 _MOST = 60_000
 _QUIET = Seams(sleep=lambda _seconds: None, in_azure=lambda: None)
-_ONCE = RetryPolicy(attempts=1)
+_ONCE = Limits(attempts=1)
 _ASKS: tuple[t.Callable[[ImdsClient], t.Any], ...] = (
     lambda client: client.instance().data,
-    lambda client: client.route("instance/compute/name").data,
-    lambda client: client.versions(),
+    lambda client: ask_route(client, "instance/compute/name").data,
+    lambda client: ask_route(client, "versions").data,
     lambda client: attested_document(client, "n").data,
     lambda client: imds_token(client, "https://vault.azure.net"),
     lambda client: shaped_events(scheduled_events(client).data, 0.0),
@@ -97,7 +96,7 @@ TARGETS = {target.__name__: target for target in (answers, bodies, documents)}
 
 def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> None:
     try:
-        found = ask(ImdsClient(send, policy=_ONCE, seams=_QUIET))
+        found = ask(ImdsClient(send, limits=_ONCE, seams=_QUIET))
     except ImdsError as exc:
         _check_line(str(exc))
     else:
@@ -132,14 +131,14 @@ def _connected_to(data: bytes) -> t.Iterator[None]:
             theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
 
-        def connect(self: t.Any) -> None:
+        def connected(_host: str, _port: int, deadline: float) -> _transport.DeadlineSocket:
             if not waiting:  # A refused version leads to another request.
                 raise ConnectionRefusedError
-            self.sock = _transport.with_deadline(waiting.pop(), self.deadline)
+            return _transport.with_deadline(waiting.pop(), deadline)
 
-        original = _transport._Connection.connect
-        _transport._Connection.connect = connect  # type: ignore[method-assign]
+        original = _transport._connected
+        _transport._connected = connected
         try:
             yield
         finally:
-            _transport._Connection.connect = original  # type: ignore[method-assign]
+            _transport._connected = original

@@ -18,8 +18,7 @@ import struct
 import threading
 import typing as t
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 FIXTURES = pathlib.Path(__file__).with_name("fixtures")
@@ -136,10 +135,10 @@ def client(
     send: t.Callable[[Request, float], Response],
     clock: Clock | None = None,
     api_version: str = "latest",
-    **policy: t.Any,
+    **limits: t.Any,
 ) -> ImdsClient:
     seams = (clock or Clock()).seams()
-    return ImdsClient(send, api_version=api_version, policy=RetryPolicy(**policy), seams=seams)
+    return ImdsClient(send, api_version=api_version, limits=Limits(**limits), seams=seams)
 
 
 # How often the threads of a server look whether the test is over.

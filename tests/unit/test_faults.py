@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._events import (
     scheduled_events,
@@ -131,10 +131,10 @@ def fresh_vm() -> Vm:
 
 def client(send: Transport, vm: Vm, clock: Clock, case: Case) -> ImdsClient:
     # A deadline of its own, as that of events is longer by itself.
-    policy = RetryPolicy(deadline=89.99)
+    limits = Limits(deadline=89.99)
     if case.slow:
-        policy = policy._replace(timeout=0.15, deadline=1.3)
-    return ImdsClient(send, vm.url, policy=policy, seams=clock.seams())
+        limits = limits._replace(timeout=0.15, deadline=1.3)
+    return ImdsClient(send, vm.url, limits=limits, seams=clock.seams())
 
 
 def outcome(ask: Ask, made: ImdsClient) -> str | None:

@@ -16,9 +16,8 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES, imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
@@ -56,7 +55,7 @@ def collection(transport: Any, url: str, **identity: str) -> str:
     params = [(IDENTITIES[name], value) for name, value in identity.items()]
     # The collection's own decisions about waiting, without the waiting.
     seams = Seams(sleep=lambda _seconds: None)
-    client = ImdsClient(transport, url, policy=RetryPolicy(attempts=6), seams=seams)
+    client = ImdsClient(transport, url, limits=Limits(attempts=6), seams=seams)
     token: str = imds_token(client, VAULT, params)["access_token"]
     return token
 

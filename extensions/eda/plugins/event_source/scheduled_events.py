@@ -183,13 +183,13 @@ def payload(change: _events.Change, document: dict[str, t.Any], resource: str) -
 
 def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
     """All options with their values; bad ones end the source with a message."""
-    policy = _retry.RetryPolicy()
+    limits = _client.Limits()
     defaults: dict[str, t.Any] = {
         "api_version": _client.LATEST,
         "endpoint": os.environ.get(_options.ENDPOINT_VARIABLE) or _client.DEFAULT_ENDPOINT,
         "interval": 10.0,
         "resource": None,
-        "timeout": policy.timeout,
+        "timeout": limits.timeout,
     }
     # ansible-rulebook has arguments of its own for every source.
     given = {name: value for name, value in args.items() if not name.startswith("eda_")}
@@ -207,7 +207,7 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
         )
     if not isinstance(options["resource"], (str, type(None))):
         raise _errors.OptionError("resource must be the name of a VM, or '*' for all events")
-    return {**options, "deadline": policy.deadline}
+    return {**options, "deadline": limits.deadline}
 
 
 async def asked(ask: t.Callable[[], T], interval: float, seams: Seams) -> T:

@@ -16,6 +16,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 from doubles import load
 
+from ansible_collections.imds.azure.plugins.plugin_utils import _session
 from simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
@@ -96,6 +97,16 @@ def test_other_roots_are_asked_for_each_time(look: Look, vm: Vm) -> None:
         *["/metadata/loadbalancer?api-version=2025-04-07"] * 2,
         "/metadata/versions",
     ]
+
+
+def test_without_requests_only_what_asks_each_time_is_missing(
+    look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_session, "_IMPORT_ERROR", ImportError("No module named 'requests'"))
+    assert look("instance/compute/zone") == ["3"]
+    for options in ({"cache": False}, {}):
+        with pytest.raises(AnsibleOptionsError, match="pip install requests"):
+            look("instance/compute/zone" if options else "versions", **options)
 
 
 def test_a_version_of_its_own_has_a_document_of_its_own(look: Look, vm: Vm) -> None:

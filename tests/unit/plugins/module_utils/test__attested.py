@@ -14,14 +14,13 @@ from ansible_collections.imds.azure.plugins.module_utils._attested import (
     attested_document,
     checked_nonce,
 )
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._clouds import attested_cloud
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     MalformedError,
     OptionError,
     UnavailableError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 URL = "http://169.254.169.254/metadata/attested/document?api-version=2025-04-07&nonce=a%2Fb%26c"
@@ -39,7 +38,7 @@ def client(*answers: tuple[int, Any]) -> tuple[ImdsClient, list[str]]:
 
     slept: list[float] = []
     seams = Seams(lambda: sum(slept), lambda: 0.0, slept.append, lambda: 1.0)
-    return ImdsClient(send, policy=RetryPolicy(deadline=10.0), seams=seams), asked
+    return ImdsClient(send, limits=Limits(deadline=10.0), seams=seams), asked
 
 
 def test_the_nonce_is_sent_and_the_signature_returned() -> None:

@@ -30,6 +30,7 @@ from ansible_collections.imds.azure.plugins.module_utils._client import (
     DEFAULT_ENDPOINT,
     NEWEST_TESTED,
     ImdsClient,
+    Limits,
     checked_endpoint,
     checked_version,
 )
@@ -43,9 +44,9 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._refusals import FLOOR
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
 
 DOCUMENT = {"compute": {"name": "web-1"}}
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=150)
@@ -83,26 +84,28 @@ def test_another_endpoint() -> None:
 def test_a_container_is_data() -> None:
     url = f"{BASE}/instance/compute/tagsList?api-version={NEWEST_TESTED}"
     with Script((url, ok([{"name": "a", "value": "b"}]))) as send:
-        assert client(send).route("instance/compute/tagsList").data == [{"name": "a", "value": "b"}]
+        assert ask_route(client(send), "instance/compute/tagsList").data == [
+            {"name": "a", "value": "b"}
+        ]
 
 
 @pytest.mark.parametrize("words", ["weu", "", " \n", "0", "true", "null", '{"a": 1}', "\ufeffü"])
 def test_a_leaf_is_asked_for_as_text(words: str) -> None:
     url = f"{BASE}/instance/compute/location?api-version={NEWEST_TESTED}"
     with Script((url, BAD_REQUEST), (url + "&format=text", text(words))) as send:
-        assert client(send).route("instance/compute/location").data == words
+        assert ask_route(client(send), "instance/compute/location").data == words
 
 
 def test_params_are_quoted_and_come_after_the_version() -> None:
     url = f"{BASE}/attested/document?api-version={NEWEST_TESTED}&nonce=%2B%20%26%C3%A4"
     with Script((url, ok({}))) as send:
-        client(send).route("attested/document", [("nonce", "+ &ä")])
+        ask_route(client(send), "attested/document", [("nonce", "+ &ä")])
 
 
 def test_segments_are_quoted() -> None:
     url = f"{BASE}/instance/compute/%C3%A4%20b%3F?api-version={NEWEST_TESTED}"
     with Script((url, ok({}))) as send:
-        client(send).route("instance/compute/ä b?")
+        ask_route(client(send), "instance/compute/ä b?")
 
 
 @pytest.mark.parametrize("place", ["route", "name", "value"])
@@ -111,33 +114,19 @@ def test_what_is_no_unicode_is_not_sent(place: str) -> None:
     path = f"instance/{odd}" if place == "route" else "attested/document"
     params = {"name": [(odd, "")], "value": [("nonce", odd)]}.get(place, [])
     with Script() as send, pytest.raises(OptionError, match="not Unicode"):
-        client(send).route(path, params)
+        ask_route(client(send), path, params)
 
 
 def test_versions_need_no_version() -> None:
-    with Script((VERSIONS_URL, ok({"apiVersions": ["2017-04-02", 5, NEWEST_TESTED]}))) as send:
-        assert client(send).versions() == ["2017-04-02", NEWEST_TESTED]
     with Script((VERSIONS_URL, ok({"apiVersions": []}))) as send:
-        assert client(send, api_version="2017-04-02").route("versions").data == {"apiVersions": []}
+        made = client(send, api_version="2017-04-02")
+        assert ask_route(made, "versions").data == {"apiVersions": []}
 
 
-@pytest.mark.parametrize("data", [None, [], {}, {"apiVersions": None}, {"apiVersions": "2020"}, 5])
-def test_no_list_of_versions(data: t.Any) -> None:
-    with Script((VERSIONS_URL, ok(data))) as send, pytest.raises(MalformedError, match="apiVersio"):
-        client(send).versions()
-
-
-def test_a_list_of_versions_that_wants_a_version_names_some_in_refusing() -> None:
-    with Script((VERSIONS_URL, NEEDS_VERSION)) as send:
-        assert client(send).versions() == ["2020-07-15", "2020-09-01", "2020-10-01"]
-
-
-@pytest.mark.parametrize("ask", ["versions", "route"])
-def test_a_list_of_versions_that_wants_a_version_and_names_none(ask: str) -> None:
-    send = Script((VERSIONS_URL, unknown_version()))
-    made = client(send)
-    with send, pytest.raises(VersionError, match="rejected api-version none"):
-        made.versions() if ask == "versions" else made.route("versions")
+def test_a_list_of_versions_that_wants_a_version_and_names_none() -> None:
+    script = Script((VERSIONS_URL, unknown_version()))
+    with script as send, pytest.raises(VersionError, match="rejected api-version none"):
+        ask_route(client(send), "versions")
 
 
 # Negotiation
@@ -152,7 +141,7 @@ def test_the_newest_that_imds_offers() -> None:
         made = client(send)
         assert made.instance() == ("2023-07-01", DOCUMENT)
         # What was agreed upon once is not asked again.
-        assert made.route("instance/network") == ("2023-07-01", {})
+        assert ask_route(made, "instance/network") == ("2023-07-01", {})
 
 
 def test_never_a_newer_one_than_the_tested() -> None:
@@ -192,6 +181,10 @@ def test_the_older_installation_refuses_the_list_and_names_its_newest_in_that() 
         refusal(405),
         ok({}),
         ok([]),
+        ok(None),
+        ok(5),
+        ok({"apiVersions": None}),
+        ok({"apiVersions": "2020-10-01"}),
         ok({"apiVersions": []}),
         ok({"apiVersions": ["", "preview", "2999-01-01", None]}),
     ],
@@ -248,7 +241,7 @@ def test_imds_may_change_its_mind() -> None:
 def test_a_date_is_never_replaced(path: str, rejection: Response) -> None:
     url = f"{BASE}/{path}?api-version=2024-01-01"
     with Script((url, rejection)) as send, pytest.raises(VersionError) as caught:
-        client(send, api_version="2024-01-01").route(path)
+        ask_route(client(send, api_version="2024-01-01"), path)
     message = str(caught.value)
     assert message.startswith(f"GET {url} failed: IMDS rejected api-version 2024-01-01 (status ")
     assert message.endswith("use one of those that the VM's IMDS knows, or 'latest'.")
@@ -268,7 +261,7 @@ def test_negotiation_on_the_way_to_a_leaf() -> None:
         (route + NEWEST_TESTED + "&format=text", unknown_version("2023-07-01")),
         (route + "2023-07-01&format=text", text("web-1")),
     ) as send:
-        assert client(send).route("instance/compute/name") == ("2023-07-01", "web-1")
+        assert ask_route(client(send), "instance/compute/name") == ("2023-07-01", "web-1")
 
 
 def test_scheduled_events_have_versions_of_their_own() -> None:
@@ -277,7 +270,7 @@ def test_scheduled_events_have_versions_of_their_own() -> None:
         (instance_url(NEWEST_TESTED), ok(DOCUMENT)),
     ) as send:
         made = client(send)
-        made.route("scheduledevents")
+        ask_route(made, "scheduledevents")
         assert made.instance().api_version == NEWEST_TESTED
 
 
@@ -549,7 +542,7 @@ def test_the_message_says_what_to_do(status: int, words: str) -> None:
 
 def test_the_message_of_a_route_says_what_to_do() -> None:
     with pytest.raises(NotFoundError) as caught:
-        client(Always(NOT_FOUND)).route("instance/compute/nothing")
+        ask_route(client(Always(NOT_FOUND)), "instance/compute/nothing")
     assert str(caught.value) == (
         f"GET {BASE}/instance/compute/nothing?api-version=2025-04-07 failed: status 404, "
         "'Not found', after 1 attempt in 0 s. Check the route: this IMDS has nothing there"
@@ -688,7 +681,7 @@ def test_a_leaf_that_is_not_utf_8() -> None:
     with pytest.raises(
         UnavailableError, match=r"3 bytes of unknown type that are not text \(byte 1 is"
     ):
-        client(send).route("instance/compute/name")
+        ask_route(client(send), "instance/compute/name")
 
 
 @quick
@@ -718,7 +711,7 @@ def test_every_observed_error_reads_well() -> None:
     for case in load("errors"):
         answer = refusal(case["status"], case["body"])
         with pytest.raises(ImdsError) as caught:
-            client(Always(answer)).route(case["route"])
+            ask_route(client(Always(answer)), case["route"])
         assert case["words"] in str(caught.value)
 
 
@@ -767,15 +760,15 @@ def test_a_400_without_words_is_for_a_version_that_is_not_listed(
 def test_scheduled_events_may_take_two_minutes() -> None:
     send = Always(TransportError("silence"))
     with pytest.raises(UnavailableError):
-        client(send).route("scheduledevents")
+        ask_route(client(send), "scheduledevents")
     assert send.timeouts[0] == 130.0
 
 
 def test_a_host_off_azure_is_not_waited_for_by_scheduled_events_either() -> None:
     send = Always(TransportError("silence"))
-    policy = RetryPolicy(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
+    limits = Limits(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
     with pytest.raises(UnavailableError):
-        ImdsClient(send, policy=policy, seams=Clock().seams()).route("scheduledevents")
+        ask_route(ImdsClient(send, limits=limits, seams=Clock().seams()), "scheduledevents")
     assert send.timeouts == [2.0]
 
 

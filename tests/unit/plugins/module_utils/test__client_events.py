@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     MalformedError,
     NotFoundError,
@@ -24,7 +24,6 @@ from ansible_collections.imds.azure.plugins.module_utils._events import (
     scheduled_events,
     start_event,
 )
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 ENDPOINT = "http://127.0.0.1:8169"
@@ -65,9 +64,9 @@ class Script:
         self.waits.append(seconds)
         self.now += seconds
 
-    def client(self, policy: RetryPolicy | None = None, version: str = "latest") -> ImdsClient:
+    def client(self, limits: Limits | None = None, version: str = "latest") -> ImdsClient:
         seams = Seams(clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0)
-        return ImdsClient(self, ENDPOINT, version, policy, seams)
+        return ImdsClient(self, ENDPOINT, version, limits, seams)
 
 
 def test_reading_asks_for_the_newest_version_of_events() -> None:
@@ -95,7 +94,7 @@ def test_an_older_version_where_the_newest_is_unknown() -> None:
 
 def test_the_first_answer_may_take_two_minutes_and_later_ones_not() -> None:
     script = Script(ok(), ok())
-    client = script.client(RetryPolicy(timeout=5.0))
+    client = script.client(Limits(timeout=5.0))
     scheduled_events(client)
     scheduled_events(client)
     assert script.timeouts == [130.0, 5.0]
@@ -103,13 +102,13 @@ def test_the_first_answer_may_take_two_minutes_and_later_ones_not() -> None:
 
 def test_a_deadline_that_was_set_is_for_the_first_answer_too() -> None:
     script = Script(ok())
-    scheduled_events(script.client(RetryPolicy(timeout=5.0, deadline=20.0)))
+    scheduled_events(script.client(Limits(timeout=5.0, deadline=20.0)))
     assert script.timeouts == [20.0]
 
 
 def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:
     script = Script(TransportError("no complete answer"), ok())
-    client = script.client(RetryPolicy(timeout=5.0, attempts=1))
+    client = script.client(Limits(timeout=5.0, attempts=1))
     with pytest.raises(UnavailableError):
         scheduled_events(client)
     scheduled_events(client)
@@ -118,9 +117,9 @@ def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:
 
 def test_off_azure_it_takes_no_longer_than_anything_else() -> None:
     script = Script(TransportError("no complete answer"))
-    policy = RetryPolicy(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
+    limits = Limits(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
     with pytest.raises(UnavailableError):
-        scheduled_events(script.client(policy))
+        scheduled_events(script.client(limits))
     assert script.timeouts == [2.0]
 
 
@@ -133,7 +132,7 @@ def test_another_document_is_an_error(body: bytes) -> None:
 
 def test_an_empty_answer_is_not_the_same_as_no_events() -> None:
     with pytest.raises(UnavailableError, match="0 bytes of application/json that are not JSON"):
-        scheduled_events(Script(ok(b"")).client(RetryPolicy(attempts=1)))
+        scheduled_events(Script(ok(b"")).client(Limits(attempts=1)))
 
 
 def test_own_name_is_of_the_newest_instance_document() -> None:

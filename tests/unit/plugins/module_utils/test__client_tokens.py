@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
@@ -22,11 +22,10 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     VersionError,
 )
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-from ansible_collections.imds.azure.plugins.module_utils._retry import RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._tokens import (
+    extension_endpoint,
     extension_token,
-    extension_url,
     imds_token,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
@@ -85,8 +84,8 @@ class Imds:
         return Seams(lambda: self.now, lambda: self.now, self.sleep, lambda: 0.5)
 
     def client(self, version: str = "latest", deadline: float = 90.0) -> ImdsClient:
-        policy = RetryPolicy(deadline=deadline)
-        return ImdsClient(self.send, ENDPOINT, version, policy, self.seams)
+        limits = Limits(deadline=deadline)
+        return ImdsClient(self.send, ENDPOINT, version, limits, self.seams)
 
 
 def test_one_request_by_the_version_of_every_sdk() -> None:
@@ -224,7 +223,7 @@ def test_whoever_gets_no_turn_in_time_says_so() -> None:
         yield
 
     imds = Imds(OK)
-    client = ImdsClient(imds.send, ENDPOINT, "latest", RetryPolicy(), imds.seams)
+    client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(), imds.seams)
     with pytest.raises(UnavailableError, match="other processes took all turns, after 1") as caught:
         imds_token(client, VAULT, turns=full)
     assert "Ask for fewer tokens at once" in str(caught.value)
@@ -243,7 +242,9 @@ def test_only_tokens_of_imds_take_turns() -> None:
 
 def test_the_extension_has_no_version() -> None:
     imds = Imds(OK)
-    token = extension_token(imds.client(), extension_url(4711, []), VAULT, [("object_id", "1")])
+    token = extension_token(
+        imds.client(), extension_endpoint(4711, []), VAULT, [("object_id", "1")]
+    )
     assert imds.urls == [
         "http://localhost:4711/oauth2/token?resource=https%3A%2F%2Fvault.azure.net&object_id=1"
     ]
@@ -261,7 +262,7 @@ def test_the_extension_has_no_version() -> None:
 )
 def test_the_extensions_errors(response: Response | TransportError, advice: str) -> None:
     with pytest.raises(ImdsError, match="http://localhost:4711/oauth2/token") as caught:
-        extension_token(Imds(response).client(), extension_url(4711, []), VAULT)
+        extension_token(Imds(response).client(), extension_endpoint(4711, []), VAULT)
     assert advice in str(caught.value)
 
 

@@ -20,6 +20,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
 
 RETRIED = (408, 410, 429, 500, 502, 503, 504)
 FINAL = (204, 301, 302, 400, 401, 403, 405, 409, 418, 501, 505)
@@ -153,8 +154,8 @@ def answers_until(clock: Clock, seconds: float, status: int) -> t.Callable[..., 
     return send
 
 
-def instance(send: t.Callable[..., Response], clock: Clock, **policy: t.Any) -> t.Any:
-    return client(send, clock, **policy).instance().data
+def instance(send: t.Callable[..., Response], clock: Clock, **limits: t.Any) -> t.Any:
+    return client(send, clock, **limits).instance().data
 
 
 def test_an_update_of_70_seconds_is_survived() -> None:
@@ -166,10 +167,7 @@ def test_an_update_of_70_seconds_is_survived() -> None:
 @pytest.mark.parametrize("jitter", [0.0, 0.3, 0.5, 0.99])
 def test_an_update_of_70_seconds_is_survived_however_the_waits_fall(jitter: float) -> None:
     clock = Clock()
-    policy = RetryPolicy()
-    made = ImdsClient(
-        answers_until(clock, 70.0, 410), policy=policy, seams=clock.seams(jitter=jitter)
-    )
+    made = ImdsClient(answers_until(clock, 70.0, 410), seams=clock.seams(jitter=jitter))
     assert made.instance().data == {"compute": {}}
 
 
@@ -204,7 +202,7 @@ def test_a_404_that_stays_is_believed() -> None:
 def test_a_404_of_a_route_is_the_answer() -> None:
     clock = Clock()
     with pytest.raises(NotFoundError):
-        client(answers_until(clock, 1e9, 404), clock).route("instance/compute/nothing")
+        ask_route(client(answers_until(clock, 1e9, 404), clock), "instance/compute/nothing")
     assert clock.sleeps == []
 
 

@@ -20,7 +20,7 @@ from ansible_collections.imds.azure.plugins.module_utils._tokens import (
     claims_of,
     different_claims,
     extension_advice,
-    extension_url,
+    extension_endpoint,
     identity_params,
     resource_uri,
     token_advice,
@@ -97,18 +97,19 @@ def test_two_names_for_an_identity_are_one_too_many() -> None:
 
 
 def test_where_the_extension_is() -> None:
-    assert extension_url(50342, [("client_id", "1")]) == "http://localhost:50342/oauth2/token"
+    endpoint = extension_endpoint(50342, [("client_id", "1")])
+    assert (endpoint.elsewhere, endpoint.path) == ("http://localhost:50342", "oauth2/token")
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
 def test_there_is_no_such_port(port: int) -> None:
     with pytest.raises(OptionError, match="port must be a number from 1 to 65535"):
-        extension_url(port, [])
+        extension_endpoint(port, [])
 
 
 def test_the_extension_does_not_know_resource_ids() -> None:
     with pytest.raises(OptionError, match="resource_id is unknown to the VM extension"):
-        extension_url(50342, [("msi_res_id", "/3")])
+        extension_endpoint(50342, [("msi_res_id", "/3")])
 
 
 ANSWER = {

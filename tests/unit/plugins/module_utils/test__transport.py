@@ -27,7 +27,7 @@ from doubles import (
 )
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
-from ansible_collections.imds.azure.plugins.module_utils._reasons import reason_of
+from ansible_collections.imds.azure.plugins.module_utils._http import reason_of
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
     Request,

@@ -18,7 +18,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     NotFoundError,
     OptionError,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._routes import parse_route, walk
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import (
+    ask_route,
+    parse_route,
+    walk,
+)
 from simulator import Vm
 from simulator._messages import Request as SimulatorRequest
 from simulator._routes import answer
@@ -132,7 +136,7 @@ def asked_directly(document: dict[str, t.Any], route: str) -> t.Any:
         found = answer(vm, SimulatorRequest.parse("GET", target, list(request.headers.items())))
         return Response(found.status, {"content-type": found.content_type}, found.body)
 
-    return client(send).route(route).data
+    return ask_route(client(send), route).data
 
 
 def outcome(ask: t.Callable[[], t.Any]) -> t.Any:

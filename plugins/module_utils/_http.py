@@ -1,19 +1,24 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why an attempt failed, for a person. Private to imds.azure.
+"""Answers that take `http.client` to read, and why there is none, for a person.
 
-Imported only when one did, as everything that a managed node can do without.
+Imported only then, as everything that a managed node can do without. Private to imds.azure.
 """
 
 from __future__ import annotations
 
 import errno
 import http.client
+import io
 import socket
+import types
 import typing as t
 
-from ._errors import in_seconds
+from . import _errors
+
+# What an attempt can come to; http.client lets a chunk of a negative length be a ValueError.
+BROKEN = (OSError, http.client.HTTPException, ValueError)
 
 _BY_ERRNO = {
     errno.ECONNREFUSED: "connection refused",
@@ -27,13 +32,44 @@ _BY_ERRNO = {
 }
 
 
+def read_answer(
+    reader: io.BufferedIOBase, method: str, limit: int
+) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of whatever HTTP there is to be read."""
+    # All that it wants of a socket.
+    opened = types.SimpleNamespace(makefile=lambda _mode: reader)
+    with http.client.HTTPResponse(t.cast(socket.socket, opened), method=method) as answer:
+        answer.begin()
+        body = read_body(answer.read, answer.length, limit)
+        if answer.length:
+            raise cut_short(len(body), answer.length)
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+
+
+def read_body(read: t.Callable[[int], bytes], announced: int | None, limit: int) -> bytes:
+    """The body, refused as soon as it is known to be too large."""
+    body = b"" if announced and announced > limit else read(limit + 1)
+    if len(body) > limit or (announced or 0) > limit:
+        raise too_large(limit)
+    return body
+
+
+def too_large(limit: int) -> _errors.TransportError:
+    size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
+    return _errors.TransportError(f"the answer is larger than {size}", retry=False)
+
+
+def cut_short(got: int, missing: int) -> _errors.TransportError:
+    return _errors.TransportError(f"the answer ended after {got} of {got + missing} bytes")
+
+
 def reason_of(exc: BaseException, timeout: float) -> str:
     """Why an attempt failed, for a person; HTTP libraries wrap the cause several times over."""
     chain = list(_causes(exc))
     for cause in chain:
         # The kernel's own ETIMEDOUT is one of these, too, and has nothing to do with our seconds.
         if isinstance(cause, socket.timeout) and cause.errno is None:
-            return f"no complete answer within {in_seconds(timeout)}"
+            return f"no complete answer within {_errors.in_seconds(timeout)}"
     for cause in chain:
         if isinstance(cause, socket.gaierror):
             return "the name could not be resolved"
@@ -62,4 +98,4 @@ def _causes(exc: BaseException) -> t.Iterator[BaseException]:
         waiting.extend(link for link in linked if isinstance(link, BaseException))
 
 
-__all__ = ("reason_of",)
+__all__ = ("BROKEN", "cut_short", "read_answer", "read_body", "reason_of", "too_large")
