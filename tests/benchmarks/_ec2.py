@@ -1,16 +1,25 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A metadata service in the shape of EC2's: a tree of texts, each asked for by a request of its own, with session tokens."""
+"""A metadata service in the shape of EC2's: a tree of texts, each asked for by a request of its own, with session tokens.
+
+It has the address of IMDS, so it is served in a network namespace of its own.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import http.server
+import os
+import queue
+import subprocess
 import threading
 import typing as t
 
+ADDRESS = "169.254.169.254"
 TREE = "/latest/meta-data/"
+_NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
 
 class Ec2:
@@ -31,15 +40,33 @@ class Ec2:
         return "\n".join(sorted(below)) or self._texts.get(path)
 
     @contextlib.contextmanager
-    def serving(self, address: tuple[str, int]) -> t.Iterator[None]:
-        server = http.server.ThreadingHTTPServer(address, _handler(self))
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+    def serving(self) -> t.Iterator[list[str]]:
+        """What a command that is to find the service begins with."""
+        started: queue.Queue[http.server.HTTPServer | BaseException] = queue.Queue()
+        thread = threading.Thread(target=self._serve, args=(started,), daemon=True)
         thread.start()
+        server = started.get()
+        if isinstance(server, BaseException):
+            raise server
         try:
-            yield
+            yield ["nsenter", f"--net=/proc/{os.getpid()}/task/{thread.native_id}/ns/net"]
         finally:
             server.shutdown()
             server.server_close()
+
+    def _serve(self, started: queue.Queue[http.server.HTTPServer | BaseException]) -> None:
+        try:
+            # Of this thread alone. Python has a function for it from 3.12 on.
+            if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
+                raise OSError(ctypes.get_errno(), "no network namespace can be made")
+            for command in ("link set lo up", f"addr add {ADDRESS}/32 dev lo"):
+                subprocess.run(["ip", *command.split()], check=True)
+            server = http.server.ThreadingHTTPServer((ADDRESS, 80), _handler(self))
+        except BaseException as exc:  # noqa: BLE001 - raised again where it is waited for
+            started.put(exc)
+        else:
+            started.put(server)
+            server.serve_forever()
 
 
 def _handler(ec2: Ec2) -> type[http.server.BaseHTTPRequestHandler]:

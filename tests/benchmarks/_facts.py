@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from benchmarks._ec2 import Ec2
+from benchmarks._ec2 import ADDRESS, Ec2
 from benchmarks._measure import Candidate, Run, in_turn, run
 from benchmarks._plays import PROGRAMS, Folder
 from environments import VENVS
@@ -19,7 +19,6 @@ from simulator import Simulator, Vm, sample_fleet
 
 # So many times as many runs as elsewhere, because the differences are of a few hundredths.
 ROUNDS = 3
-EC2_ADDRESS = "169.254.169.254"
 OURS, PING, URI, SETUP, EC2 = (
     "imds.azure.instance_facts",
     "ansible.builtin.ping",
@@ -43,14 +42,15 @@ class Row:
 def measure(runs: int) -> list[Row]:
     vm = sample_fleet()[0]
     ec2 = Ec2(list(leaves(vm.document)))
-    subprocess.run(["ip", "addr", "add", f"{EC2_ADDRESS}/32", "dev", "lo"], check=True)
+    # All have their service where it is by itself, as users have it.
+    subprocess.run(["ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo"], check=True)
     with (
         tempfile.TemporaryDirectory(dir=VENVS) as name,
-        Simulator([vm], rate_limit=0) as imds,
-        ec2.serving((EC2_ADDRESS, 80)),
+        Simulator([vm], rate_limit=0, host=ADDRESS, port=80) as imds,
+        ec2.serving() as inside_ec2,
     ):
         folder = Folder(pathlib.Path(name))
-        plays = list(candidates(folder, imds[vm.name], ec2))
+        plays = list(candidates(folder, imds[vm.name], ec2, inside_ec2))
         modules = [as_sent(folder, play) for play in plays]
         rounds = runs * ROUNDS
         played = in_turn(plays, rounds, "facts")
@@ -61,13 +61,15 @@ def measure(runs: int) -> list[Row]:
         ]
 
 
-def candidates(folder: Folder, imds: Vm, ec2: Ec2) -> t.Iterator[Candidate]:
+def candidates(
+    folder: Folder, imds: Vm, ec2: Ec2, inside_ec2: t.Sequence[str]
+) -> t.Iterator[Candidate]:
     def from_imds() -> tuple[int, int]:
         return len(imds.requests), imds.bytes_sent
 
     uri = {"url": f"{imds.url}/{ROUTE}", "headers": {"Metadata": "true"}}
     yield folder.candidate(PING, [{"ansible.builtin.ping": None}])
-    yield folder.candidate(OURS, [{OURS: {"endpoint": imds.url}}], from_imds)
+    yield folder.candidate(OURS, [{OURS: None}], from_imds)
     yield folder.candidate(
         URI,
         [
@@ -77,7 +79,8 @@ def candidates(folder: Folder, imds: Vm, ec2: Ec2) -> t.Iterator[Candidate]:
         from_imds,
     )
     yield folder.candidate(SETUP, [{"ansible.builtin.setup": None}])
-    yield folder.candidate(EC2, [{EC2: None}], lambda: (ec2.requests, ec2.bytes))
+    theirs = folder.candidate(EC2, [{EC2: None}], lambda: (ec2.requests, ec2.bytes))
+    yield dataclasses.replace(theirs, prefix=inside_ec2)
 
 
 def as_sent(folder: Folder, play: Candidate) -> Candidate:

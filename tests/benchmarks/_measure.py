@@ -47,6 +47,8 @@ class Candidate:
     # Whether what it printed is all there: who did nothing would be quick.
     is_good: t.Callable[[str], bool]
     count: Counter = lambda: (0, 0)
+    # What takes the command to where it is to run.
+    prefix: t.Sequence[str] = ()
 
 
 def in_turn(
@@ -71,7 +73,7 @@ def run(candidate: Candidate) -> Run:
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         start = time.monotonic()
         process = subprocess.Popen(
-            candidate.command,
+            [*candidate.prefix, *candidate.command],
             cwd=candidate.cwd,
             env=candidate.env,
             stdin=subprocess.DEVNULL,
