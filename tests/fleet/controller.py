@@ -39,6 +39,11 @@ class Answer(t.NamedTuple):
         return {host: json.loads(result)["msg"] for host, result in found}
 
     @property
+    def asked(self) -> set[str]:
+        """The hosts that the recap knows of."""
+        return set(re.findall(r"^([\w.-]+) +: ok=[1-9]", self.output, re.MULTILINE))
+
+    @property
     def data(self) -> t.Any:
         """What `ansible-inventory --list` printed, with text that Ansible marks shown as text."""
         return json.loads(self.output, object_hook=_plain)
