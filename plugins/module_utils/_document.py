@@ -20,7 +20,6 @@ from . import _errors
 MAX_DEPTH = 64
 _TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
-_Converter = t.Callable[[t.Any], t.Any]
 _BOOLEANS = {
     "true": True,
     "True": True,
@@ -80,10 +79,10 @@ _TYPES: dict[str, dict[str, t.Any]] = {
 def parse_json(body: bytes) -> t.Any:
     """The data of a JSON answer or file; raises ValueError with a reason and no content."""
     try:
-        text = body.decode("utf-8-sig")
+        text = body.decode("utf-8")
     except UnicodeDecodeError as exc:
         raise ValueError(f"byte {exc.start} is not UTF-8") from None
-    return parse_json_text(text)
+    return parse_json_text(text[1:] if text.startswith("\ufeff") else text)
 
 
 def parse_json_text(text: str) -> t.Any:
@@ -153,38 +152,24 @@ def kind_of(value: t.Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _converter(types: t.Any) -> _Converter:
-    """What applies a part of the table of types; made once, because fleets have many documents."""
-    if callable(types):
-        return t.cast(_Converter, types)
-    if isinstance(types, list):
-        of_element = _converter(types[0])
-
-        def of_list(value: t.Any) -> t.Any:
-            if isinstance(value, list):
-                value[:] = map(of_element, value)
-            return value
-
-        return of_list
-    parts = [(key, _converter(types[key])) for key in types]
-
-    def of_dict(value: t.Any) -> t.Any:
-        if isinstance(value, dict):
-            for key, convert in parts:
-                if key in value:
-                    value[key] = convert(value[key])
-        return value
-
-    return of_dict
-
-
-_CONVERTERS = {name: _converter(types) for name, types in _TYPES.items()}
-
-
 def typed(name: str, part: dict[str, t.Any]) -> dict[str, t.Any]:
     """`compute` or `network` itself, in which documented booleans and quantities became such."""
-    _CONVERTERS[name](part)
+    _typed(part, _TYPES[name])
     return part
+
+
+def _typed(value: t.Any, types: t.Any) -> t.Any:
+    if isinstance(types, dict):
+        if isinstance(value, dict):
+            for key in types:
+                if key in value:
+                    value[key] = _typed(value[key], types[key])
+        return value
+    if isinstance(types, list):
+        if isinstance(value, list):
+            value[:] = [_typed(element, types[0]) for element in value]
+        return value
+    return types(value)
 
 
 def without_nulls(value: t.Any) -> t.Any:

@@ -223,25 +223,20 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
-from ansible_collections.imds.azure.plugins.module_utils._facts import (
-    GATHERED_AT,
-    SUBSETS,
-    azure_imds,
-    chosen_subsets,
+# Whole files, because Ansible looks up each imported name as one.
+from ansible_collections.imds.azure.plugins.module_utils import (
+    _errors,
+    _facts,
+    _options,
+    _platform,
+    _transport,
 )
-from ansible_collections.imds.azure.plugins.module_utils._options import (
-    client_from,
-    shared_argument_spec,
-)
-from ansible_collections.imds.azure.plugins.module_utils._platform import firmware_says_azure
-from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
 
 def argument_spec() -> dict[str, t.Any]:
-    subsets = ["all", *SUBSETS]
+    subsets = ["all", *_facts.SUBSETS]
     return dict(
-        shared_argument_spec(),
+        _options.shared_argument_spec(),
         gather_subset={
             "type": "list",
             "elements": "str",
@@ -254,9 +249,9 @@ def argument_spec() -> dict[str, t.Any]:
     )
 
 
-def nothing_answered(module: AnsibleModule, exc: ImdsError) -> dict[str, t.Any]:
+def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str, t.Any]:
     """The empty fact, with a warning where a VM may have lost what it should have had."""
-    in_azure = firmware_says_azure()
+    in_azure = _platform.firmware_says_azure()
     if in_azure or (in_azure is None and exc.status is not None):
         module.warn(f"azure_imds is empty: {exc}")
     return {}
@@ -266,15 +261,15 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     option = module.params.__getitem__
     try:
-        subsets = chosen_subsets(option("gather_subset"))
-        answer = client_from(option, http_transport).instance()
-        facts, warnings = azure_imds(
+        subsets = _facts.chosen_subsets(option("gather_subset"))
+        answer = _options.client_from(option, _transport.http_transport).instance()
+        facts, warnings = _facts.azure_imds(
             answer.data, answer.api_version, subsets, option("raw"), option("user_data")
         )
-        facts["gathered_at"] = time.strftime(GATHERED_AT, time.gmtime())
-    except OptionError as exc:
+        facts["gathered_at"] = time.strftime(_facts.GATHERED_AT, time.gmtime())
+    except _errors.OptionError as exc:
         module.fail_json(msg=str(exc))
-    except ImdsError as exc:
+    except _errors.ImdsError as exc:
         if option("required"):
             module.fail_json(msg=str(exc))
         facts, warnings = nothing_answered(module, exc), []

@@ -82,7 +82,7 @@ def test_every_plugin_translates_all_of_them(path: pathlib.Path) -> None:
     source = path.read_text()
     if "module_utils" not in source:  # the documentation of an action
         return
-    assert re.search(r"except (\(.*)?\bImdsError\b", source)
+    assert re.search(r"except (\(.*)?(_errors\.)?\bImdsError\b", source)
 
 
 def test_an_error_is_its_message() -> None:
