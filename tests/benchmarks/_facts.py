@@ -12,7 +12,7 @@ import tempfile
 import typing as t
 
 from benchmarks._ec2 import ADDRESS, Ec2
-from benchmarks._measure import Candidate, Run, in_turn, run
+from benchmarks._measure import Candidate, Run, in_turn, medians, rounds, run
 from benchmarks._plays import PROGRAMS, Folder
 from environments import VENVS
 from simulator import Simulator, Vm, sample_fleet
@@ -33,6 +33,7 @@ ROUTE = "metadata/instance?api-version=2025-04-07"
 class Row:
     name: str
     play: Run
+    times_uri: float
     # The module alone, as a managed node runs it, and its size as it is sent.
     node: Run
     payload: int
@@ -52,11 +53,18 @@ def measure(runs: int) -> list[Row]:
         folder = Folder(pathlib.Path(name))
         plays = list(candidates(folder, imds[vm.name], ec2, inside_ec2))
         modules = [as_sent(folder, play) for play in plays]
-        rounds = runs * ROUNDS
-        played = in_turn(plays, rounds, "facts")
-        alone = in_turn(modules, rounds, "facts, the module alone")
+        count = runs * ROUNDS
+        played = rounds(plays, count, "facts")
+        alone = in_turn(modules, count, "facts, the module alone")
         return [
-            Row(play.name, played[play.name], alone[play.name], size(module), rounds)
+            Row(
+                play.name,
+                medians(played[play.name], played[PING]),
+                medians(played[play.name], played[URI]).times_seconds,
+                alone[play.name],
+                size(module),
+                count,
+            )
             for play, module in zip(plays, modules, strict=True)
         ]
 

@@ -54,18 +54,24 @@ class Candidate:
 def in_turn(
     candidates: t.Sequence[Candidate], runs: int, title: str, warm_up: bool = True
 ) -> dict[str, Run]:
-    """Medians by name; the first candidate is the floor of the others.
+    """Medians by name; the first candidate is the floor of the others."""
+    found = rounds(candidates, runs, title, warm_up)
+    floor = found[candidates[0].name]
+    return {name: medians(every, floor) for name, every in found.items()}
 
-    All run in turn (A B C A B C …), and each is compared with the floor of its own round, because the speed of a machine drifts.
-    """
+
+def rounds(
+    candidates: t.Sequence[Candidate], runs: int, title: str, warm_up: bool = True
+) -> dict[str, list[Run]]:
+    """Each run by name: all run in turn (A B C B C A C A B …), because the speed of a machine drifts, and what ran before counts."""
     found: dict[str, list[Run]] = {candidate.name: [] for candidate in candidates}
     # A first round that doesn't count: nothing is in memory yet, and nothing compiled.
     for number in range(0 if warm_up else 1, runs + 1):
-        for candidate in candidates:
+        first = number % len(candidates)
+        for candidate in (*candidates[first:], *candidates[:first]):
             say(f"{title}, run {number} of {runs}: {candidate.name}")
             found[candidate.name].append(run(candidate))
-    floor = found[candidates[0].name][-runs:]
-    return {name: medians(every[-runs:], floor) for name, every in found.items()}
+    return {name: every[-runs:] for name, every in found.items()}
 
 
 def run(candidate: Candidate) -> Run:
@@ -104,15 +110,16 @@ def text_of(file: t.IO[bytes]) -> str:
 
 
 def medians(runs: t.Sequence[Run], floor: t.Sequence[Run]) -> Run:
-    rounds = list(zip(runs, floor, strict=True))
+    """Each is compared with the floor of its own round."""
+    pairs = list(zip(runs, floor, strict=True))
     return Run(
         seconds=statistics.median(one.seconds for one in runs),
         cpu=statistics.median(one.cpu for one in runs),
         megabytes=statistics.median(one.megabytes for one in runs),
         requests=int(statistics.median(one.requests for one in runs)),
         bytes=int(statistics.median(one.bytes for one in runs)),
-        times_seconds=statistics.median(one.seconds / least.seconds for one, least in rounds),
-        times_cpu=statistics.median(one.cpu / least.cpu for one, least in rounds),
+        times_seconds=statistics.median(one.seconds / least.seconds for one, least in pairs),
+        times_cpu=statistics.median(one.cpu / least.cpu for one, least in pairs),
     )
 
 

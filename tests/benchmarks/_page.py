@@ -96,13 +96,16 @@ def table(head: t.Sequence[str], rows: t.Iterable[t.Sequence[object]]) -> str:
 def facts(rows: list[Row]) -> str:
     return table(
         (
-            *("play of", "seconds", "times ping", "CPU s", "times ping", "requests", "bytes"),
+            *("play of", "seconds", "times ping", "times uri", "CPU s", "times ping"),
+            *("requests", "bytes"),
             *("CPU s on the node", "times ping", "module kB"),
         ),
         (
             (
                 row["name"],
-                *_figures(row["play"]),
+                *_figures(row["play"])[:2],
+                _times(row["times_uri"]),
+                *_figures(row["play"])[2:],
                 row["play"]["requests"],
                 row["play"]["bytes"],
                 f"{row['node']['cpu']:.3f}",
