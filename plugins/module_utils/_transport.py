@@ -143,7 +143,8 @@ def _plain_answer(reader: io.BufferedReader) -> Response | None:
     for line in lines:
         name, _colon, value = line.partition(":")
         headers[name.lower()] = value.strip()
-        if not line.isprintable() or not name.replace("-", "").isalnum():
+        is_plain = line.isascii() and line.isprintable() and name.replace("-", "").isalnum()
+        if not is_plain:
             return None
     length = headers.get("content-length", "")
     # So few digits are below the limit, to which the other reading holds everything else.

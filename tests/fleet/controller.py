@@ -33,9 +33,9 @@ class Answer(t.NamedTuple):
 
     @property
     def failures(self) -> dict[str, str]:
-        """The hosts that the last play named, and what it said of them."""
-        play = self.output.split("Name the hosts that went wrong")[-1]
-        found = re.findall(r"^fatal: \[([\w.-]+)\]: FAILED! => (\{.*\})", play, re.MULTILINE)
+        """The hosts that the last task named, and what it said of them."""
+        task = self.output.split("Fail for those that went wrong")[-1]
+        found = re.findall(r"^fatal: \[([\w.-]+)\]: FAILED! => (\{.*\})", task, re.MULTILINE)
         return {host: json.loads(result)["msg"] for host, result in found}
 
     @property

@@ -8,8 +8,12 @@ from __future__ import annotations
 import contextlib
 import gc
 import gzip
+import io
+import os
 import pathlib
 import socket
+import subprocess
+import sys
 import time
 import typing as t
 
@@ -25,9 +29,12 @@ from doubles import (
     reset,
     silent,
 )
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from ansible_collections.imds.azure.plugins.module_utils import _transport
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
-from ansible_collections.imds.azure.plugins.module_utils._http import reason_of
+from ansible_collections.imds.azure.plugins.module_utils._http import read_answer, reason_of
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
     Request,
@@ -211,6 +218,89 @@ def test_bodies_framed_in_every_way(send: Transport, sent: bytes, body: bytes) -
     with RawServer(answering(sent)) as server:
         answer = send(get(server.url), 5)
         assert (answer.status, answer.body) == (200, body)
+
+
+def test_a_plain_answer_takes_no_library(vm: Vm) -> None:
+    """Its import would take every managed node longer than the request does."""
+    script = (
+        "import sys\n"
+        "from ansible_collections.imds.azure.plugins.module_utils import _transport\n"
+        f"request = _transport.Request('GET', {instance(vm).url!r}, {HEADERS!r})\n"
+        "assert _transport.http_transport(request, 5).status == 200\n"
+        "assert not {'http.client', 'email', 'ssl', 'urllib.parse'} & set(sys.modules)\n"
+    )
+    path = {"PYTHONPATH": os.environ["ANSIBLE_COLLECTIONS_PATH"]}
+    subprocess.run([sys.executable, "-S", "-c", script], env=path, check=True)
+
+
+@settings(derandomize=True, database=None, deadline=None, max_examples=1500)
+@given(
+    status=st.sampled_from(
+        ["HTTP/1.1 200 OK", "HTTP/1.1 200 ", "HTTP/1.1 404 No", "HTTP/1.0 200 OK"]
+    ),
+    headers=st.lists(
+        st.sampled_from(
+            [
+                *(
+                    "Content-Length: 5",
+                    "content-length:5",
+                    "Content-Length: 05",
+                    "Content-Length: 7",
+                ),
+                *(
+                    "Content-Length: ",
+                    "Content-Length: 5, 5",
+                    "Content-Length : 5",
+                    "Content-Length",
+                ),
+                *(
+                    "Transfer-Encoding: chunked",
+                    "TRANSFER-ENCODING: identity",
+                    "X: y",
+                    " folded: 1",
+                ),
+                *(
+                    "Server: IMDS/1",
+                    "X: y\n",
+                    "X: y\nContent-Length: 3",
+                    "X:\x00",
+                    ": 5",
+                    "",
+                    "é: ü",
+                ),
+            ]
+        ),
+        max_size=4,
+    ),
+    end=st.sampled_from(["\r\n\r\n", "\n\n", "\r\n", ""]),
+    body=st.sampled_from([b"", b"abc", b"abcde", b"abcdefgh", b"5\r\nabcde\r\n0\r\n\r\n"]),
+)
+@example("HTTP/1.1 200 OK", ["Content-Length: 5", "Server: IMDS/1"], "\r\n\r\n", b"abcde")
+def test_a_plain_answer_is_what_the_library_reads(
+    status: str, headers: list[str], end: str, body: bytes
+) -> None:
+    data = ("\r\n".join((status, *headers)) + end).encode("latin-1") + body
+    try:
+        plain = _transport._plain_answer(reader_of(data))
+    except TransportError as exc:
+        with pytest.raises(TransportError, match=str(exc)):
+            read_answer(reader_of(data), "GET", MAX_BODY)
+        return
+    if plain is None:
+        return
+    code, found, content = read_answer(reader_of(data), "GET", MAX_BODY)
+    stripped = {name: value.strip() for name, value in found.items()}
+    assert plain == Response(code, stripped, content)
+
+
+def test_what_is_not_plain_is_left_unread() -> None:
+    reader = reader_of(b"HTTP/1.1 200 OK\r\n\r\nto the end")
+    assert _transport._plain_answer(reader) is None
+    assert reader.read() == b"HTTP/1.1 200 OK\r\n\r\nto the end"
+
+
+def reader_of(data: bytes) -> io.BufferedReader:
+    return io.BufferedReader(t.cast(io.RawIOBase, io.BytesIO(data)))
 
 
 def test_a_large_body_is_read_whole(send: Transport) -> None:
