@@ -141,10 +141,17 @@ def test_a_failure_in_a_turn_ends_it(tmp_path: pathlib.Path, clock: Clock) -> No
 
 
 def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]]) -> None:
-    turn = turns_in(folder)
+    readings: list[float] = []
+
+    def clock() -> float:
+        readings.append(time.monotonic())
+        return readings[-1]
+
+    turn = turns_in(folder, clock)
     for _each in range(3):
         with turn(30):
-            start = time.monotonic()
+            # When the turn was taken, however long this process had to wait for a processor since.
+            start = readings[-1]
             time.sleep(0.03)
             results.put((start, time.monotonic()))
 
