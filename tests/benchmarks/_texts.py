@@ -85,7 +85,7 @@ END = """
   and plays instead, for which it looks at all hosts once.
 - The machines of the fleet share the cores of one, so what a module takes on them shows in the seconds. The controller itself has hardly more to do
   than for ping; for the whole playbook it has, as that looks at all hosts once more.
-- Of the aims, that of a fleet is not reached by the whole playbook at every size. What is in the way is a few milliseconds for each host, less than
-  what the same play differs by from one measurement to the next.
+- Of the aims, that of a fleet is not reached at every size. What is in the way is a few milliseconds for each host, and the same play differs by
+  more than that from one measurement to the next.
 - A bare fetch outside Ansible is far ahead of any play: a play starts Ansible, and its module starts Python once more.
 """
