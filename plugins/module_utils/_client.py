@@ -23,6 +23,9 @@ from . import _document, _errors, _platform, _transport
 if t.TYPE_CHECKING:
     from . import _refusals
 
+    _Parse = t.Callable[[bytes], t.Any]
+    _Shape = t.Callable[[t.Any], t.Any]
+
 DEFAULT_ENDPOINT = "http://169.254.169.254"
 LATEST = "latest"
 # The newest version whose documents this collection is tested with.
@@ -33,7 +36,6 @@ _HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "an
 Params = t.Sequence[t.Tuple[str, str]]
 # Enters a queue for at most so many seconds; within the context one request may be sent.
 Turns = t.Callable[[float], t.ContextManager[None]]
-_Made = t.Callable[[t.Any], t.Any]
 
 
 class Endpoint(t.NamedTuple):
@@ -70,11 +72,11 @@ class Limits(t.NamedTuple):
 
     def stretched(self, seconds: float) -> Limits:
         """For an answer that may rightly take so long. A deadline that somebody set still rules."""
-        if not self.stretch or seconds <= self.timeout:
+        if not self.stretch:
             return self
         usual = self.deadline == Limits().deadline
         deadline = max(self.deadline, seconds) if usual else self.deadline
-        return self._replace(timeout=seconds, deadline=deadline)
+        return self._replace(timeout=max(self.timeout, seconds), deadline=deadline)
 
 
 class Seams(t.NamedTuple):
@@ -114,10 +116,10 @@ class ImdsClient:
         return newest.instance().data
 
     def ask(
-        self, endpoint: Endpoint, params: Params = (), *, shape: _Made, turns: Turns | None = None
+        self, endpoint: Endpoint, params: Params = (), *, shape: _Shape, turns: Turns | None = None
     ) -> Answer:
         """The answer of an endpoint as `shape` makes it of the data, or MalformedError."""
-        answer = self.exchange(endpoint, params, turns=turns)
+        answer = self.exchange(endpoint, params, call=self.call(endpoint, turns))
         try:
             return Answer(answer.api_version, shape(answer.data))
         except _errors.MalformedError as exc:
@@ -131,16 +133,16 @@ class ImdsClient:
         self,
         endpoint: Endpoint,
         params: Params = (),
-        parse: _Made = _document.parse_json,
+        parse: _Parse = _document.parse_json,
         body: bytes | None = None,
-        turns: Turns | None = None,
+        call: Call | None = None,
     ) -> Answer:
         """The data that an endpoint answers, by the newest version that both sides know.
 
-        A body may change the VM. An attempt without an answer is repeated, so what it does must be
+        Exchanges that are given the same call share its deadline. A body may change the VM. An attempt without an answer is repeated, so what it does must be
         the same done twice as done once.
         """
-        call = self._call(endpoint, turns)
+        call = call or self.call(endpoint)
 
         def ask(version: str) -> t.Any:
             request = self._request(endpoint, version, params, body)
@@ -158,7 +160,7 @@ class ImdsClient:
                 rejected,
                 version,
                 endpoint.version or NEWEST_TESTED,
-                fixed=self._fixed is not None or endpoint.version == "",
+                fixed=self._fixed is not None,
             )
         if endpoint.version is None:
             self._agreed = version
@@ -170,11 +172,12 @@ class ImdsClient:
             return ""
         return self._fixed or endpoint.version or self._agreed or NEWEST_TESTED
 
-    def _call(self, endpoint: Endpoint, turns: Turns | None) -> _Call:
+    def call(self, endpoint: Endpoint, turns: Turns | None = None) -> Call:
+        """Begins a call, and with it its deadline."""
         limits = self._limits
         if endpoint.path not in self._answered:
             limits = limits.stretched(endpoint.timeout)
-        return _Call(self._send, limits, self._seams, turns)
+        return Call(self._send, limits, self._seams, turns)
 
     def _request(
         self,
@@ -227,7 +230,7 @@ def checked_version(api_version: str) -> str | None:
     return _given.dated_version(api_version, LATEST, NEWEST_TESTED)
 
 
-class _Call:
+class Call:
     """One call of the client: its attempts and waits share one deadline."""
 
     def __init__(
@@ -242,25 +245,25 @@ class _Call:
         self._seams = seams
         self._turns = turns
         self._started = seams.clock()
-        # Whether the last attempt had less than the time that one has.
-        self._hurried = False
 
-    def ask(self, endpoint: Endpoint, request: _transport.Request, parse: _Made) -> t.Any:
+    def ask(self, endpoint: Endpoint, request: _transport.Request, parse: _Parse) -> t.Any:
         """The parsed body of a 200, or one ImdsError; raises RejectedError for the client."""
         attempt, told = 0, None
         while True:
             attempt += 1
-            outcome = self._attempt(request)
+            outcome, hurried = self._attempt(request)
+            unreadable = None
             if isinstance(outcome, _transport.Response) and outcome.status == 200:
-                # What can't be read is read once more by whoever says why.
-                with contextlib.suppress(ValueError):
+                try:
                     return parse(outcome.body)
+                except ValueError as exc:
+                    unreadable = exc
             from . import _refusals, _retry
 
             there = endpoint.always_there
-            failure = _refusals.failure_of(request, outcome, parse, there)
+            failure = _refusals.failure_of(request, outcome, there, parse, unreadable)
             # What the deadline left of a last attempt may be too little to learn anything.
-            if told is None or not self._hurried:
+            if told is None or not hurried:
                 told = failure
             elapsed, jitter, now = self._elapsed(), self._seams.jitter(), self._seams.wall()
             policy = _retry.RetryPolicy(self._limits.deadline, self._limits.attempts)
@@ -270,16 +273,18 @@ class _Call:
                 raise _refusals.failed_call(request, told, tries, there, endpoint.advise)
             self._seams.sleep(wait)
 
-    def _attempt(self, request: _transport.Request) -> _transport.Response | _errors.TransportError:
-        self._hurried = False
+    def _attempt(
+        self, request: _transport.Request
+    ) -> tuple[_transport.Response | _errors.TransportError, bool]:
+        """What came of it, and whether that is no answer for want of the time that an attempt has."""
+        timeout = self._limits.timeout
         try:
             with self._turns(self._remaining()) if self._turns else contextlib.nullcontext():
-                remaining = self._remaining()
-                self._hurried = remaining < self._limits.timeout
                 # At least a moment, for a wait that ended late: the deadline is still the rule.
-                return self._send(request, max(0.05, min(remaining, self._limits.timeout)))
+                timeout = max(0.05, min(timeout, self._remaining()))
+                return self._send(request, timeout), False
         except _errors.TransportError as exc:
-            return exc
+            return exc, timeout < self._limits.timeout
 
     def _remaining(self) -> float:
         return self._limits.deadline - self._elapsed()
@@ -295,6 +300,7 @@ __all__ = (
     "NEWEST_TESTED",
     "VERSIONS",
     "Answer",
+    "Call",
     "Endpoint",
     "ImdsClient",
     "Limits",

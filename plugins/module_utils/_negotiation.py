@@ -24,18 +24,18 @@ def negotiated(
 ) -> tuple[str, t.Any]:
     """The answer by the newest version that both sides know, and that version.
 
-    `first` is the one that was rejected, no other is newer than `wanted`, and there is none at all
-    where the first is `fixed`.
+    `first` is the one that was rejected, and no other is newer than `wanted`. There is none at all
+    where the first is `fixed`, or where the endpoint has no versions and it is "".
     """
     rejections = {first: rejected}
-    for version in () if fixed else _fallbacks(rejected, first, wanted, ask_versions):
+    for version in () if fixed or not first else _fallbacks(rejected, first, wanted, ask_versions):
         if version in rejections:
             continue
         try:
             return version, ask(version)
         except _errors.RejectedError as again:
             rejections[version] = again
-    raise _no_version(rejections, fixed=fixed and first != "")
+    raise _no_version(rejections, fixed)
 
 
 def _fallbacks(

@@ -42,21 +42,26 @@ _ADVICE = {
 def failure_of(
     request: _transport.Request,
     outcome: _transport.Response | _errors.TransportError,
-    parse: t.Callable[[bytes], t.Any],
     always_there: bool,
+    parse: t.Callable[[bytes], t.Any],
+    unreadable: ValueError | None,
 ) -> _retry.Failure:
-    """What is wrong with an attempt; raises RejectedError where that is the version."""
+    """What is wrong with an attempt; raises RejectedError where that is the version.
+
+    `unreadable` is what `parse` said of the body of a 200.
+    """
     if isinstance(outcome, _errors.TransportError):
         return _retry.Failure(retry=outcome.retry, cause=outcome.reason)
     if outcome.status == 200:
-        return _retry.Failure(cause=_not_readable(outcome, parse))
-    if rejects_version(request, outcome, always_there):
+        wanted = "JSON" if parse is _document.parse_json else "text"
+        return _retry.Failure(cause=_not_readable(outcome, wanted, unreadable))
+    if _rejects_version(request, outcome, always_there):
         raise _errors.RejectedError(request, outcome)
     retry_after = outcome.headers.get("retry-after")
     return _retry.Failure(outcome.status, True, retry_after, answered(outcome))
 
 
-def rejects_version(
+def _rejects_version(
     request: _transport.Request, response: _transport.Response, always_there: bool
 ) -> bool:
     """Is it the version that IMDS does not want, or something else about the request?"""
@@ -139,16 +144,10 @@ def _error_text(response: _transport.Response) -> str:
     return _errors.printable(": ".join(word for word in words if isinstance(word, str)))
 
 
-def _not_readable(response: _transport.Response, parse: t.Callable[[bytes], t.Any]) -> str:
-    wanted = "JSON" if parse is _document.parse_json else "text"
-    reason = ""
-    try:
-        parse(response.body)
-    except ValueError as exc:
-        reason = str(exc)
+def _not_readable(response: _transport.Response, wanted: str, exc: ValueError | None) -> str:
     kind = _errors.printable(response.headers.get("content-type", "unknown type"), 80)
     # Without a word of the body: it may be a token.
-    return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({reason})"
+    return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
 
 
 def malformed(request: _transport.Request, exc: _errors.MalformedError) -> _errors.MalformedError:

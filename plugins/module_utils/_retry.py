@@ -37,7 +37,7 @@ class Failure(t.NamedTuple):
 
 
 class RetryPolicy(t.NamedTuple):
-    deadline: float = 90.0  # seconds for all attempts and waits of one call
+    deadline: float  # seconds for all attempts and waits of one call
     attempts: int | None = None  # None: as many as fit into the deadline
 
     def wait(

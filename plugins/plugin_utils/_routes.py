@@ -61,15 +61,16 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
 
     known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
     endpoint = known.get(path) or Endpoint(path)
+    call = client.call(endpoint)
     try:
-        return client.exchange(endpoint, params)
+        return client.exchange(endpoint, params, call=call)
     except VersionError:
         raise
     except RefusedError as exc:
         # A leaf has no JSON form: asked for it, IMDS answers 400 and not a word about why.
         if exc.status != 400 or not path.startswith("instance/"):
             raise
-    return client.exchange(endpoint, (*params, ("format", "text")), parse=_text)
+    return client.exchange(endpoint, (*params, ("format", "text")), parse=_text, call=call)
 
 
 def _text(body: bytes) -> str:

@@ -249,7 +249,7 @@ def test_24_processes_at_once_all_get_their_answer() -> None:
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
 def test_any_number_that_the_deadline_has_room_for(seed: int, count: int) -> None:
     """The same by a clock of their own, however their waits fall."""
-    chance, policy, limit = random.Random(seed), RetryPolicy(), RateLimit()
+    chance, policy, limit = random.Random(seed), RetryPolicy(Limits().deadline), RateLimit()
     coming = [(0.0, number, 1) for number in range(count)]
     while coming:
         now, number, attempt = heapq.heappop(coming)

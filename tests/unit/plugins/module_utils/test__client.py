@@ -772,6 +772,19 @@ def test_a_host_off_azure_is_not_waited_for_by_scheduled_events_either() -> None
     assert send.timeouts == [2.0]
 
 
+def test_a_leaf_has_one_deadline_for_both_of_its_requests() -> None:
+    clock = Clock()
+
+    def send(request: Request, _timeout: float) -> Response:
+        if request.url.endswith("&format=text"):
+            return refusal(503)
+        return BAD_REQUEST if clock.now > 60 else refusal(503)
+
+    with pytest.raises(UnavailableError, match="503"):
+        ask_route(client(send, clock), "instance/compute/name")
+    assert 60 < clock.now < 90
+
+
 def test_each_call_has_a_deadline_of_its_own() -> None:
     clock = Clock()
     made = client(Always(refusal(503)), clock)

@@ -106,6 +106,14 @@ def test_a_deadline_that_was_set_is_for_the_first_answer_too() -> None:
     assert script.timeouts == [20.0]
 
 
+def test_an_attempt_that_may_take_longer_is_given_the_deadline_of_the_first_answer() -> None:
+    script = Script(ok(), ok())
+    client = script.client(Limits(timeout=200.0))
+    scheduled_events(client)
+    scheduled_events(client)
+    assert script.timeouts == [130.0, 90.0]
+
+
 def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:
     script = Script(TransportError("no complete answer"), ok())
     client = script.client(Limits(timeout=5.0, attempts=1))

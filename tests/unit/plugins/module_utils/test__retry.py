@@ -29,7 +29,7 @@ quick = settings(derandomize=True, database=None, deadline=None, max_examples=20
 
 def wait(failure: Failure, policy: RetryPolicy | None = None, **about: t.Any) -> float | None:
     known = {"attempt": 1, "elapsed": 0.0, "jitter": 1.0, "now": WALL, **about}
-    return (policy or RetryPolicy()).wait(failure, **known)
+    return (policy or RetryPolicy(90.0)).wait(failure, **known)
 
 
 @pytest.mark.parametrize("status", RETRIED)
@@ -88,7 +88,7 @@ def test_the_deadline_rules() -> None:
 
 
 def test_attempts_can_be_limited() -> None:
-    policy = RetryPolicy(attempts=2)
+    policy = RetryPolicy(90.0, attempts=2)
     assert wait(Failure(500), policy, attempt=1) == 1.0
     assert wait(Failure(500), policy, attempt=2) is None
 
@@ -267,6 +267,20 @@ def test_a_last_attempt_without_time_does_not_hide_what_is_wrong() -> None:
 
     with pytest.raises(UnavailableError, match=r"status 503, after 3 attempts in 2\.5 s") as caught:
         instance(send, clock, timeout=10.0, deadline=4.0)
+    assert caught.value.status == 503
+
+
+def test_an_answer_to_a_last_attempt_without_time_is_told() -> None:
+    outcomes = iter([TransportError("connection refused")] * 2 + [refusal(503)])
+
+    def send(_request: Request, _timeout: float) -> Response:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    with pytest.raises(UnavailableError, match=r"status 503, after 3 attempts") as caught:
+        instance(send, Clock(), timeout=10.0, deadline=4.0)
     assert caught.value.status == 503
 
 
