@@ -9,11 +9,11 @@ import base64
 import binascii
 import typing as t
 
-from . import _clouds, _document, _errors
+from . import _clouds, _document, _errors, _times
 
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
-# When a fact was gathered: UTC by the clock of the VM, in a form that sorts as the times do.
-GATHERED_AT = "%Y-%m-%dT%H:%M:%SZ"
+# When a fact was gathered: UTC by the clock of the VM.
+GATHERED_AT = _times.ISO_8601
 _USER_DATA = ("userData", "customData")
 
 

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
-import calendar
-import email.utils
 import time
+
+# UTC in a form that sorts as the times do.
+ISO_8601 = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def epoch_of(text: str) -> float | None:
     """Seconds since 1970 of an HTTP date; None where it is none. The day of the week may be wrong."""
+    # Only where there is a date to read: all that instance_facts takes of this file is the form above.
+    import calendar
+    import email.utils
+
     try:
         parsed = email.utils.parsedate_tz(text)
         if parsed is None:
@@ -25,9 +30,9 @@ def epoch_of(text: str) -> float | None:
 def iso_8601(epoch: float) -> str:
     """The time in UTC; an empty text where no calendar reaches."""
     try:
-        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(epoch))
+        return time.strftime(ISO_8601, time.gmtime(epoch))
     except (ValueError, OverflowError, OSError):
         return ""
 
 
-__all__ = ("epoch_of", "iso_8601")
+__all__ = ("ISO_8601", "epoch_of", "iso_8601")
