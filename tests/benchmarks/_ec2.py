@@ -8,11 +8,11 @@ It has the address of IMDS, so it is served in a network namespace of its own.
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import ctypes
 import http.server
 import os
-import queue
 import subprocess
 import threading
 import typing as t
@@ -42,31 +42,23 @@ class Ec2:
     @contextlib.contextmanager
     def serving(self) -> t.Iterator[list[str]]:
         """What a command that is to find the service begins with."""
-        started: queue.Queue[http.server.HTTPServer | BaseException] = queue.Queue()
-        thread = threading.Thread(target=self._serve, args=(started,), daemon=True)
-        thread.start()
-        server = started.get()
-        if isinstance(server, BaseException):
-            raise server
-        try:
-            yield ["nsenter", f"--net=/proc/{os.getpid()}/task/{thread.native_id}/ns/net"]
-        finally:
-            server.shutdown()
-            server.server_close()
+        with concurrent.futures.ThreadPoolExecutor(1) as thread:
+            server = thread.submit(self._server).result()
+            number = thread.submit(threading.get_native_id).result()
+            thread.submit(server.serve_forever)
+            try:
+                yield ["nsenter", f"--net=/proc/{os.getpid()}/task/{number}/ns/net"]
+            finally:
+                server.shutdown()
+                server.server_close()
 
-    def _serve(self, started: queue.Queue[http.server.HTTPServer | BaseException]) -> None:
-        try:
-            # Of this thread alone. Python has a function for it from 3.12 on.
-            if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
-                raise OSError(ctypes.get_errno(), "no network namespace can be made")
-            for command in ("link set lo up", f"addr add {ADDRESS}/32 dev lo"):
-                subprocess.run(["ip", *command.split()], check=True)
-            server = http.server.ThreadingHTTPServer((ADDRESS, 80), _handler(self))
-        except BaseException as exc:  # noqa: BLE001 - raised again where it is waited for
-            started.put(exc)
-        else:
-            started.put(server)
-            server.serve_forever()
+    def _server(self) -> http.server.HTTPServer:
+        """In a namespace that is this thread's alone; Python has a function for it from 3.12 on."""
+        if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
+            raise OSError(ctypes.get_errno(), "no network namespace can be made")
+        for command in ("link set lo up", f"addr add {ADDRESS}/32 dev lo"):
+            subprocess.run(["ip", *command.split()], check=True)
+        return http.server.ThreadingHTTPServer((ADDRESS, 80), _handler(self))
 
 
 def _handler(ec2: Ec2) -> type[http.server.BaseHTTPRequestHandler]:
