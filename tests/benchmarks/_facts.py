@@ -12,16 +12,16 @@ import tempfile
 import typing as t
 
 from benchmarks._ec2 import ADDRESS, Ec2
-from benchmarks._measure import Candidate, Run, in_turn, medians, rounds, run
+from benchmarks._measure import Candidate, Run, medians, rounds, run
 from benchmarks._plays import PROGRAMS, Folder
 from environments import VENVS
 from simulator import Simulator, Vm, sample_fleet
 
-# So many times as many runs as elsewhere, because the differences are of a few hundredths.
-ROUNDS = 3
-OURS, PING, URI, SETUP, EC2 = (
-    "imds.azure.instance_facts",
+# So many times as many runs as elsewhere for those whose differences are of a few hundredths.
+ROUNDS = 6
+PING, OURS, URI, SETUP, EC2 = (
     "ansible.builtin.ping",
+    "imds.azure.instance_facts",
     "ansible.builtin.uri, then set_fact",
     "ansible.builtin.setup",
     "amazon.aws.ec2_metadata_facts",
@@ -53,20 +53,31 @@ def measure(runs: int) -> list[Row]:
         folder = Folder(pathlib.Path(name))
         plays = list(candidates(folder, imds[vm.name], ec2, inside_ec2))
         modules = [as_sent(folder, play) for play in plays]
-        count = runs * ROUNDS
-        played = rounds(plays, count, "facts")
-        alone = in_turn(modules, count, "facts, the module alone")
+        played = many_rounds(plays, runs, "facts")
+        alone = many_rounds(modules, runs, "facts, the module alone")
         return [
             Row(
                 play.name,
-                medians(played[play.name], played[PING]),
-                medians(played[play.name], played[URI]).times_seconds,
-                alone[play.name],
+                compared(played, play.name, PING),
+                compared(played, play.name, URI).times_seconds,
+                compared(alone, play.name, PING),
                 size(module),
-                count,
+                len(played[play.name]),
             )
             for play, module in zip(plays, modules, strict=True)
         ]
+
+
+def many_rounds(candidates: t.Sequence[Candidate], runs: int, title: str) -> dict[str, list[Run]]:
+    """All in turn, and then those that are near to each other again and again."""
+    found = rounds(candidates, runs, title)
+    near = [candidate for candidate in candidates if candidate.name in (PING, OURS, URI)]
+    more = rounds(near, runs * (ROUNDS - 1), f"{title}, once more", warm_up=False)
+    return {name: every + more.get(name, []) for name, every in found.items()}
+
+
+def compared(found: dict[str, list[Run]], name: str, floor: str) -> Run:
+    return medians(found[name], found[floor][: len(found[name])])
 
 
 def candidates(

@@ -12,7 +12,7 @@ import tempfile
 import typing as t
 
 from benchmarks._facts import ROUTE
-from benchmarks._measure import Candidate, Run, in_turn
+from benchmarks._measure import Candidate, Run, medians, rounds
 from benchmarks._plays import Folder
 from environments import VENVS
 from fleet.controller import Controller
@@ -21,8 +21,9 @@ from fleet.machines import Machine
 from fleet.network import inside
 
 SIZES = (4, 12, 24)
-PING, OURS, GATHER, URI, SETUP = (
+PING, PIPED, OURS, GATHER, URI, SETUP = (
     "ansible.builtin.ping",
+    "ansible.builtin.ping, pipelining",
     "imds.azure.instance_facts",
     "the playbook imds.azure.gather",
     "ansible.builtin.uri",
@@ -41,6 +42,7 @@ class Row:
     hosts: int
     name: str
     run: Run
+    times_piped: float
 
 
 def measure(runs: int) -> list[Row]:
@@ -52,14 +54,20 @@ def measure(runs: int) -> list[Row]:
         try:
             controller = Controller("benchmark")
             return [
-                Row(size, name, found)
+                row
                 for size in SIZES
-                for name, found in in_turn(
-                    list(candidates(folder, controller, machines[:size])), runs, f"{size} hosts"
-                ).items()
+                for row in rows(list(candidates(folder, controller, machines[:size])), runs, size)
             ]
         finally:
             fleet.close()
+
+
+def rows(candidates: t.Sequence[Candidate], runs: int, size: int) -> list[Row]:
+    found = rounds(candidates, runs, f"{size} hosts")
+    return [
+        Row(size, name, medians(every, found[PING]), medians(every, found[PIPED]).times_seconds)
+        for name, every in found.items()
+    ]
 
 
 def machine(number: int) -> Machine:
@@ -79,8 +87,11 @@ def candidates(
     hosts.write_text("".join(f"{one.name}\n" for one in machines), encoding="utf-8")
     plays = {name: folder.play(name.split()[-1], [task], "all") for name, task in TASKS.items()}
     plays[GATHER] = "imds.azure.gather"
-    for name in (PING, OURS, GATHER, URI, SETUP):
+    plays[PIPED] = plays[PING]
+    for name in (PING, PIPED, OURS, GATHER, URI, SETUP):
         command = ["ansible-playbook", "-i", str(hosts), "-f", str(len(machines)), plays[name]]
+        if name == PIPED:
+            command += ["-e", "ansible_pipelining=true"]
         yield Candidate(
             name,
             inside(controller.namespace, command),

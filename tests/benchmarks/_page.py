@@ -37,7 +37,10 @@ def kept(part: str) -> list[Row]:
 
 
 def write() -> None:
-    """The page of all that has been measured in this checkout so far."""
+    """The page of all that has been measured in this checkout so far, and on this kind of machine before."""
+    head = _texts.HEAD.format(machine=machine()).strip()
+    older = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+    standing = sections(older) if head in older else {}
     parts = (
         ("One VM's facts", _texts.FACTS, facts, kept("facts")),
         ("Outside Ansible", _texts.PEERS, peers, kept("peers")),
@@ -46,14 +49,21 @@ def write() -> None:
         ("A fleet over SSH", _texts.FLEET, fleets, kept("fleet")),
         ("Under the limit of 5 requests a second", _texts.LIMIT, limit, kept("limit")),
     )
-    sections = [
-        f"## {title}\n\n{text.strip()}\n\n{shown(rows)}\n\n{medians(rows)}"
+    measured = {
+        title: f"{title}\n\n{text.strip()}\n\n{shown(rows)}\n\n{medians(rows)}"
         for title, text, shown, rows in parts
         if rows
-    ]
-    head = _texts.HEAD.format(machine=machine()).strip()
-    page = "\n\n".join((_texts.LICENCE.strip(), head, *sections, _texts.END.strip()))
+    }
+    known = {**standing, **measured}
+    body = [f"## {known[title]}" for title, *_others in parts if title in known]
+    page = "\n\n".join((_texts.LICENCE.strip(), head, *body, _texts.END.strip()))
     PAGE.write_text(f"{page}\n", encoding="utf-8")
+
+
+def sections(page: str) -> dict[str, str]:
+    """The sections of a page by their titles, which are their first lines."""
+    _head, *found = page.split("\n## ")
+    return {section.partition("\n")[0]: section.strip() for section in found}
 
 
 def medians(rows: list[Row]) -> str:
@@ -96,13 +106,14 @@ def table(head: t.Sequence[str], rows: t.Iterable[t.Sequence[object]]) -> str:
 def facts(rows: list[Row]) -> str:
     return table(
         (
-            *("play of", "seconds", "times ping", "times uri", "CPU s", "times ping"),
+            *("play of", "runs", "seconds", "times ping", "times uri", "CPU s", "times ping"),
             *("requests", "bytes"),
             *("CPU s on the node", "times ping", "module kB"),
         ),
         (
             (
                 row["name"],
+                row["runs"],
                 *_figures(row["play"])[:2],
                 _times(row["times_uri"]),
                 *_figures(row["play"])[2:],
@@ -188,8 +199,20 @@ def growth(row: Row, smaller: Row | None) -> tuple[str, str]:
 
 def fleets(rows: list[Row]) -> str:
     return table(
-        ("hosts", "what runs", "seconds", "times ping", "CPU s of the controller", "times ping"),
-        ((row["hosts"], row["name"], *_figures(row["run"])) for row in rows),
+        (
+            *("hosts", "what runs", "seconds", "times ping", "times ping, pipelining"),
+            *("CPU s of the controller", "times ping"),
+        ),
+        (
+            (
+                row["hosts"],
+                row["name"],
+                *_figures(row["run"])[:2],
+                _times(row["times_piped"]),
+                *_figures(row["run"])[2:],
+            )
+            for row in rows
+        ),
     )
 
 

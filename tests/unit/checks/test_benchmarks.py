@@ -1,0 +1,67 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page of the benchmark: what it takes from a new measurement, and what it keeps of older ones."""
+
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from benchmarks import _page
+
+LIMIT = {"name": "a client", "seconds": 6.0, "floor": 4.0, "requests": 70}
+
+
+def lookup(seconds: float) -> _page.Row:
+    figures = {"times_seconds": 5, "cpu": 4, "times_cpu": 5, "requests": 100}
+    return {"name": "a lookup", "lookups": 100, "run": {"seconds": seconds, **figures}}
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
+    """The page of a checkout in which lookups have been measured."""
+    monkeypatch.setattr(_page, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(_page, "machine", lambda: "a machine")
+    measure(monkeypatch, tmp_path / "first", "lookups", lookup(seconds=3))
+    return tmp_path / "page.md"
+
+
+def measure(
+    monkeypatch: pytest.MonkeyPatch, checkout: pathlib.Path, part: str, row: _page.Row
+) -> None:
+    monkeypatch.setattr(_page, "KEPT", checkout)
+    _page.keep(part, 7, [row])
+    _page.write()
+
+
+def test_another_checkout_replaces_what_it_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, page: pathlib.Path
+) -> None:
+    measure(monkeypatch, tmp_path / "second", "lookups", lookup(seconds=2))
+    text = page.read_text(encoding="utf-8")
+    assert "| 100 | a lookup | 2.00 |" in text
+    assert "| 100 | a lookup | 3.00 |" not in text
+
+
+def test_and_keeps_what_it_did_not_measure(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, page: pathlib.Path
+) -> None:
+    before = page.read_text(encoding="utf-8")
+    measure(monkeypatch, tmp_path / "second", "limit", LIMIT)
+    after = page.read_text(encoding="utf-8")
+    lookups, limit = after.index("## Lookups"), after.index("## Under the limit")
+    assert before[: before.index("## What surprised")].strip() == after[:limit].strip()
+    assert lookups < limit < after.index("## What surprised")
+    assert "| a client | 6.0 | 1.50 | 70 |" in after
+
+
+def test_but_nothing_from_another_kind_of_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, page: pathlib.Path
+) -> None:
+    monkeypatch.setattr(_page, "machine", lambda: "another machine")
+    measure(monkeypatch, tmp_path / "second", "limit", LIMIT)
+    text = page.read_text(encoding="utf-8")
+    assert "## Lookups" not in text
+    assert "on another machine." in text
