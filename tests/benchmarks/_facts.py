@@ -77,6 +77,7 @@ def many_rounds(candidates: t.Sequence[Candidate], runs: int, title: str) -> dic
 
 
 def compared(found: dict[str, list[Run]], name: str, floor: str) -> Run:
+    """With the floor of the same rounds: those that are far from it were only in the first."""
     return medians(found[name], found[floor][: len(found[name])])
 
 

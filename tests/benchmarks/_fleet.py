@@ -85,13 +85,11 @@ def candidates(
 ) -> t.Iterator[Candidate]:
     hosts = folder.path / f"hosts-{len(machines)}.ini"
     hosts.write_text("".join(f"{one.name}\n" for one in machines), encoding="utf-8")
-    plays = {name: folder.play(name.split()[-1], [task], "all") for name, task in TASKS.items()}
-    plays[GATHER] = "imds.azure.gather"
-    plays[PIPED] = plays[PING]
+    plays = {name: [folder.play(name, [task], "all")] for name, task in TASKS.items()}
+    plays[GATHER] = ["imds.azure.gather"]
+    plays[PIPED] = [*plays[PING], "-e", "ansible_pipelining=true"]
     for name in (PING, PIPED, OURS, GATHER, URI, SETUP):
-        command = ["ansible-playbook", "-i", str(hosts), "-f", str(len(machines)), plays[name]]
-        if name == PIPED:
-            command += ["-e", "ansible_pipelining=true"]
+        command = ["ansible-playbook", "-i", str(hosts), "-f", str(len(machines)), *plays[name]]
         yield Candidate(
             name,
             inside(controller.namespace, command),

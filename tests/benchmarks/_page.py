@@ -38,9 +38,10 @@ def kept(part: str) -> list[Row]:
 
 def write() -> None:
     """The page of all that has been measured in this checkout so far, and on this kind of machine before."""
-    head = _texts.HEAD.format(machine=machine()).strip()
+    here = machine()
+    head = _texts.HEAD.format(machine=here).strip()
     older = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    standing = sections(older) if head in older else {}
+    standing = sections(older) if f" on {here}." in older else {}
     parts = (
         ("One VM's facts", _texts.FACTS, facts, kept("facts")),
         ("Outside Ansible", _texts.PEERS, peers, kept("peers")),
@@ -114,10 +115,10 @@ def facts(rows: list[Row]) -> str:
             (
                 row["name"],
                 row["runs"],
-                f"{row['play']['seconds']:.2f}",
+                _figures(row["play"])[0],
                 # The aims are nearer to this than a hundredth.
-                f"{row['play']['times_seconds']:.3f}",
-                f"{row['times_uri']:.3f}",
+                _times(row["play"]["times_seconds"], digits=3),
+                _times(row["times_uri"], digits=3),
                 *_figures(row["play"])[2:],
                 row["play"]["requests"],
                 row["play"]["bytes"],
@@ -242,5 +243,5 @@ def _figures(run: Row) -> tuple[str, str, str, str]:
     )
 
 
-def _times(number: float) -> str:
-    return f"{number:.2f}"
+def _times(number: float, digits: int = 2) -> str:
+    return f"{number:.{digits}f}"

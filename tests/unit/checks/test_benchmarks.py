@@ -9,7 +9,7 @@ import pathlib
 
 import pytest
 
-from benchmarks import _page
+from benchmarks import _page, _texts
 
 LIMIT = {"name": "a client", "seconds": 6.0, "floor": 4.0, "requests": 70}
 
@@ -55,6 +55,16 @@ def test_and_keeps_what_it_did_not_measure(
     assert before[: before.index("## What surprised")].strip() == after[:limit].strip()
     assert lookups < limit < after.index("## What surprised")
     assert "| a client | 6.0 | 1.50 | 70 |" in after
+
+
+def test_also_where_the_head_says_more_by_now(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, page: pathlib.Path
+) -> None:
+    monkeypatch.setattr(_texts, "HEAD", f"{_texts.HEAD.strip()} And more.\n")
+    measure(monkeypatch, tmp_path / "second", "limit", LIMIT)
+    text = page.read_text(encoding="utf-8")
+    assert "And more." in text
+    assert "## Lookups" in text
 
 
 def test_but_nothing_from_another_kind_of_machine(
