@@ -87,7 +87,7 @@ END = """
 - The machines of the fleet share the cores of one, so what a module takes on them shows in the seconds. Pipelining saves as much: `gather` is level
   with a ping that copies its module, and a tenth or more behind one that does not.
 - Of what `instance_facts` takes on a node beyond ping, 97 % is compiling and importing its files, counted in instructions; the request and all that is
-  made of its answer are less than 1 %. It is at its aims rather than below them, on a machine whose speed changes by half within seconds: five measurements of 42
-  to 120 rounds came to 1.03 to 1.06 times ping and 0.88 to 0.91 of uri, and to 1.05 and 0.90 when each counts by its rounds.
+  made of its answer are less than 1 %. It is at its aims rather than below them, on a machine whose speed changes by half within seconds: five
+  measurements of 42 to 120 rounds came to 1.03 to 1.06 times ping and 0.88 to 0.91 of uri, and to 1.05 and 0.90 when each counts by its rounds.
 - A bare fetch outside Ansible is far ahead of any play: a play starts Ansible, and its module starts Python once more.
 """

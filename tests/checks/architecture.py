@@ -81,10 +81,8 @@ def problems(path: str, source: str) -> list[str]:
     """Everything that is wrong with a file of plugins/, extensions/ or tests/simulator/, as messages."""
     tree = ast.parse(source, path)
     names = sorted(set(imports(path, tree)) - set(EXCEPTIONS.get(path, ())))
-    if is_in(path, "tests/simulator"):
-        found = simulator_problems(names)
-    else:
-        found = [*name_problems(path), *plugin_problems(path, names)]
+    outside = [*name_problems(path), *plugin_problems(path, names)]
+    found = simulator_problems(names) if is_in(path, "tests/simulator") else outside
     if is_in(path, *MANAGED_NODE):
         found += [*managed_node_problems(path, names), *grammar_problems(path, source)]
     return [f"{path}: {problem}" for problem in found]
