@@ -224,6 +224,11 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 # Whole files, because Ansible looks up each imported name as one.
+from ansible_collections.imds.azure.plugins.module_utils import _archive
+
+# Before all others of ours.
+_archive.compile_once()
+
 from ansible_collections.imds.azure.plugins.module_utils import (
     _errors,
     _facts,

@@ -18,7 +18,7 @@ from environments import VENVS
 from simulator import Simulator, Vm, sample_fleet
 
 # So many times as many runs as elsewhere for those whose differences are of a few hundredths.
-ROUNDS = 12
+ROUNDS = 24
 PING, OURS, URI, SETUP, EC2 = (
     "ansible.builtin.ping",
     "imds.azure.instance_facts",

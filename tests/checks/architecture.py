@@ -16,6 +16,7 @@ import typing as t
 
 # The layer of each util; plugins are above them all.
 LAYERS = {
+    "plugins/module_utils/_archive.py": 0,
     "plugins/module_utils/_errors.py": 0,
     "plugins/module_utils/_clouds.py": 0,
     "plugins/module_utils/_platform.py": 0,
