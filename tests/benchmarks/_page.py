@@ -55,6 +55,8 @@ def write() -> None:
         for title, text, shown, rows in parts
         if rows
     }
+    if "Inventory" in measured and "Inventory" in standing:
+        measured["Inventory"] = with_other_sizes(measured["Inventory"], standing["Inventory"])
     known = {**standing, **measured}
     body = [f"## {known[title]}" for title, *_others in parts if title in known]
     page = "\n\n".join((_texts.LICENCE.strip(), head, *body, _texts.END.strip()))
@@ -65,6 +67,23 @@ def sections(page: str) -> dict[str, str]:
     """The sections of a page by their titles, which are their first lines."""
     _head, *found = page.split("\n## ")
     return {section.partition("\n")[0]: section.strip() for section in found}
+
+
+def with_other_sizes(section: str, older: str) -> str:
+    """The section with the rows that the older one has of fleets that were not measured again."""
+    lines = section.splitlines()
+    rows = [line for line in lines if size_in(line)]
+    measured = {size_in(row) for row in rows}
+    others = [line for line in older.splitlines() if size_in(line) not in (0, *measured)]
+    start = lines.index(rows[0])
+    lines[start : start + len(rows)] = sorted([*rows, *others], key=size_in)
+    return "\n".join(lines)
+
+
+def size_in(line: str) -> int:
+    """The number of hosts at the start of a row; 0 in a line that is none."""
+    first = line[2:].partition(" |")[0].replace(",", "")
+    return int(first) if line.startswith("| ") and first.isdecimal() else 0
 
 
 def medians(rows: list[Row]) -> str:

@@ -19,6 +19,11 @@ def lookup(seconds: float) -> _page.Row:
     return {"name": "a lookup", "lookups": 100, "run": {"seconds": seconds, **figures}}
 
 
+def inventory(hosts: int, seconds: float) -> _page.Row:
+    figures = {"times_seconds": 1, "cpu": 1, "times_cpu": 1, "megabytes": 50}
+    return {"hosts": hosts, "name": "a form", "run": {"seconds": seconds, **figures}}
+
+
 @pytest.fixture
 def page(monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> pathlib.Path:
     """The page of a checkout in which lookups have been measured."""
@@ -65,6 +70,19 @@ def test_also_where_the_head_says_more_by_now(
     text = page.read_text(encoding="utf-8")
     assert "And more." in text
     assert "## Lookups" in text
+
+
+def test_and_the_fleets_of_other_sizes_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path, page: pathlib.Path
+) -> None:
+    for hosts in (100_000, 1_000):
+        row = inventory(hosts, seconds=1)
+        measure(monkeypatch, tmp_path / "first", f"inventory-{hosts}", row)
+    measure(monkeypatch, tmp_path / "second", "inventory-10000", inventory(10_000, seconds=1))
+    measure(monkeypatch, tmp_path / "third", "inventory-1000", inventory(1_000, seconds=2))
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if "a form" in line]
+    assert [row.split(" | ")[0] for row in rows] == ["| 1,000", "| 10,000", "| 100,000"]
+    assert [row.split(" | ")[3] for row in rows] == ["2.00", "1.00", "1.00"]
 
 
 def test_but_nothing_from_another_kind_of_machine(
