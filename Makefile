@@ -78,7 +78,7 @@ simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000
 	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
 	PYTHONPATH=tests exec "$$bin/python" -m simulator $(ARGS)
 
-benchmark: ## forty minutes: all of it beside its peers, into docs/benchmarks.md; needs root (ARGS="facts lookups --runs 7")
+benchmark: ## 45 minutes: all of it beside its peers, into docs/benchmarks.md; needs root (ARGS="facts lookups --runs 7")
 	@cd tests && $(PYTHON) -m benchmarks $(ARGS)
 
 benchmark-inventory: ## the inventory alone, up to 100,000 hosts, into the same page (ARGS="--sizes 100000")
