@@ -82,8 +82,11 @@ def problems(path: str, source: str) -> list[str]:
     """Everything that is wrong with a file of plugins/, extensions/ or tests/simulator/, as messages."""
     tree = ast.parse(source, path)
     names = sorted(set(imports(path, tree)) - set(EXCEPTIONS.get(path, ())))
-    outside = [*name_problems(path), *plugin_problems(path, names)]
-    found = simulator_problems(names) if is_in(path, "tests/simulator") else outside
+    found = (
+        simulator_problems(names)
+        if is_in(path, "tests/simulator")
+        else [*name_problems(path), *plugin_problems(path, names)]
+    )
     if is_in(path, *MANAGED_NODE):
         found += [*managed_node_problems(path, names), *grammar_problems(path, source)]
     return [f"{path}: {problem}" for problem in found]
