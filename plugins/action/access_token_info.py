@@ -8,6 +8,11 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
+    OPTIONS_WITHOUT_VERSION,
+    with_host_variables,
+)
+
 _RAW = ("module_stdout", "module_stderr")
 _HIDDEN = "not shown, because there may be a token in it"
 
@@ -25,7 +30,8 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         with _silence(self._play_context, self._connection._play_context):
-            result.update(self._execute_module(task_vars=task_vars))
+            arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
+            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         # What core could not make sense of may well be a token with something around it.
         result.update({name: _HIDDEN for name in _RAW if result.get(name)})
         # Core takes away the mark that a module sets itself. A failure has no token to hide, and

@@ -25,12 +25,15 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     printable,
 )
-from ansible_collections.imds.azure.plugins.module_utils._options import shared_argument_spec
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
     Attested,
     expected,
     needs_libraries,
     verify,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
+    OPTIONS,
+    with_host_variables,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._issuers import MAX_BYTES
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
@@ -108,12 +111,9 @@ class ActionModule(ActionBase):
         return found
 
     def _fetched(self, nonce: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        # As they were given: the environment that sets a default is the managed node's.
-        given = {
-            name: self._task.args[name]
-            for name in shared_argument_spec()
-            if name in self._task.args
-        }
+        # Without defaults: the environment that sets one is the managed node's.
+        arguments = with_host_variables(self, task_vars)
+        given = {name: arguments[name] for name in OPTIONS if name in arguments}
         answer: dict[str, t.Any] = self._execute_module(
             module_name="imds.azure.attested_info",
             module_args={**given, "nonce": nonce},

@@ -17,7 +17,6 @@ options:
       - Base URL of IMDS.
       - Only link-local and loopback addresses are accepted. Anything else is refused before a packet is sent,
         because IMDS answers only inside its own VM.
-      - Modules take the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node when the option is not set.
     type: str
     default: http://169.254.169.254
   api_version:
@@ -44,6 +43,25 @@ options:
     default: 90.0
 notes:
   - Requests never use a proxy, C(netrc), cookies or redirects, whatever the environment says.
+"""
+
+    # For modules that ask for an instance document or an attested document.
+    MODULES = r"""
+options: {}
+notes:
+  - Where the task does not give O(endpoint), O(api_version), O(timeout) or O(deadline), the variables C(azure_imds_endpoint), C(azure_imds_api_version),
+    C(azure_imds_timeout) and C(azure_imds_deadline) of the host do. With C(delegate_to) the variables of the delegated host count.
+  - Where there is no C(azure_imds_endpoint) either, the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node counts.
+"""
+
+    # For modules of tokens and events, whose versions are not those of instance documents.
+    MODULES_OWN_VERSION = r"""
+options: {}
+notes:
+  - Where the task does not give O(endpoint), O(timeout) or O(deadline), the variables C(azure_imds_endpoint), C(azure_imds_timeout) and
+    C(azure_imds_deadline) of the host do. With C(delegate_to) the variables of the delegated host count. C(azure_imds_api_version) does not count here,
+    because it is a version of instance documents.
+  - Where there is no C(azure_imds_endpoint) either, the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node counts.
 """
 
     # For plugins that run on the controller: where else the options come from.

@@ -18,6 +18,7 @@ author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
   - imds.azure._imds
+  - imds.azure._imds.modules_own_version
   - imds.azure._token
   - imds.azure._token.source
   - imds.azure._attributes

@@ -24,6 +24,7 @@ requirements:
   - requests (on the controller), when O(fetch_intermediates=true)
 extends_documentation_fragment:
   - imds.azure._imds
+  - imds.azure._imds.modules
   - imds.azure._attributes
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup

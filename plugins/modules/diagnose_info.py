@@ -19,25 +19,26 @@ description:
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
+  - imds.azure._imds
+  - imds.azure._imds.modules_own_version
   - imds.azure._attributes
   - imds.azure._attributes.reads
+  - imds.azure._attributes.actiongroup
 attributes:
   platform:
     platforms: linux
 options:
-  endpoint:
+  api_version:
     description:
-      - Base URL of IMDS. Only link-local and loopback addresses are accepted.
-      - The environment variable E(AZURE_IMDS_ENDPOINT) of the managed node is used when the option is not set.
-    type: str
-    default: http://169.254.169.254
+      - Not used. The module asks for 2017-12-01, a version that every IMDS knows. The option is there for C(module_defaults) of the action group.
   timeout:
     description:
       - Seconds for each of at most three requests. A firewall of the host itself is recognised by its second refusal, after about a second.
-    type: float
     default: 5.0
+  deadline:
+    description:
+      - Seconds for all requests together. Each gets at most a third of it.
 notes:
-  - Requests never use a proxy, C(netrc), cookies or redirects, whatever the environment says.
   - The environment is that of Ansible's own connection, which may be another than that of a login or of a service. Files that set it for those
     are read, too.
 seealso:
@@ -209,18 +210,21 @@ from ansible_collections.imds.azure.plugins.module_utils._options import (
 )
 
 
+_REQUESTS = 3
+
+
 def argument_spec() -> dict[str, t.Any]:
-    return {
-        "endpoint": shared_argument_spec()["endpoint"],
-        "timeout": {"type": "float", "default": 5.0},
-    }
+    return dict(shared_argument_spec(), timeout={"type": "float", "default": 5.0})
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
         endpoint = checked_endpoint(module.params["endpoint"])
-        timeout = seconds("timeout", module.params["timeout"])
+        timeout = min(
+            seconds("timeout", module.params["timeout"]),
+            seconds("deadline", module.params["deadline"]) / _REQUESTS,
+        )
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
 

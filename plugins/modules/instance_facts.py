@@ -17,6 +17,7 @@ author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
   - imds.azure._imds
+  - imds.azure._imds.modules
   - imds.azure._attributes
   - imds.azure._attributes.reads
   - imds.azure._attributes.facts
@@ -63,6 +64,7 @@ options:
     type: bool
     default: false
 notes:
+  - Ansible runs facts modules (C(ansible_facts_modules)) without reading the variables C(azure_imds_*). There C(module_defaults) sets options.
   - Zones mean something only within a location, and fault and update domains only within a scale set or an availability set. VMs that have
     nothing to do with each other can have the same numbers.
 seealso:

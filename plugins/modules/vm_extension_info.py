@@ -19,6 +19,7 @@ author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
   - imds.azure._imds
+  - imds.azure._imds.modules_own_version
   - imds.azure._attributes
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup

@@ -44,6 +44,7 @@ LAYERS = {
     "plugins/plugin_utils/_certificates.py": 10,
     "plugins/plugin_utils/_documents.py": 10,
     "plugins/plugin_utils/_expression.py": 10,
+    "plugins/plugin_utils/_host_variables.py": 10,
     "plugins/plugin_utils/_issuers.py": 10,
     "plugins/plugin_utils/_place.py": 10,
     "plugins/plugin_utils/_routes.py": 10,

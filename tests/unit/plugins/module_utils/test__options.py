@@ -60,8 +60,14 @@ def test_the_fragment_names_the_versions_of_the_client() -> None:
     assert FLOOR in words
 
 
-def test_the_fragment_names_the_variable() -> None:
-    assert f"E({ENDPOINT_VARIABLE})" in " ".join(DOCUMENTED["endpoint"]["description"])
+@pytest.mark.parametrize(
+    "fragment", [ModuleDocFragment.MODULES, ModuleDocFragment.MODULES_OWN_VERSION]
+)
+def test_the_fragments_of_modules_name_the_environment_variable(fragment: str) -> None:
+    assert f"E({ENDPOINT_VARIABLE})" in fragment
+
+
+def test_modules_read_the_environment_variable() -> None:
     fallback, names = shared_argument_spec()["endpoint"]["fallback"]
     assert (fallback.__name__, names) == ("env_fallback", [ENDPOINT_VARIABLE])
 

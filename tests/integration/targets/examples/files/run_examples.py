@@ -3,11 +3,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the examples of the README and of the plugins' documentation, each as it is written.
 
-    run_examples.py ROOT
+    run_examples.py ROOT ENDPOINT
 
 README.md: a fenced block of YAML is written to the file that its first line names, and each line of a fenced block
 of sh is run. Plugins: the tasks of EXAMPLES become a play, and each inventory of EXAMPLES is read; a few names in them
 stand for what stand_ins.py has in the place of it.
+
+ENDPOINT is the IMDS of the machine that runs this. Modules find it in the variables of localhost, lookups and inventories
+in ansible.cfg, as documented. Nothing else says where IMDS is.
 """
 
 from __future__ import annotations
@@ -33,7 +36,12 @@ PLAY = {
 }
 
 
-def main(root: pathlib.Path) -> int:
+# Only for examples of modules: the plays of the README are for the hosts of hosts.yml alone.
+LOCALHOST = "localhost.yml"
+
+
+def main(root: pathlib.Path, endpoint: str) -> int:
+    configure(endpoint)
     readme = (root / "README.md").read_text(encoding="utf-8")
     blocks = FENCED.findall(readme)
     for text in (text for kind, text in blocks if kind == "yaml"):
@@ -42,9 +50,22 @@ def main(root: pathlib.Path) -> int:
     pathlib.Path("fleet.ndjson").write_text(
         '{"compute": {"name": "web-9", "vmId": "9"}}\n', encoding="utf-8"
     )
-    with stand_ins(os.environ["AZURE_IMDS_ENDPOINT"]) as instead:
+    with stand_ins(endpoint) as instead:
         commands += [command for path in plugins(root) for command in examples_of(path, instead)]
         return max([run(command) for command in commands], default=1)
+
+
+def configure(endpoint: str) -> None:
+    settings = pathlib.Path("ansible.cfg").resolve()
+    settings.write_text(f"[azure_imds]\nendpoint = {endpoint}\n", encoding="utf-8")
+    os.environ["ANSIBLE_CONFIG"] = str(settings)
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "azure_imds_endpoint": endpoint,
+    }
+    inventory = {"all": {"hosts": {"localhost": variables}}}
+    pathlib.Path(LOCALHOST).write_text(yaml.safe_dump(inventory), encoding="utf-8")
 
 
 def write_named(text: str) -> str:
@@ -89,7 +110,7 @@ def examples_of(path: pathlib.Path, instead: dict[str, str]) -> list[str]:
         return [f"ansible-inventory -i hosts.yml -i {name} --graph" for name in names]
     play = pathlib.Path(f"{path.parent.name}_{path.stem}.yml")
     play.write_text(yaml.safe_dump([{**PLAY, "tasks": yaml.safe_load(text)}]), encoding="utf-8")
-    return [f"ansible-playbook {play}"]
+    return [f"ansible-playbook -i {LOCALHOST} {play}"]
 
 
 def examples(path: pathlib.Path) -> str:
@@ -115,4 +136,4 @@ def run(command: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1])))
+    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2]))

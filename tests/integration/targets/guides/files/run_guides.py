@@ -6,7 +6,7 @@
     run_guides.py ROOT STAGE
 
 Files of a guide are written first. Its plays, and its lists of tasks as plays of their own, are one playbook, in their order; then
-come its commands. What the simulator is to these examples is said by defaults of modules, and by nothing in the examples.
+come its commands. The variables of the hosts say where the simulator is. Defaults of modules say only which authority it has.
 The guide to fleets is not among these: the fleet test runs it over SSH.
 """
 
@@ -43,9 +43,7 @@ GUIDES = (
 # Their plays write to /etc, so they are only looked at how they would.
 CHECKED = {"sovereign_clouds", "attested_documents", "maintenance"}
 DEFAULTS = {
-    "group/imds.azure.all": {"endpoint": "{{ azure_imds_endpoint }}"},
     "imds.azure.attested_info": {
-        "endpoint": "{{ azure_imds_endpoint }}",
         "trusted_roots": [str(STAGE / "files" / "root.pem")],
         "intermediates": [str(STAGE / "files" / "intermediate.pem")],
     },

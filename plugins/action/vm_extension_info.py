@@ -1,0 +1,13 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
+    OPTIONS_WITHOUT_VERSION,
+    HostVariablesAction,
+)
+
+
+class ActionModule(HostVariablesAction):
+    _options = OPTIONS_WITHOUT_VERSION

@@ -1,0 +1,55 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options of modules from the azure_imds_* variables of a host. Private to imds.azure.
+
+A module does not see the variables of its host, so an action plugin reads them on the controller.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action.normal import ActionModule as NormalAction
+
+PREFIX = "azure_imds_"
+# The version is that of instance documents and attested documents.
+OPTIONS = ("endpoint", "api_version", "timeout", "deadline")
+# Tokens and scheduled events have version lines of their own, so azure_imds_api_version is not for them.
+OPTIONS_WITHOUT_VERSION = ("endpoint", "timeout", "deadline")
+
+_Arguments = dict[str, t.Any]
+
+
+def with_host_variables(
+    action: t.Any, task_vars: dict[str, t.Any] | None, options: t.Iterable[str] = OPTIONS
+) -> _Arguments:
+    """The arguments of an action's task; a variable counts where the task does not give the option."""
+    variables, templar = task_vars or {}, action._templar
+    delegate = action._task.delegate_to
+    if delegate:
+        # The module runs on that host, so that host's variables and what they refer to count.
+        variables = variables.get("ansible_delegated_vars", {}).get(delegate, {})
+        templar = templar.copy_with_new_env(available_variables=variables)
+    found = {
+        option: templar.template(variables[PREFIX + option])
+        for option in options
+        if option not in action._task.args and variables.get(PREFIX + option) is not None
+    }
+    return {**found, **action._task.args}
+
+
+class HostVariablesAction(NormalAction):
+    """Runs the module of the same name, as Ansible does where a module has no action plugin."""
+
+    _options: tuple[str, ...] = OPTIONS
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        self._task.args = with_host_variables(self, task_vars, self._options)
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        return result
+
+
+__all__ = ("OPTIONS", "OPTIONS_WITHOUT_VERSION", "HostVariablesAction", "with_host_variables")
