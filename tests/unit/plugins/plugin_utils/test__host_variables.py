@@ -81,4 +81,5 @@ def test_an_action_is_ansibles_own_in_all_else(plugin: Any) -> None:
     """So async, check mode and whatever a later Ansible adds work as they do for any module."""
     ours = plugin.ActionModule
     assert issubclass(ours, NormalAction)
-    assert ours._supports_async and ours._supports_check_mode
+    assert ours._supports_async
+    assert ours._supports_check_mode
