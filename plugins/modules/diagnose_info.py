@@ -209,8 +209,8 @@ from ansible_collections.imds.azure.plugins.module_utils._options import (
     shared_argument_spec,
 )
 
-
-_REQUESTS = 3
+# The requests that one run of the module sends at most.
+_MAX_REQUESTS = 3
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -223,7 +223,7 @@ def main() -> None:
         endpoint = checked_endpoint(module.params["endpoint"])
         timeout = min(
             seconds("timeout", module.params["timeout"]),
-            seconds("deadline", module.params["deadline"]) / _REQUESTS,
+            seconds("deadline", module.params["deadline"]) / _MAX_REQUESTS,
         )
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
