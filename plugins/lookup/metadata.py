@@ -148,7 +148,7 @@ class LookupModule(ImdsLookup):
     def _found(self, segments: tuple[str, ...]) -> t.Any:
         root, *below = segments
         params = self._params()
-        if root == "identity":
+        if root.lower() == "identity":
             raise OptionError(
                 "identity/... holds tokens, which this lookup does not read: use the lookup "
                 "imds.azure.access_token, which keeps them out of sight"

@@ -49,6 +49,8 @@ class Endpoint(t.NamedTuple):
     # Seconds that the first answer may rightly take.
     timeout: float = 0.0
     advise: _refusals.Advise | None = None
+    # Its answers hold a secret, so no message quotes their text.
+    secret: bool = False
     # Where it is, if that is not IMDS but something else on this VM.
     elsewhere: str = ""
 
@@ -193,9 +195,9 @@ class ImdsClient:
         if params:
             url += "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params)
         if body is None:
-            return _transport.Request("GET", url, _HEADERS)
+            return _transport.Request("GET", url, _HEADERS, secret=endpoint.secret)
         headers = {**_HEADERS, "Content-Type": "application/json"}
-        return _transport.Request("POST", url, headers, body)
+        return _transport.Request("POST", url, headers, body, endpoint.secret)
 
 
 def _quoted(text: str) -> str:

@@ -227,6 +227,11 @@ def _refused(observed: _Observed) -> t.Iterator[Cause]:
     )
 
 
+def _answered(request: _Observed) -> str:
+    words = f", {request['body']!r}" if request["body"] else ""
+    return f"the answer is status {request['status']}{words}"
+
+
 def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
     request = observed["request"]
     if request["status"] == 403:
@@ -234,7 +239,7 @@ def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
             "forbidden",
             LIKELY,
             "an agent on this VM forbids the request (Metadata Security Protocol)",
-            f"the answer is status 403, {request['body']!r}",
+            _answered(request),
             ["systemctl status azure-proxy-agent", "journalctl -u azure-proxy-agent"],
             "Give this user and program access in the rules of the VM's proxy agent.",
         )
@@ -288,7 +293,7 @@ def _status(observed: _Observed) -> t.Iterator[Cause]:
         "status",
         certainty,
         what,
-        f"the answer is status {request['status']}, {request['body']!r}",
+        _answered(request),
         [_ASK.format(address=observed["address"])],
         advice,
     )

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 from . import _errors
 
-_HOST = r"[0-9A-Za-z.:%_-]+\Z"
+# Not by urlsplit: it passes over some characters, and over what stands behind the brackets of IPv6.
+_ENDPOINT = r"http://([a-z0-9.]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?/?\Z"
 _VERSION = r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 
 
@@ -22,29 +22,29 @@ def local_endpoint(endpoint: str, default: str) -> str:
         "http://ADDRESS:PORT with a link-local or loopback address, because IMDS answers only "
         f"inside its own VM (default: {default})"
     )
-    try:
-        parts = urlsplit(endpoint)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        raise _errors.OptionError(refusal) from None
-    extras = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
-    if parts.scheme != "http" or extras or port == 0 or not _is_local(host):
+    # ASCII alone: without the flag, some letters of other alphabets are the same as ours.
+    match = re.match(_ENDPOINT, endpoint, re.IGNORECASE | re.ASCII)
+    host, port = (match.group(1).lower(), int(match.group(2) or 80)) if match else ("", 0)
+    if not _is_local(host) or port > 65535:
         raise _errors.OptionError(refusal)
     # One endpoint has one name, by which the default is known.
-    name = f"[{host}]" if ":" in host else host
-    return f"http://{name}" + (f":{port}" if port not in (None, 80) else "")
+    return f"http://{host}" + (f":{port}" if port != 80 else "")
 
 
 def _is_local(host: str) -> bool:
     if host == "localhost":
         return True
-    if not re.match(_HOST, host):  # A scope of IPv6 may otherwise hold nearly anything.
-        return False
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(host.strip("[]"))
     except ValueError:
         return False
-    return address.is_loopback or address.is_link_local
+    if isinstance(address, ipaddress.IPv6Address):
+        # Python's versions differ in what they say of an IPv4 address within an IPv6 address.
+        usual, is_plain = f"[{address}]", address.ipv4_mapped is None
+    else:
+        # Old versions of Python read 127.0.0.010, which is another address for the C library.
+        usual, is_plain = str(address), True
+    return host == usual and is_plain and (address.is_loopback or address.is_link_local)
 
 
 def dated_version(api_version: str, latest: str, example: str) -> str:

@@ -63,7 +63,7 @@ def _fallbacks(
 
 
 def _newest(versions: t.Iterable[str], limit: str) -> t.Iterator[str]:
-    usable = [version for version in versions if _given.is_version(version) and version <= limit]
+    usable = [version for version in versions if version <= limit]
     if usable:
         yield max(usable)
 
@@ -74,26 +74,28 @@ def _listed_versions(ask_versions: t.Callable[[], t.Any]) -> list[str]:
     except _errors.RejectedError as rejected:
         # Where it wants a version for its list of versions, it names some in refusing.
         return _offered_versions(rejected.response)
-    return _texts(data, "apiVersions")
+    return _versions(data, "apiVersions")
 
 
 def _offered_versions(response: _transport.Response) -> list[str]:
     """The versions that an answer names instead of the rejected one."""
     try:
-        return _texts(_document.parse_json(response.body), "newest-versions")
+        return _versions(_document.parse_json(response.body), "newest-versions")
     except ValueError:
         return []
 
 
-def _texts(data: t.Any, key: str) -> list[str]:
+def _versions(data: t.Any, key: str) -> list[str]:
+    """The dates of a list. Any other text may be a secret, and no message quotes it."""
     found = data.get(key) if isinstance(data, dict) else None
-    return [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+    texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
+    return [text for text in texts if _given.is_version(text)]
 
 
 def _unexplained(rejected: _errors.RejectedError, version: str) -> _errors.VersionError:
     return _version_error(
         rejected,
-        f"IMDS rejected the request ({_refusals.answered(rejected.response)}) and does not say that it is for "
+        f"IMDS rejected the request ({_words(rejected)}) and does not say that it is for "
         f"api-version {version}. Try again, or set another api_version",
     )
 
@@ -110,8 +112,13 @@ def _no_version(
     )
     todo = "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"
     last = list(rejections.values())[-1]
-    words = _refusals.answered(last.response)
-    return _version_error(last, f"IMDS rejected api-version {asked} ({words}). {there}: {todo}.")
+    return _version_error(
+        last, f"IMDS rejected api-version {asked} ({_words(last)}). {there}: {todo}."
+    )
+
+
+def _words(rejected: _errors.RejectedError) -> str:
+    return _refusals.answered(rejected.request, rejected.response)
 
 
 def _version_error(rejected: _errors.RejectedError, words: str) -> _errors.VersionError:

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 from ._document import parse_json
 from ._errors import TransportError, printable
+from ._given import is_version
 from ._network import (
     Lease,
     Route,
@@ -38,6 +39,7 @@ from ._network import (
 )
 from ._platform import AZURE_TAG
 from ._proxies import assignments, catches
+from ._refusals import error_text
 from ._times import epoch_of, iso_8601
 from ._transport import Request, Response, Transport, http_transport
 
@@ -100,7 +102,7 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> dict[str, t.Any]
     parts = urlsplit(endpoint)
     address = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     before = failed_retransmits(machine.read("/proc/net/netstat"))
-    request = ask(machine, endpoint + _PLAIN, timeout)
+    request, answer = ask(machine, endpoint + _PLAIN, timeout)
     refused = failed_retransmits(machine.read("/proc/net/netstat")) - before
     table = routes(machine.read("/proc/net/route"))
     leases = read_leases(machine)
@@ -112,7 +114,9 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> dict[str, t.Any]
         "port": parts.port or 80,
         "request": dict(request, refused_here=refused > 0),
         "versions": read_versions(machine, endpoint, timeout) if answered else no_versions(),
-        "other_service": other_service(machine, endpoint, timeout, request),
+        "other_service": ""
+        if answer is None or request["imds"]
+        else other_service(machine, endpoint, timeout, answer),
         "route": read_route(machine, address, parts.port or 80, table),
         "interfaces": interfaces,
         "primary": primary(machine, table, leases, interfaces),
@@ -127,8 +131,11 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> dict[str, t.Any]
     }
 
 
-def ask(machine: Machine, url: str, timeout: float) -> dict[str, t.Any]:
-    """One plain request: what came back, as it came, or why nothing did."""
+def ask(
+    machine: Machine, url: str, timeout: float
+) -> tuple[dict[str, t.Any], Response | None]:
+    """One plain request: what the report may have of its answer, or why there is none, and the answer."""
+    request = Request("GET", url, _HEADERS)
     found: dict[str, t.Any] = {
         "url": url,
         "status": None,
@@ -140,21 +147,20 @@ def ask(machine: Machine, url: str, timeout: float) -> dict[str, t.Any]:
         "code": "",
     }
     try:
-        response = machine.send(Request("GET", url, _HEADERS), timeout)
+        response = machine.send(request, timeout)
     except TransportError as exc:
-        return dict(found, reason=exc.reason, code=code_of(exc.__cause__))
+        return dict(found, reason=exc.reason, code=code_of(exc.__cause__)), None
     data = json_of(response)
-    return dict(
+    seen = dict(
         found,
         status=response.status,
         headers=dict(response.headers),
-        # A document names a VM's keys and user data: its content is not for a report.
-        body=""
-        if response.status == 200
-        else printable(response.body[:1024].decode("utf-8", "replace")),
+        # A document has user data, whatever its status: its content is not for a report.
+        body="" if response.status == 200 else error_text(request, response),
         imds=is_imds(response, data),
         has_compute=bool(data.get("compute")),
     )
+    return seen, response
 
 
 def code_of(cause: BaseException | None) -> str:
@@ -198,7 +204,9 @@ def read_versions(machine: Machine, endpoint: str, timeout: float) -> dict[str, 
     except TransportError as exc:
         return {"status": None, "versions": [], "reason": exc.reason}
     listed = json_of(response).get("apiVersions")
-    versions = [v for v in listed if isinstance(v, str)] if isinstance(listed, list) else []
+    texts = [v for v in listed if isinstance(v, str)] if isinstance(listed, list) else []
+    # Anything else in the list may be a secret, or no text for a terminal.
+    versions = [text for text in texts if is_version(text)]
     return {"status": response.status, "versions": versions, "reason": ""}
 
 
@@ -211,17 +219,11 @@ _OTHERS = (
 )
 
 
-def other_service(
-    machine: Machine, endpoint: str, timeout: float, request: dict[str, t.Any]
-) -> str:
-    """The name of the service that answers in the place of IMDS; "" where none does."""
-    if request["status"] is None or request["imds"]:
-        return ""
-    texts = [text_of(request["headers"], request["body"])]
+def other_service(machine: Machine, endpoint: str, timeout: float, answer: Response) -> str:
+    """The name of the service that answers in the place of IMDS."""
+    texts = [text_of(answer)]
     try:
-        response = machine.send(Request("GET", endpoint + "/", _HEADERS), timeout)
-        body = response.body[:4096].decode("utf-8", "replace")
-        texts.append(text_of(response.headers, f"\n{body}"))
+        texts.append(text_of(machine.send(Request("GET", endpoint + "/", _HEADERS), timeout)))
     except TransportError:
         pass
     seen = "\n".join(texts)
@@ -229,8 +231,11 @@ def other_service(
     return next(known, "another service")
 
 
-def text_of(headers: t.Mapping[str, str], body: str) -> str:
-    return "\n".join([*(f"{name}: {value}" for name, value in headers.items()), body]).lower()
+def text_of(answer: Response) -> str:
+    """Headers and the start of the body, to look for names in."""
+    body = answer.body[:4096].decode("utf-8", "replace")
+    headers = (f"{name}: {value}" for name, value in answer.headers.items())
+    return "\n".join([*headers, "", body]).lower()
 
 
 def read_route(machine: Machine, address: str, port: int, table: list[Route]) -> dict[str, t.Any]:

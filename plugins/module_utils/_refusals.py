@@ -1,14 +1,18 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to say of an answer that is not the one that was asked for, and of none.
+"""What to say of a failed attempt: kinds of failures, and their messages.
 
 Pure functions. A managed node compiles on each run all that is imported, so the client imports
 this only when there is something to explain. Private to imds.azure.
+
+A body may be a token, or a document with user data, whatever its status. A message quotes from it
+what IMDS itself says about a failure, and nothing else.
 """
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from . import _document, _errors, _retry, _transport
@@ -38,6 +42,12 @@ _ADVICE = {
     504: _IN_TROUBLE,
 }
 
+# Tokens and data in base64 are such runs; sentences have none.
+_LONG_RUN = re.compile(r"[A-Za-z0-9._~+/=-]{60,}")
+_HIDDEN = "***"
+# IMDS' errors that are no JSON are a few words long.
+_MAX_TEXT = 1024
+
 
 def failure_of(
     request: _transport.Request,
@@ -58,7 +68,7 @@ def failure_of(
     if _rejects_version(request, outcome, always_there):
         raise _errors.RejectedError(request, outcome)
     retry_after = outcome.headers.get("retry-after")
-    return _retry.Failure(outcome.status, True, retry_after, answered(outcome))
+    return _retry.Failure(outcome.status, True, retry_after, answered(request, outcome))
 
 
 def _rejects_version(
@@ -123,30 +133,50 @@ def _advice(status: int | None, cause: str, always_there: bool) -> str:
     return _ADVICE.get(status, _NOT_IMDS)
 
 
-def answered(response: _transport.Response) -> str:
-    """Status and IMDS' own words; error bodies come as two kinds of JSON, text and HTML."""
-    words = _error_text(response)
+def answered(request: _transport.Request, response: _transport.Response) -> str:
+    """Status and IMDS' own words."""
+    words = error_text(request, response)
     location = response.headers.get("location")
     if 300 <= response.status < 400 and location:
-        words = f"redirect to {_errors.printable(location)}, which is not followed"
+        where = "a redirect" if request.secret else f"redirect to {_errors.printable(location)}"
+        words = f"{where}, which is not followed"
     return f"status {response.status}" + (f", {words!r}" if words else "")
 
 
-def _error_text(response: _transport.Response) -> str:
+def error_text(request: _transport.Request, response: _transport.Response) -> str:
+    """IMDS' own words about a failure; its errors come as two kinds of JSON, text and HTML."""
     try:
         data = _document.parse_json(response.body)
     except ValueError:
-        text = response.body[:1024].decode("utf-8", "replace").lstrip("\ufeff \r\n\t")
-        return "an HTML page" if text[:1] == "<" else _errors.printable(text)
+        return _plain_words(request, response)
     if not isinstance(data, dict):
         return ""
     words = [data.get("error"), data.get("error_description")]
-    return _errors.printable(": ".join(word for word in words if isinstance(word, str)))
+    text = ": ".join(word for word in words if isinstance(word, str))
+    for name, value in data.items():
+        if name.lower().endswith("token") and value and isinstance(value, str):
+            text = text.replace(value, _HIDDEN)
+    return _shown(text)
+
+
+def _plain_words(request: _transport.Request, response: _transport.Response) -> str:
+    """An error as text. Whatever may be a part of a document, or a token, is not one."""
+    text = response.body[:_MAX_TEXT].decode("utf-8", "replace")
+    words = _shown(text)
+    if words[:1] == "<":
+        return "an HTML page"
+    is_error = response.status >= 400 and len(response.body) <= _MAX_TEXT
+    is_plain = words[:1] not in ('"', "[") and not {"{", "\ufffd"} & set(text)
+    return words if is_error and is_plain and not request.secret else ""
+
+
+def _shown(text: str, limit: int = 300) -> str:
+    """Foreign text for a message, without anything in it that looks like a token."""
+    return _errors.printable(_LONG_RUN.sub(_HIDDEN, text), limit)
 
 
 def _not_readable(response: _transport.Response, wanted: str, exc: ValueError | None) -> str:
-    kind = _errors.printable(response.headers.get("content-type", "unknown type"), 80)
-    # Without a word of the body: it may be a token.
+    kind = _shown(response.headers.get("content-type", "unknown type"), 80)
     return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
 
 
@@ -159,4 +189,12 @@ def malformed(request: _transport.Request, exc: _errors.MalformedError) -> _erro
     return error
 
 
-__all__ = ("Advise", "answered", "failed_call", "failure_of", "malformed", "names_version")
+__all__ = (
+    "Advise",
+    "answered",
+    "error_text",
+    "failed_call",
+    "failure_of",
+    "malformed",
+    "names_version",
+)

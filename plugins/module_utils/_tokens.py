@@ -77,7 +77,11 @@ def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endp
             "resource_id is unknown to the VM extension: use client_id or object_id, or source=imds"
         )
     return Endpoint(
-        "oauth2/token", version="", advise=extension_advice, elsewhere=f"http://localhost:{port}"
+        "oauth2/token",
+        version="",
+        advise=extension_advice,
+        secret=True,
+        elsewhere=f"http://localhost:{port}",
     )
 
 
@@ -188,7 +192,11 @@ def extension_advice(status: int | None, cause: str) -> str:
 
 # The documented guidance is to try again on 404 as well. Every SDK asks by this version.
 _IDENTITY = Endpoint(
-    "identity/oauth2/token", always_there=True, version="2018-02-01", advise=token_advice
+    "identity/oauth2/token",
+    always_there=True,
+    version="2018-02-01",
+    advise=token_advice,
+    secret=True,
 )
 
 

@@ -29,6 +29,8 @@ class Request(t.NamedTuple):
     url: str
     headers: dict[str, str]
     body: bytes | None = None
+    # The answer holds a secret: no message quotes its text.
+    secret: bool = False
 
 
 class Response(t.NamedTuple):
@@ -88,7 +90,7 @@ def http_transport(request: Request, timeout: float) -> Response:
     """The transport of the managed node."""
     place, target = _place_and_target(request.url)
     try:
-        with _connected(*_host_and_port(place), time.monotonic() + timeout) as connection:
+        with connected(*_host_and_port(place), time.monotonic() + timeout) as connection:
             connection.sendall(_written(request, place, target))
             # Both readings take their bytes from here, and the first takes none that it can't use.
             with connection.makefile("rb") as reader:
@@ -117,6 +119,23 @@ def _host_and_port(place: str) -> tuple[str, int]:
     if not colon or place.endswith("]"):
         host, port = place, "80"
     return host.strip("[]"), int(port)
+
+
+def connected(host: str, port: int, deadline: float) -> DeadlineSocket:
+    """A connection to a host.
+
+    `localhost` means the loopback addresses. It is never looked up, because a resolver or a hosts
+    file may have the address of another machine for it.
+    """
+    if host != "localhost":
+        return _connected(host, port, deadline)
+    try:
+        return _connected("127.0.0.1", port, deadline)
+    except ConnectionRefusedError as refused:
+        try:
+            return _connected("::1", port, deadline)
+        except OSError:  # This host may not even have IPv6.
+            raise refused from None
 
 
 def _connected(host: str, port: int, deadline: float) -> DeadlineSocket:
@@ -172,6 +191,7 @@ __all__ = (
     "Request",
     "Response",
     "Transport",
+    "connected",
     "http_transport",
     "seconds_until",
     "with_deadline",

@@ -11,8 +11,9 @@ believed either: it counts only as a link to a root that is trusted anyway.
 from __future__ import annotations
 
 import contextlib
+import re
 import typing as t
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     TransportError,
@@ -30,7 +31,11 @@ MAX_BYTES = 64 * 1024
 _SECONDS = 10.0
 _MAX_URLS = 4  # that one certificate may name; Microsoft's name two
 _HEADERS = {"Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
-_PORTS = {"http": 80, "https": 443}
+# Not by urlsplit: it passes over some characters, and over what stands behind the brackets of IPv6.
+_URL = re.compile(
+    r"(http|https)://([a-z.]+)(?::([0-9]+))?(/[a-z0-9/._~%()+,-]*)\Z", re.IGNORECASE | re.ASCII
+)
+_PORTS = {"http": "80", "https": "443"}
 _PATHS = {"www.microsoft.com": "/pkiops/", "caissuers.microsoft.com": "/"}
 
 
@@ -60,25 +65,17 @@ def _allowed_urls(certificate: x509.Certificate) -> list[str]:
 
 def is_allowed(url: str) -> bool:
     """Whether a URL is one of Microsoft's PKI, and can't be taken for another one."""
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+    match = _URL.match(url)
+    if not match:
         return False
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        return False
-    host = parts.hostname or ""
+    scheme, host, port, path = match.groups()
+    folder = _PATHS.get(host.lower())
     return (
-        parts.scheme in _PORTS
-        and port in (None, _PORTS[parts.scheme])
-        and "@" not in parts.netloc
-        and host in _PATHS
-        and _is_below(parts, _PATHS[host])
+        port in (None, _PORTS[scheme.lower()])
+        and folder is not None
+        and path.startswith(folder)
+        and ".." not in unquote(path)
     )
-
-
-def _is_below(parts: SplitResult, folder: str) -> bool:
-    return parts.path.startswith(folder) and ".." not in unquote(parts.path) and not parts.query
 
 
 def _first(urls: list[str], send: Transport) -> x509.Certificate:

@@ -50,7 +50,7 @@ def parse_route(route: str) -> tuple[str, ...]:
 
 def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     """The data that IMDS has at a route: a container, or a leaf as text."""
-    # Who walks a document, as a thousand lookups do, asks nobody.
+    # Imported here because lookups that walk a document send no request.
     from ansible_collections.imds.azure.plugins.module_utils._attested import ATTESTED
     from ansible_collections.imds.azure.plugins.module_utils._client import (
         INSTANCE,
@@ -60,7 +60,8 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     from ansible_collections.imds.azure.plugins.module_utils._events import EVENTS
 
     known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
-    endpoint = known.get(path) or Endpoint(path)
+    # Any other route may be a leaf, such as userData, whose text is a secret.
+    endpoint = known.get(path) or Endpoint(path, secret=True)
     call = client.call(endpoint)
     try:
         return client.exchange(endpoint, params, call=call)

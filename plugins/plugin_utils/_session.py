@@ -10,6 +10,7 @@ cookies, no redirects.
 from __future__ import annotations
 
 import http.cookiejar
+import logging
 import time
 import typing as t
 
@@ -29,7 +30,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Request,
     Response,
     Transport,
-    with_deadline,
+    connected,
 )
 
 try:
@@ -56,8 +57,7 @@ else:
             super().request(*args, **kwargs)
 
         def connect(self) -> None:
-            super().connect()
-            self.sock = with_deadline(self.sock, self._deadline)
+            self.sock = connected(self.host.strip("[]"), self.port, self._deadline)
 
     class _Pool(urllib3.connectionpool.HTTPConnectionPool):
         ConnectionCls = _Connection
@@ -72,6 +72,18 @@ else:
         def init_poolmanager(self, *args: t.Any, **kwargs: t.Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = {"http": _Pool}
+
+    def _unquoted(record: logging.LogRecord) -> bool:
+        """Keeps answers out of logs: urllib3 quotes headers that it can't read, and a body may be among them."""
+        args = record.args if isinstance(record.args, tuple) else ()
+        if any(isinstance(arg, urllib3.exceptions.HeaderParsingError) for arg in args):
+            record.args = (args[0], "they are not shown here")
+            record.exc_info = None
+        return True
+
+    # The first is of urllib3 2, the other one of urllib3 1.
+    for _module in (urllib3.connection, urllib3.connectionpool):
+        logging.getLogger(_module.__name__).addFilter(_unquoted)
 
 
 def requests_transport(limit: int = MAX_BODY) -> Transport:

@@ -30,7 +30,7 @@ LAYERS = {
     "plugins/module_utils/_retry.py": 1,
     "plugins/module_utils/_extension.py": 2,
     "plugins/module_utils/_transport.py": 2,
-    "plugins/module_utils/_observe.py": 3,
+    "plugins/module_utils/_observe.py": 4,
     "plugins/module_utils/_refusals.py": 3,
     "plugins/module_utils/_negotiation.py": 4,
     "plugins/module_utils/_client.py": 5,

@@ -157,6 +157,8 @@ def test_params(look: Look, vm: Vm) -> None:
     ("terms", "options", "message"),
     [
         (["identity/oauth2/token"], {}, "use the lookup imds.azure.access_token"),
+        (["Identity/oauth2/token"], {}, "use the lookup imds.azure.access_token"),
+        (["/metadata/IDENTITY/oauth2/token"], {}, "use the lookup imds.azure.access_token"),
         (["identity"], {"cache": False}, "use the lookup imds.azure.access_token"),
         (["instance/../identity"], {}, "is not an IMDS route"),
         ([""], {}, "is not an IMDS route"),

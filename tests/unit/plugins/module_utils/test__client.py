@@ -334,16 +334,16 @@ def test_a_trouble_on_the_way_is_waited_for_within_one_deadline() -> None:
         ("http://169.254.169.254", DEFAULT_ENDPOINT),
         ("http://169.254.169.254/", DEFAULT_ENDPOINT),
         ("http://169.254.169.254:80", DEFAULT_ENDPOINT),
-        ("http://169.254.169.254:0080/", DEFAULT_ENDPOINT),
-        ("http://169.254.169.254:", DEFAULT_ENDPOINT),
+        ("http://169.254.169.254:80/", DEFAULT_ENDPOINT),
         ("HTTP://169.254.169.254", DEFAULT_ENDPOINT),
         ("http://169.254.0.1:50342", "http://169.254.0.1:50342"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
         ("http://127.9.8.7", "http://127.9.8.7"),
         ("http://LocalHost:65535", "http://localhost:65535"),
+        ("http://LOCALHOST", "http://localhost"),
         ("http://[::1]:8080", "http://[::1]:8080"),
         ("http://[::1]", "http://[::1]"),
-        ("http://[fe80::1]", "http://[fe80::1]"),
+        ("http://[FE80::1]/", "http://[fe80::1]"),
     ],
 )
 def test_local_endpoints(endpoint: str, name: str) -> None:
@@ -400,6 +400,72 @@ def test_local_endpoints(endpoint: str, name: str) -> None:
         "http://127.0.0.1 ",
         "http://127.0.0.1\x00",
         "http://127.0.0.1 example.com",
+        "http://127.0.0.1\t",
+        "http://127.0.0.1\n",
+        "http://127.0.0\t.1",
+        "ht\ntp://127.0.0.1",
+        " http://127.0.0.1",
+        "\x00http://127.0.0.1",
+        "http:127.0.0.1",
+        "http:/127.0.0.1",
+        "http:///127.0.0.1",
+        "http://127.0.0.1//",
+        "http://127.0.0.1/.",
+        "http://127.0.0.1:",
+        "http://127.0.0.1:0080",
+        "http://127.0.0.1:+80",
+        "http://127.0.0.1: 80",
+        "http://127.0.0.1:80:80",
+        "http://127.0.0.1:\u0661",
+        "http://127.0.0.1:80.example.com",
+        "http://127.0.0.1;x",
+        "http://127.0.0.1.",
+        "http://127.0.0.1..",
+        "http://127.0.0.1%2eexample.com",
+        "http://127.0.0.1\u3002example.com",
+        "http://127\u30020\u30020\u30021",
+        "http://127\uff0e0\uff0e0\uff0e1",
+        "http://\u0661\u0662\u0667.0.0.1",
+        "http://127.0.0.01",
+        "http://0127.0.0.1",
+        "http://127.0.0.010",
+        "http://0x7f.0x0.0x0.0x1",
+        "http://0177.0.0.1",
+        "http://127.0.1",
+        "http://127.0.0.0.1",
+        "http://127.0.0.256",
+        "http://0",
+        "http://localhost.",
+        "http://localhost.localdomain",
+        "http://ip6-localhost",
+        "http://.localhost",
+        "http://local host",
+        "http://localho\u017ft",
+        "http://[localhost]",
+        "http://[::1].example.com",
+        "http://[::1]example",
+        "http://[::1].127.0.0.1",
+        "http://[::1]127.0.0.1",
+        "http://example[::1]",
+        "http://[::1]]",
+        "http://[[::1]]",
+        "http://[::1]:80:80",
+        "http://[::1]:80[::1]",
+        "http://[::1]@example.com",
+        "http://[0:0:0:0:0:0:0:1]",
+        "http://[::0001]",
+        "http://[127.0.0.1]",
+        "http://[::127.0.0.1]",
+        "http://[::ffff:127.0.0.1]",
+        "http://[::ffff:7f00:1]",
+        "http://[::ffff:169.254.169.254]",
+        "http://[::ffff:a9fe:a9fe]",
+        "http://[64:ff9b::7f00:1]",
+        "http://[fe80::1%eth0]",
+        "http://[fe80::1%25eth0]",
+        "http://[fe80::1%25eth0].example.com",
+        "http://[::1%25lo]",
+        "http://[v1.1]",
         "http://\udc80",
         "None",
         "{{ endpoint }}",
@@ -588,6 +654,49 @@ def test_a_redirect_is_named_and_not_followed() -> None:
 def test_a_long_wait_reads_well() -> None:
     with pytest.raises(UnavailableError, match=r"after \d+ attempts in 1\d\d\d s"):
         client(Always(refusal(503)), deadline=1800.0).instance()
+
+
+# A document has user data, and a text may be a leaf of it.
+USER_DATA = "I2Nsb3VkLWNvbmZpZw"
+PARTS = {
+    "document": f'{{"compute":{{"userData":"{USER_DATA}","name":"x"}}}}',
+    "half": f'{{"compute":{{"userData":"{USER_DATA}',
+    "list": f'["{USER_DATA}"]',
+    "half a list": f'["{USER_DATA}',
+    "half a text": f'"{USER_DATA}',
+    "after a sign": f')]}}\', {{"userData":"{USER_DATA}"}}',
+    "after a byte order mark": "\ufeff" + f'{{"userData":"{USER_DATA}"',
+    "after blanks": f' \r\n{{"userData":"{USER_DATA}"',
+    "base64": USER_DATA * 10,
+    "UTF-16": f'{{"userData":"{USER_DATA}"}}'.encode("utf-16"),
+    "UTF-16 without a mark": f'{{"userData":"{USER_DATA}"}}'.encode("utf-16-be"),
+    "stored by gzip": b"\x1f\x8b\x08\x00\x00\x00" + USER_DATA.encode(),
+    "many bytes": " " * 2000 + USER_DATA,
+}
+
+
+@pytest.mark.parametrize("body", PARTS.values(), ids=PARTS)
+def test_no_part_of_a_document_is_in_a_message(body: str | bytes) -> None:
+    for status in (*range(100, 200), *range(201, 600)):
+        send = Always(refusal(status, body))
+        with pytest.raises(ImdsError) as caught:
+            client(send, attempts=1).instance()
+        assert USER_DATA not in str(caught.value).replace(" ", "")
+        assert f"status {status}" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [203, 206, 299, 302, 400, 404, 500])
+def test_no_leaf_is_in_a_message(status: int) -> None:
+    for route in ("instance/compute/userData", "instance/compute/customData", "other"):
+        with pytest.raises(ImdsError) as caught:
+            ask_route(client(Always(refusal(status, USER_DATA)), attempts=1), route)
+        assert USER_DATA not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [203, 206, 299])
+def test_a_text_that_is_no_error_is_not_quoted(status: int) -> None:
+    with pytest.raises(ImdsError, match=rf"status {status}, after"):
+        client(Always(refusal(status, "web-1"))).instance()
 
 
 # Every body that a 200 can have

@@ -215,6 +215,73 @@ def test_a_token_within_rubbish_is_not_shown() -> None:
     assert "c2VjcmV0" not in str(caught.value)
 
 
+# What a token may look like, and where in a body that is no proper answer it may stand.
+LONG = "eyJhbGciOiJSUzI1NiJ9." + "c2VjcmV0" * 40 + ".c2lnbmF0dXJl-_" + "AbC9" * 30
+SHORT = "opaque-c2VjcmV0"
+BODIES = {
+    "JSON": lambda token: json.dumps({"access_token": token, "expires_in": "3599"}),
+    "error": lambda token: json.dumps({"error": f"no: {token}", "access_token": token}),
+    "description": lambda token: json.dumps(
+        {"error": "x", "error_description": f"Bearer {token}", "refreshToken": token}
+    ),
+    "list": lambda token: json.dumps([token]),
+    "JSON text": lambda token: json.dumps(token),
+    "half": lambda token: f'{{"access_token":"{token}"',
+    "an end": lambda token: f'n":"{token}","expires_in":"3599"}}',
+    "form": lambda token: f"access_token={token}&expires_in=3599",
+    "text": lambda token: token,
+    "words": lambda token: f"Here it is: {token}",
+    "HTML": lambda token: f"<html>{token}</html>",
+    "UTF-16": lambda token: json.dumps({"access_token": token}).encode("utf-16-le"),
+    "stored": lambda token: b"\x1f\x8b\x08\x00" + token.encode(),
+    "versions": lambda token: json.dumps({"error": "api-version", "newest-versions": [token]}),
+}
+
+
+@pytest.mark.parametrize("token", [LONG, SHORT], ids=["JWT", "opaque"])
+@pytest.mark.parametrize("body", BODIES)
+def test_a_token_is_in_no_message_whatever_the_status(body: str, token: str) -> None:
+    raw = BODIES[body](token)
+    sent = raw if isinstance(raw, bytes) else raw.encode()
+    headers = {"location": f"http://there/?t={token}", "content-type": f"x/{LONG}"}
+    for status in (*range(100, 200), *range(201, 600)):
+        imds = Imds(Response(status, headers, sent))
+        limits = Limits(attempts=1)
+        for version in ("latest", "2021-02-01"):
+            client = ImdsClient(imds.send, ENDPOINT, version, limits, imds.seams)
+            for ask in (
+                lambda: imds_token(client, VAULT),
+                lambda: extension_token(client, extension_endpoint(4711, []), VAULT),
+            ):
+                with pytest.raises(ImdsError) as caught:
+                    ask()
+                assert not hints_at(token, str(caught.value))
+                assert f"status {status}" in str(caught.value)
+                assert LONG[:60] not in str(caught.value)
+
+
+def hints_at(token: str, message: str) -> bool:
+    """Whether a part of the token is there, also with something between its letters."""
+    letters = "".join(c for c in message if c.isalnum())
+    part = "".join(c for c in token if c.isalnum())[-12:]
+    return part in letters or "c2VjcmV0" in letters
+
+
+@pytest.mark.parametrize("status", [203, 206, 400, 500])
+def test_the_words_beside_a_token_are_shown(status: int) -> None:
+    told = {"error": "invalid_request", "error_description": f"Not {LONG} again"}
+    imds = Imds(answer(status, {**told, "access_token": SHORT}))
+    client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(attempts=1), imds.seams)
+    with pytest.raises(ImdsError, match=rf"status {status}, 'invalid_request: Not \*\*\* again'"):
+        imds_token(client, VAULT)
+
+
+def test_a_redirect_of_a_request_for_a_token_is_named_alone() -> None:
+    imds = Imds(answer(302, "", location="http://login.example.com/?token=1"))
+    with pytest.raises(RefusedError, match="status 302, 'a redirect, which is not followed'"):
+        imds_token(imds.client(), VAULT)
+
+
 def test_whoever_gets_no_turn_in_time_says_so() -> None:
     @contextlib.contextmanager
     def full(patience: float) -> t.Iterator[None]:

@@ -335,3 +335,13 @@ def test_this_machine_can_be_looked_at() -> None:
     assert own.source_to("127.0.0.1", 80) == ("127.0.0.1", "")
     assert own.primary_address("lo") in ("127.0.0.1", "")
     assert own.primary_address("no-such-nic") == ""
+
+
+@pytest.mark.parametrize("status", [203, 206, 302, 500])
+def test_a_report_has_nothing_of_a_document(status: int) -> None:
+    body = json.dumps({"compute": {"userData": "c2VjcmV0"}, "apiVersions": ["c2VjcmV0"]})
+    for sent in (body, body[:-1], f"{'c2VjcmV0' * 10} {'x' * 80}"):
+        observed = look(send=answering(status, sent, server="IMDS/1"))
+        said = json.dumps([observed, causes(observed), report(observed, causes(observed), "h")])
+        assert "c2VjcmV0" not in said
+        assert f"the answer is status {status}" in said

@@ -9,15 +9,20 @@ import contextlib
 import gc
 import gzip
 import io
+import ipaddress
+import logging
 import os
 import pathlib
+import shutil
 import socket
 import subprocess
 import sys
 import time
+import traceback
 import typing as t
 
 import pytest
+from checks import isolation
 from doubles import (
     Behaviour,
     RawServer,
@@ -33,8 +38,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils import _transport
-from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, TransportError
 from ansible_collections.imds.azure.plugins.module_utils._http import read_answer, reason_of
+from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
     Request,
@@ -324,6 +331,69 @@ def test_a_deadline_is_for_one_request_also_on_a_kept_connection(send: Transport
         assert send(get(server.url), 0.3).body == b"ok"
 
 
+@pytest.fixture
+def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever looks a name up, and be it localhost, fails the test."""
+    original = socket.getaddrinfo
+
+    def guarded(host: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
+        ipaddress.ip_address(host)
+        return original(host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", guarded)
+
+
+@pytest.mark.usefixtures("no_resolver")
+def test_localhost_is_not_looked_up(send: Transport) -> None:
+    with RawServer(answering(http(b"ok"))) as server:
+        port = server.address.partition(":")[2]
+        assert send(get(f"http://localhost:{port}/x"), 5).body == b"ok"
+        head = b"".join(server.received)
+    assert head.startswith(b"GET /x HTTP/1.1\r\n")
+    assert f"\r\nHost: localhost:{port}\r\n".encode() in head
+
+
+@pytest.mark.usefixtures("no_resolver")
+def test_localhost_is_the_loopback_address_of_ipv6_where_the_other_refuses(
+    send: Transport,
+) -> None:
+    with Simulator([Vm("six", DOCUMENT)], rate_limit=0, host="::1") as simulator:
+        vm = simulator["six"]
+        port = vm.url.rpartition(":")[2]
+        url = f"http://localhost:{port}/metadata/instance?api-version=2025-04-07"
+        assert send(get(url), 5).status == 200
+        assert vm.requests[0].header("Host") == f"localhost:{port}"
+
+
+@pytest.mark.usefixtures("no_resolver")
+def test_localhost_where_nobody_listens(send: Transport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    error = failure(send, get(f"http://localhost:{port}"))
+    assert (error.reason, error.retry) == ("connection refused", True)
+
+
+@pytest.mark.usefixtures("no_resolver")
+def test_both_addresses_of_localhost_have_one_time_limit(send: Transport) -> None:
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as server:
+        port = server.getsockname()[1]
+        error = failure(send, get(f"http://localhost:{port}"), 0.3)
+    assert error.reason == "no complete answer within 0.3 s"
+
+
+def test_no_hosts_file_leads_localhost_to_another_machine() -> None:
+    """In namespaces of its own, with such a file, and with somebody at that address."""
+    namespaces = isolation.prefix()
+    if not namespaces or not shutil.which("ip"):
+        pytest.skip("takes namespaces and the program ip")
+    path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    script = pathlib.Path(__file__).parents[2] / "another_localhost.py"
+    done = subprocess.run(
+        [*namespaces, sys.executable, str(script)], env=path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, "localhost is this machine\n"), done.stderr
+
+
 def test_ipv6(send: Transport) -> None:
     with Simulator([Vm("six", DOCUMENT)], rate_limit=0, host="::1") as simulator:
         assert send(instance(simulator["six"]), 5).status == 200
@@ -540,3 +610,49 @@ def test_the_reason_is_found_however_deep_it_is_wrapped() -> None:
     outer.__cause__.__context__ = ConnectionRefusedError(111, "Connection refused")
     outer.__cause__.__context__.__context__ = outer  # a circle, which must not be walked for ever
     assert reason_of(outer, 2.0) == "connection refused"
+
+
+# What is told of an answer that holds a secret
+
+
+TOKEN = "eyJhbGciOiJSUzI1NiJ9." + "c2VjcmV0" * 30
+TOLD = f'{{"access_token":"{TOKEN}","expires_in":"3599"}}'.encode()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        *(http(TOLD, status=f"{status} Odd") for status in (101, 203, 206, 302, 404, 418, 500)),
+        http(TOLD, f"Location: http://there/{TOKEN}", status="302 Found"),
+        http(gzip.compress(TOLD, 0), "Content-Encoding: gzip", status="203 Odd"),
+        http(gzip.compress(TOLD, 0), "Content-Encoding: gzip"),
+        http(TOLD[:-1]),
+        http(TOKEN.encode(), f"Content-Type: {TOKEN}"),
+        http(TOLD)[:-9],
+        TOLD,
+        TOKEN.encode(),
+        b"HTTP/1.1 " + TOKEN.encode(),
+        b"HTTP/1.1 200 " + TOKEN.encode() + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nodd\r\n" + TOLD + b"\r\n\r\n",
+        b"HTTP/1.1 203 OK\r\nContent-Length: " + TOKEN.encode() + b"\r\n\r\nx",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + TOLD,
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: " + TOKEN.encode() + b"\r\n\r\nx",
+    ],
+)
+def test_neither_a_message_nor_a_log_has_a_token(
+    send: Transport,
+    sent: bytes,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with RawServer(answering(sent)) as server:
+        client = ImdsClient(send, server.url, limits=Limits(timeout=2.0, attempts=1))
+        with pytest.raises(ImdsError) as caught:
+            imds_token(client, "https://vault.azure.net")
+    written = "".join(capfd.readouterr())
+    logged = "".join(map(logging.Formatter().format, caplog.records))
+    chain = "".join(traceback.format_exception(caught.type, caught.value, caught.tb))
+    for place in (str(caught.value), written, logged, chain):
+        assert TOKEN[:20] not in place
+        assert "c2VjcmV0" not in place
