@@ -10,16 +10,22 @@ secrecy.py --search FOLDER ENDPOINT
 from __future__ import annotations
 
 import base64
+import contextlib
+import http.server
+import itertools
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import tempfile
+import threading
+import typing
 import urllib.request
 
 PRINTED = ("stdout.txt", "stderr.txt")
 HERE = pathlib.Path(__file__).resolve().parent
+TOKEN = "metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
 
 
 def main(playbook: str, endpoint: str, port: str) -> str:
@@ -29,7 +35,8 @@ def main(playbook: str, endpoint: str, port: str) -> str:
 
 
 def searched(scratch: pathlib.Path, playbook: str, endpoint: str, port: str) -> str:
-    run(scratch, playbook, endpoint, port)
+    with broken_service(endpoint) as variables:
+        run(scratch, playbook, endpoint, {**variables, "extension_port": port})
     prove(scratch)
     found = search(scratch, endpoint)
     (scratch / "planted").write_text(given(endpoint)[-1].rpartition(".")[2], encoding="utf-8")
@@ -40,13 +47,57 @@ def searched(scratch: pathlib.Path, playbook: str, endpoint: str, port: str) -> 
     sys.exit("the search finds nothing, even where there is something")
 
 
-def run(scratch: pathlib.Path, playbook: str, endpoint: str, port: str) -> None:
+@contextlib.contextmanager
+def broken_service(endpoint: str) -> typing.Iterator[dict[str, int]]:
+    """A service of which every answer has a token in it, and none is as it should be."""
+    request = urllib.request.Request(f"{endpoint}/{TOKEN}", headers={"Metadata": "true"})
+    with urllib.request.urlopen(request) as answer:
+        body = answer.read()
+    token = json.loads(body)["access_token"].encode()
+    answers = broken_answers(body, token)
+    following = itertools.cycle(answers)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.wfile.write(next(following))
+
+        def log_message(self, *_arguments: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"broken_port": server.server_port, "broken_answers": len(answers)}
+        server.shutdown()
+
+
+def broken_answers(body: bytes, token: bytes) -> list[bytes]:
+    """Whole HTTP answers, whose ends are the ends of their connections."""
+    words = json.dumps({"error": "x", "error_description": f"Not {token.decode()} again"}).encode()
+    start = b"HTTP/1.0 200 OK\r\n"
+    return [
+        *(b"HTTP/1.0 %d Odd\r\n\r\n" % status + body for status in (203, 206, 302, 404, 500)),
+        b"HTTP/1.0 302 Found\r\nLocation: http://there/?" + token + b"\r\n\r\n",
+        b"HTTP/1.0 403 No\r\n\r\n" + words,
+        b"HTTP/1.0 403 No\r\n\r\n" + token,
+        b'HTTP/1.0 400 No\r\n\r\n{"error":"api-version","newest-versions":["' + token + b'"]}',
+        start + b"Content-Type: " + token + b"\r\n\r\n" + body[:-1],
+        start + b"Content-Length: 99999\r\n\r\n" + body,
+        start + b"Transfer-Encoding: chunked\r\n\r\n" + body,
+        start + b"odd\r\n" + body + b"\r\n\r\n",
+        b"HTTP/1.0 " + token + b"\r\n\r\n",
+        body,
+    ]
+
+
+def run(
+    scratch: pathlib.Path, playbook: str, endpoint: str, more: typing.Mapping[str, int | str]
+) -> None:
     for name in ("home", "local", "remote", "tmp", "facts", "tree", "junit"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
     (scratch / "ansible.cfg").touch()
     variables = {
         "endpoint": endpoint,
-        "extension_port": port,
+        **more,
         "ansible_python_interpreter": sys.executable,
         "search": [sys.executable, __file__, "--search", str(scratch), endpoint],
     }
