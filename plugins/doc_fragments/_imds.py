@@ -17,6 +17,8 @@ options:
       - Base URL of IMDS.
       - Only link-local and loopback addresses are accepted. Anything else is refused before a packet is sent,
         because IMDS answers only inside its own VM.
+      - Written as C(http://ADDRESS) or C(http://ADDRESS:PORT), with an IPv4 address, an IPv6 address in brackets, or V(localhost).
+      - V(localhost) stands for 127.0.0.1, and for ::1 where 127.0.0.1 refuses the connection. No resolver and no hosts file is asked for it.
     type: str
     default: http://169.254.169.254
   api_version:

@@ -129,7 +129,8 @@ observed:
       sample: 80
     request:
       description:
-        - One plain request, C(url), and what came back, C(status) (V(null) without an answer), C(headers) in lower case, and the C(body) of an error.
+        - One plain request, C(url), and what came back, C(status) (V(null) without an answer), C(headers) in lower case, and what IMDS
+          says about an error, C(body). Of any other body nothing is shown, because it may be a document with user data.
         - C(imds) says whether it was Azure's IMDS that answered, and C(has_compute) whether its document has C(compute).
         - Without an answer C(reason) says why, C(code) is the name of the error (C(ETIMEDOUT), C(ENETUNREACH), …), and C(refused_here) says whether the
           kernel counted packets that were refused before they left the host.

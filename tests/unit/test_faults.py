@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import re
 import multiprocessing
 import random
 import time
@@ -182,12 +183,17 @@ def test_the_matrix(send: Transport, vm: Vm, case: Case, ask: Ask, when: str) ->
     if wanted is None:
         assert message is None
     else:
-        check_message(message, wanted)
+        check_message(message, unquoted(wanted) if ask.name == "token" else wanted)
     if case.slow:
         assert clock() < 1.3 + GRACE
     elif case.wait is None or when != ALWAYS:
         assert clock.sleeps == waits(case, when, ask.root)
     assert sum(clock.sleeps) < 90
+
+
+def unquoted(wanted: str) -> str:
+    """The same about a token: no message quotes a text or the place of a redirect, which may be one."""
+    return re.sub(r"redirect to \S+,", "a redirect,", wanted.replace(", 'Too many requests'", ""))
 
 
 def check_message(message: str | None, wanted: str) -> None:

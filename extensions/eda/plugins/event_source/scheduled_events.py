@@ -29,6 +29,7 @@ options:
   endpoint:
     description:
       - Base URL of IMDS. Only link-local and loopback addresses are accepted.
+      - V(localhost) stands for 127.0.0.1, and for ::1 where 127.0.0.1 refuses the connection. No resolver and no hosts file is asked for it.
       - Taken from the environment variable E(AZURE_IMDS_ENDPOINT) when it is not set.
     type: str
     default: http://169.254.169.254
