@@ -9,6 +9,7 @@ that tests bring a machine of their own. Private to imds.azure.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import glob
 import os
@@ -131,9 +132,7 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> dict[str, t.Any]
     }
 
 
-def ask(
-    machine: Machine, url: str, timeout: float
-) -> tuple[dict[str, t.Any], Response | None]:
+def ask(machine: Machine, url: str, timeout: float) -> tuple[dict[str, t.Any], Response | None]:
     """One plain request: what the report may have of its answer, or why there is none, and the answer."""
     request = Request("GET", url, _HEADERS)
     found: dict[str, t.Any] = {
@@ -222,10 +221,8 @@ _OTHERS = (
 def other_service(machine: Machine, endpoint: str, timeout: float, answer: Response) -> str:
     """The name of the service that answers in the place of IMDS."""
     texts = [text_of(answer)]
-    try:
+    with contextlib.suppress(TransportError):
         texts.append(text_of(machine.send(Request("GET", endpoint + "/", _HEADERS), timeout)))
-    except TransportError:
-        pass
     seen = "\n".join(texts)
     known = (name for name, signs in _OTHERS if any(sign in seen for sign in signs))
     return next(known, "another service")

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import re
 import multiprocessing
 import random
+import re
 import time
 import typing as t
 

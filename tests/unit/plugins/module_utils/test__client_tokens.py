@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import typing as t
 
@@ -247,17 +248,17 @@ def test_a_token_is_in_no_message_whatever_the_status(body: str, token: str) -> 
     for status in (*range(100, 200), *range(201, 600)):
         imds = Imds(Response(status, headers, sent))
         limits = Limits(attempts=1)
-        for version in ("latest", "2021-02-01"):
-            client = ImdsClient(imds.send, ENDPOINT, version, limits, imds.seams)
-            for ask in (
-                lambda: imds_token(client, VAULT),
-                lambda: extension_token(client, extension_endpoint(4711, []), VAULT),
-            ):
-                with pytest.raises(ImdsError) as caught:
-                    ask()
-                assert not hints_at(token, str(caught.value))
-                assert f"status {status}" in str(caught.value)
-                assert LONG[:60] not in str(caught.value)
+        for version, ask in itertools.product(("latest", "2021-02-01"), ASKS):
+            with pytest.raises(ImdsError) as caught:
+                ask(ImdsClient(imds.send, ENDPOINT, version, limits, imds.seams))
+            assert not hints_at(token, str(caught.value))
+            assert f"status {status}" in str(caught.value)
+
+
+ASKS: list[t.Callable[[ImdsClient], t.Any]] = [
+    lambda client: imds_token(client, VAULT),
+    lambda client: extension_token(client, extension_endpoint(4711, []), VAULT),
+]
 
 
 def hints_at(token: str, message: str) -> bool:

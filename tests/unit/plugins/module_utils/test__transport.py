@@ -22,7 +22,6 @@ import traceback
 import typing as t
 
 import pytest
-from checks import isolation
 from doubles import (
     Behaviour,
     RawServer,
@@ -50,6 +49,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     http_transport,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from checks import isolation
 from simulator import Fault, Simulator, Vm
 
 HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}
@@ -389,7 +389,11 @@ def test_no_hosts_file_leads_localhost_to_another_machine() -> None:
     path = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     script = pathlib.Path(__file__).parents[2] / "another_localhost.py"
     done = subprocess.run(
-        [*namespaces, sys.executable, str(script)], env=path, capture_output=True, text=True, check=False
+        [*namespaces, sys.executable, str(script)],
+        env=path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stdout) == (0, "localhost is this machine\n"), done.stderr
 

@@ -25,7 +25,9 @@ import urllib.request
 
 PRINTED = ("stdout.txt", "stderr.txt")
 HERE = pathlib.Path(__file__).resolve().parent
-TOKEN = "metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
+TOKEN = (
+    "metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
+)
 
 
 def main(playbook: str, endpoint: str, port: str) -> str:
