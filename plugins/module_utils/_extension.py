@@ -10,7 +10,6 @@ the rest of the line, which may be anybody's secret. Private to imds.azure.
 from __future__ import annotations
 
 import glob
-import json
 import os
 import re
 import shlex
@@ -19,11 +18,13 @@ import stat
 import struct
 import typing as t
 
-from ._document import part
+from ._document import parse_json, part
 from ._errors import printable
+from ._files import open_regular
 
 MAX_FILE = 1024 * 1024
 MAX_FILES = 50000
+_MAX_DEPTH = 64
 _NO_CONFIGURATION = ("/dev", "/proc", "/sys")
 # The unit that the extension installs, and the beginning of all that the VM's agent keeps of it.
 _SERVICE = "azuremsixtn"
@@ -72,13 +73,12 @@ def ports_in_settings(folders: t.Iterable[str]) -> list[int]:
 
 def _ports_of(path: str) -> t.Iterator[int]:
     try:
-        with open(path, encoding="utf-8") as file:
-            settings = json.load(file)["runtimeSettings"]
+        settings = parse_json(_content(path))["runtimeSettings"]
         for each in settings:
             port = each["handlerSettings"]["publicSettings"]["port"]
             if isinstance(port, (int, str)) and str(port).isdigit() and 0 < int(port) < 65536:
                 yield int(port)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError):
         return
 
 
@@ -197,10 +197,15 @@ def _below(top: str, unread: list[str]) -> t.Iterator[str]:
     def unreadable(exc: OSError) -> None:
         unread.append(f"{exc.filename}: {exc.strerror}")
 
+    above = top.rstrip(os.sep).count(os.sep)
     for folder, folders, names in os.walk(top, onerror=unreadable):
         folders[:] = sorted(
             name for name in folders if os.path.join(folder, name) not in _NO_CONFIGURATION
         )
+        # Up to Python 3.11, os.walk calls itself for each level.
+        if folders and folder.rstrip(os.sep).count(os.sep) - above >= _MAX_DEPTH:
+            unread.append(f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched")
+            folders.clear()
         yield from (os.path.join(folder, name) for name in sorted(names))
 
 
@@ -217,15 +222,11 @@ def _text(path: str, strict: bool = False) -> str | None:
 
 
 def _content(path: str) -> bytes:
-    # Not to wait for whoever writes into a pipe.
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    try:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
-            return b""
-        return os.read(handle, MAX_FILE)
-    finally:
-        os.close(handle)
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_FILE:
+        return b""
+    with open_regular(path) as file:
+        return file.read(MAX_FILE)
 
 
 def owner_of(document: dict[str, t.Any]) -> dict[str, str]:

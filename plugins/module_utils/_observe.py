@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from ._document import parse_json
 from ._errors import TransportError, printable
+from ._files import open_regular
 from ._given import is_version
 from ._network import (
     Lease,
@@ -399,8 +400,8 @@ def this_machine(run: t.Callable[[t.Sequence[str]], str]) -> Machine:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(_MAX_FILE)
+        with open_regular(path) as file:
+            return file.read(_MAX_FILE).decode("utf-8", "replace")
     except OSError:
         return ""
 

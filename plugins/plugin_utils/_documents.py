@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import itertools
@@ -23,13 +24,22 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._files import size_within
+from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import open_trusted
 
 # The key under which a snapshot of the gather playbook has the fact.
 FACT = "azure_imds"
+# In a pattern it stands for all folders below one.
+_BELOW = "**"
 # In a text without it no document says null.
 _NULL = "null"
 # Bytes of an .ndjson file that are read at once.
 _AT_ONCE = 256 * 1024
+# Bytes of a file, and of a line. A hundred thousand documents have about 400 MiB, and IMDS has none
+# of more than 4 MiB.
+_MAX_JSON = 1024**3
+_MAX_NDJSON = 8 * 1024**3
+_MAX_LINE = 16 * 1024**2
 
 _Line = tuple[int, str, t.Any]  # its number, its text and what that says
 
@@ -66,11 +76,40 @@ def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[st
         if not glob.has_magic(expanded):
             raise OptionError(f"documents: there is no file {printable(named)}")
         absolute = os.path.normpath(os.path.join(glob.escape(folder), expanded))
-        matches = glob.glob(absolute, recursive=True)
+        matches = _matches(absolute)
         if not matches:
             without.append(pattern)
         found.update(matches)
     return sorted(found), without
+
+
+def _matches(pattern: str) -> list[str]:
+    """As glob does it, but `**` follows no link, as links can lead in circles."""
+    names = pattern.split(os.sep)
+    if _BELOW not in names:
+        return glob.glob(pattern)
+    at = names.index(_BELOW)
+    rest = os.sep.join(names[at + 1 :]) or "*"
+    return [
+        match
+        for top in glob.glob(os.sep.join(names[:at]) or os.sep)
+        for folder in _folders_below(top)
+        for match in _matches(os.path.join(glob.escape(folder), rest))
+    ]
+
+
+def _folders_below(top: str) -> t.Iterator[str]:
+    """The folder itself and all below it, without those that are hidden."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        yield folder
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            waiting.extend(
+                entry.path
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            )
 
 
 def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
@@ -81,14 +120,14 @@ def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
             on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
         return
     try:
-        with open(path, "rb") as file:
+        with open_trusted(path) as file:
             yield from reader(path, file, on_broken)
     except OSError as exc:
         on_broken(MalformedError(f"{path}: it can't be read: {exc.strerror or exc}"))
 
 
 def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
-    text = _text(path, 1, file.read(), on_broken)
+    text = _text(path, 1, file.read(size_within(file, _MAX_JSON)), on_broken)
     if text is None:
         return
     try:
@@ -109,11 +148,32 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
 def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
     # Some lines at a time, so that a file of a whole fleet is never in memory as a whole.
     above = 0
-    while lines := file.readlines(_AT_ONCE):
+    for lines in _some_at_a_time(file, size_within(file, _MAX_NDJSON)):
         found = _together(lines, above) or _one_by_one(path, lines, above, on_broken)
         for number, text, data in found:
             yield from _document(path, number, data, _NULL in text, on_broken)
         above += len(lines)
+
+
+def _some_at_a_time(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
+    """The lines within the size that the file had, as it may grow for ever.
+
+    Of a line that is too long only the beginning is kept, which is still too long.
+    """
+    while left > 0:
+        lines: list[bytes] = []
+        most = left
+        while left > 0 and most - left < _AT_ONCE:
+            line = piece = file.readline(min(left, _MAX_LINE + 1))
+            left -= len(piece)
+            while len(piece) > _MAX_LINE and not piece.endswith(b"\n"):
+                piece = file.readline(min(left, _MAX_LINE + 1))
+                left -= len(piece)
+            if not line:
+                left = 0  # Somebody has cut the file short meanwhile.
+            else:
+                lines.append(line)
+        yield lines
 
 
 def _together(lines: list[bytes], above: int) -> t.Iterable[_Line] | None:
@@ -122,6 +182,8 @@ def _together(lines: list[bytes], above: int) -> t.Iterable[_Line] | None:
     That takes two thirds of the time, and documents that are read together share their keys, which
     are a third of their memory.
     """
+    if max(map(len, lines), default=0) > _MAX_LINE:
+        return None
     try:
         texts = [line.decode("utf-8-sig") for line in lines]
         # With something of our own in between, two broken lines don't make up for each other.
@@ -139,6 +201,10 @@ def _one_by_one(
     path: str, lines: list[bytes], above: int, on_broken: OnBroken
 ) -> t.Iterator[_Line]:
     for number, line in enumerate(lines, above + 1):
+        if len(line) > _MAX_LINE:
+            size = f"{_MAX_LINE // 1024**2} MiB"
+            on_broken(MalformedError(f"{path}:{number}: the line is longer than {size}"))
+            continue
         text = _text(path, number, line.rstrip(b"\r\n"), on_broken)
         if text is None or not text.strip():
             continue

@@ -1,21 +1,34 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots of hosts: one file each, replaced whole or not at all. Private to imds.azure."""
+"""Snapshots of hosts: one file each, replaced whole or not at all. Private to imds.azure.
+
+Another user of the controller may write to the folder as well, and decides neither where a snapshot
+goes nor whether a run ends.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
+import tempfile
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._document import parse_json
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     OptionError,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._files import size_within
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import FACT
+from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import (
+    open_trusted,
+    trusted_path,
+)
+
+# Bytes of an older snapshot. The document of a VM has at most 4 MiB.
+_MAX_OLDER = 64 * 1024**2
 
 
 def write_snapshot(
@@ -26,24 +39,37 @@ def write_snapshot(
         raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
     if not folder:
         raise OptionError("folder is empty: say where the snapshots are to be")
-    if os.sep in host or host.startswith("."):
+    if os.sep in host or "\0" in host or host.startswith("."):
         raise OptionError(
             f"no snapshot is written for {printable(host)!r}: a host name with a slash, or with a "
             "dot first, is no name for a file"
         )
     path = os.path.join(os.path.abspath(folder), f"{host}.json")
     snapshot = {FACT: fact, "inventory_hostname": host}
-    changed = _timeless(_older(path)) != _timeless(snapshot)
-    if not dry:
-        text = json.dumps(snapshot, indent=2, sort_keys=True, ensure_ascii=False)
-        _replace(path, (text + "\n").encode("utf-8", "backslashreplace"))
+    try:
+        content = _content(snapshot)
+        changed = _timeless(_older(path)) != _timeless(snapshot)
+        # Also where nothing is written, so that a dry run fails where the real one would.
+        trusted_path(os.path.dirname(path))
+        if not dry:
+            _replace(path, content)
+    except OSError as exc:
+        raise ImdsError(f"the snapshot {path} can't be written: {exc.strerror or exc}") from exc
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ImdsError(f"the snapshot {path} can't be written: {exc}") from exc
     return path, changed
 
 
+def _content(snapshot: dict[str, t.Any]) -> bytes:
+    text = json.dumps(snapshot, indent=2, sort_keys=True, ensure_ascii=False)
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
 def _older(path: str) -> dict[str, t.Any]:
+    """The snapshot that is there; what can't be read, or is none, counts as no older one."""
     try:
-        with open(path, encoding="utf-8") as file:
-            older = json.load(file)
+        with open_trusted(path) as file:
+            older = parse_json(file.read(size_within(file, _MAX_OLDER)))
     except (OSError, ValueError):
         return {}
     return older if isinstance(older, dict) and isinstance(older.get(FACT), dict) else {}
@@ -55,17 +81,15 @@ def _timeless(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def _replace(path: str, content: bytes) -> None:
-    # The process id keeps two controllers with one folder apart.
-    temporary = f"{path}.{os.getpid()}.new"
-    try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
+    folder, name = os.path.split(path)
+    os.makedirs(trusted_path(folder), exist_ok=True)
+    folder = trusted_path(folder)
+    # Nobody else can enter the folder of the new file, and its mode is as the umask has it.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".imds_", ignore_cleanup_errors=True) as new:
+        temporary = os.path.join(new, name)
         with open(temporary, "wb") as file:
             file.write(content)
-        os.replace(temporary, path)
-    except OSError as exc:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise ImdsError(f"the snapshot {path} can't be written: {exc.strerror or exc}") from exc
+        os.replace(temporary, os.path.join(folder, name))
 
 
 __all__ = ("write_snapshot",)

@@ -13,18 +13,25 @@ import re
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
+from ansible_collections.imds.azure.plugins.module_utils._files import size_within
 from ansible_collections.imds.azure.plugins.plugin_utils._certificates import (
     PUBLIC_ROOTS,
     SHIPPED_INTERMEDIATES,
     SHIPPED_ROOTS,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import open_trusted
 
 # _attestation.needs_libraries() says what is missing, in words.
 with contextlib.suppress(ImportError):
     import certifi
     from cryptography import x509
 
-_PEM = re.compile("-----BEGIN CERTIFICATE-----(.+?)-----END CERTIFICATE-----", re.DOTALL)
+# Up to the next dashes only, so that many beginnings without an end take no more time than one.
+_PEM = re.compile(
+    "-----BEGIN CERTIFICATE-----((?:(?!-----).)+)-----END CERTIFICATE-----", re.DOTALL
+)
+# Bytes of a PEM file. All roots of the web have a quarter of one MiB.
+_MAX_FILE = 16 * 1024**2
 
 
 class Trust(t.NamedTuple):
@@ -59,8 +66,9 @@ def _from_files(paths: t.Sequence[str], option: str) -> list[x509.Certificate]:
 
 def _from_file(path: str, option: str) -> list[x509.Certificate]:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            found = [x509.load_der_x509_certificate(der) for der in _ders(file.read())]
+        with open_trusted(path) as file:
+            text = file.read(size_within(file, _MAX_FILE)).decode("utf-8", "replace")
+        found = [x509.load_der_x509_certificate(der) for der in _ders(text)]
     except OSError as exc:
         raise OptionError(f"{option}: {printable(path)} can't be read: {exc.strerror}") from None
     except (ValueError, x509.InvalidVersion) as exc:

@@ -18,6 +18,7 @@ import typing as t
 LAYERS = {
     "plugins/module_utils/_archive.py": 0,
     "plugins/module_utils/_errors.py": 0,
+    "plugins/module_utils/_files.py": 0,
     "plugins/module_utils/_clouds.py": 0,
     "plugins/module_utils/_platform.py": 0,
     "plugins/module_utils/_times.py": 0,
@@ -42,7 +43,6 @@ LAYERS = {
     "plugins/module_utils/_attested.py": 7,
     "plugins/module_utils/_token_options.py": 7,
     "plugins/plugin_utils/_certificates.py": 10,
-    "plugins/plugin_utils/_documents.py": 10,
     "plugins/plugin_utils/_expression.py": 10,
     "plugins/plugin_utils/_host_variables.py": 10,
     "plugins/plugin_utils/_issuers.py": 10,
@@ -51,16 +51,18 @@ LAYERS = {
     "plugins/plugin_utils/_run_cache.py": 10,
     "plugins/plugin_utils/_session.py": 10,
     "plugins/plugin_utils/_signed_data.py": 10,
+    "plugins/plugin_utils/_trusted_files.py": 10,
     "plugins/plugin_utils/_untrusted.py": 10,
+    "plugins/plugin_utils/_documents.py": 11,
     "plugins/plugin_utils/_grouping.py": 11,
     "plugins/plugin_utils/_lookup.py": 11,
     "plugins/plugin_utils/_mismatches.py": 11,
     "plugins/plugin_utils/_naming.py": 11,
     "plugins/plugin_utils/_placement.py": 11,
-    "plugins/plugin_utils/_snapshots.py": 11,
     "plugins/plugin_utils/_trust.py": 11,
     "plugins/plugin_utils/_attestation.py": 12,
     "plugins/plugin_utils/_fleet.py": 12,
+    "plugins/plugin_utils/_snapshots.py": 12,
 }
 GLUE = 100
 

@@ -104,6 +104,28 @@ def test_what_is_not_searched(tmp_path: pathlib.Path) -> None:
     assert found == ([], [])
 
 
+def test_folders_of_any_depth_are_no_hindrance(tmp_path: pathlib.Path) -> None:
+    # Somebody who may write to one searched folder must not keep the others from being searched.
+    levels = [f"{tmp_path}{'/a' * depth}" for depth in range(1, 1200)]
+    for level in levels:
+        os.mkdir(level)
+    (tmp_path / "b").write_text("50342")
+    try:
+        found = extension.references([str(tmp_path)], [50342])
+        assert [each.path for each in found.references] == [str(tmp_path / "b")]
+        (unread,) = found.unread
+        assert unread.startswith(f"{levels[63]}: it is 64 folders deep, and none below it")
+    finally:
+        for level in reversed(levels):
+            os.rmdir(level)
+
+
+def test_a_device_is_not_opened(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tape").symlink_to("/dev/zero")
+    monkeypatch.setattr(os, "open", None)
+    assert extension.references([str(tmp_path)], [50342]) == ([], [])
+
+
 def test_a_file_is_searched_once_however_it_is_reached(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "file").write_text("50342")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import errno
 import fnmatch
 import json
+import os
+import pathlib
 import typing as t
 
 import pytest
@@ -345,3 +347,13 @@ def test_a_report_has_nothing_of_a_document(status: int) -> None:
         said = json.dumps([observed, causes(observed), report(observed, causes(observed), "h")])
         assert "c2VjcmV0" not in said
         assert f"the answer is status {status}" in said
+
+
+def test_what_is_no_file_is_not_read(tmp_path: pathlib.Path) -> None:
+    read = this_machine(lambda _command: "").read
+    (tmp_path / "file").write_bytes(b"a\xff")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    assert read(str(tmp_path / "file")) == "a\ufffd"
+    assert read(str(tmp_path / "zero")) == read(str(tmp_path / "fifo")) == read("/") == ""
+    assert read("/proc/net/netstat") != ""

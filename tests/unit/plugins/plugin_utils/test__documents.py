@@ -15,6 +15,7 @@ import pytest
 from doubles import load
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.plugin_utils import _documents
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     Document,
     documents_in,
@@ -198,6 +199,88 @@ def test_what_can_not_be_read(tmp_path: pathlib.Path) -> None:
         ["FILE: it can't be read: No such file or directory"],
     )
     assert read(tmp_path / "loop.json")[1][0].startswith("FILE: it can't be read: Too many levels")
+    os.mkfifo(tmp_path / "fifo.ndjson")
+    assert read(tmp_path / "fifo.ndjson")[1] == ["FILE: it can't be read: it is a FIFO, no file"]
+    (tmp_path / "zero.json").symlink_to("/dev/zero")
+    assert read(tmp_path / "zero.json")[1] == ["FILE: it can't be read: it is a device, no file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [
+        ("a.json", 2 * 1024**3, "FILE: it can't be read: it is larger than 1024 MiB"),
+        ("a.json", 1024**2, "FILE:1:1: it is not JSON"),
+        ("a.ndjson", 2 * 1024**4, "FILE: it can't be read: it is larger than 8192 MiB"),
+        ("a.ndjson", 64 * 1024**2, "FILE:1: the line is longer than 16 MiB"),
+    ],
+)
+def test_a_sparse_file_costs_little(
+    tmp_path: pathlib.Path, name: str, size: int, message: str
+) -> None:
+    os.truncate(written(tmp_path, name, ""), size)
+    found, (broken,) = read(tmp_path / name)
+    assert found == []
+    assert broken.startswith(message)
+
+
+@pytest.mark.parametrize("filler", ["x", " "])
+@pytest.mark.parametrize("end", ["\n", ""])
+def test_a_line_that_is_too_long_is_told_and_the_others_are_read(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, filler: str, end: str
+) -> None:
+    monkeypatch.setattr(_documents, "_MAX_LINE", 100)
+    for length in (101, 102, 200, 201, 202, 1000, 300_000):
+        long = json.dumps(WEB).ljust(length, filler)
+        fits = json.dumps(WEB).ljust(99)
+        lines = [fits, long, "", fits, "{", long]
+        path = written(tmp_path, "a.ndjson", "\n".join(lines) + end)
+        found, broken = read(path)
+        assert found == [Document(WEB)] * 2
+        assert [line.split(": ")[0] for line in broken] == ["FILE:2", "FILE:5:2", "FILE:6"]
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
+def test_a_file_that_grows_for_ever_ends(tmp_path: pathlib.Path, name: str) -> None:
+    line = json.dumps(WEB) + "\n"
+    path = written(tmp_path, name, line)
+    with path.open("rb") as file, path.open("ab", buffering=0) as end:
+
+        class Growing:
+            fileno = file.fileno
+
+            def read(self, size: int) -> bytes:
+                end.write(line.encode())
+                return file.read(size)
+
+            def readline(self, size: int) -> bytes:
+                end.write(line.encode())
+                return file.readline(size)
+
+        reader = _documents._READERS[path.suffix]
+        found = list(reader(str(path), t.cast(t.BinaryIO, Growing()), pytest.fail))
+    assert [document.data for document in found] == [WEB]
+
+
+@pytest.mark.parametrize("cut", [0, 5])
+def test_a_file_that_is_cut_short_ends(tmp_path: pathlib.Path, cut: int) -> None:
+    path = written(tmp_path, "a.ndjson", f"{json.dumps(WEB)}\n" * 100)
+    broken: list[str] = []
+    with path.open("rb", buffering=0) as file:
+
+        class Cut:
+            fileno = file.fileno
+
+            def readline(self, size: int) -> bytes:
+                os.truncate(path, len(json.dumps(WEB)) + 1 + cut)
+                return file.readline(size)
+
+        found = list(
+            _documents._read_ndjson(
+                "FILE", t.cast(t.BinaryIO, Cut()), lambda exc: broken.append(str(exc))
+            )
+        )
+    assert [document.data for document in found] == [WEB]
+    assert [line.split(": ")[0] for line in broken] == (["FILE:2:2"] if cut else [])
 
 
 def test_who_may_not_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +289,7 @@ def test_who_may_not_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatc
         raise PermissionError(13, "Permission denied")
 
     path = written(tmp_path, "a.json", json.dumps(WEB))
-    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     found = read(path)
     monkeypatch.undo()
     assert found == ([], ["FILE: it can't be read: Permission denied"])
@@ -249,6 +332,32 @@ def test_patterns_are_relative_to_the_folder(folder: pathlib.Path) -> None:
     assert names(folder, "deep/../[ac].*json") == ["a.json", "c.ndjson"]
     assert names(folder, "**/*.json") == ["a.json", "b.json", "deep/er/d.json"]
     assert names(folder / "deep", "../b.json") == ["../b.json"]
+
+
+def test_links_to_folders_lead_no_pattern_in_circles(folder: pathlib.Path) -> None:
+    # Two links of this kind double the ways at each of forty levels.
+    for name in ("x", "y", "deep/z"):
+        (folder / name).symlink_to(folder)
+    assert names(folder, "**/*.json") == ["a.json", "b.json", "deep/er/d.json"]
+    assert names(folder, "**") == ["a.json", "b.json", "c.ndjson", "deep", "deep/er", *(
+        ["deep/er/d.json", "deep/z", "x", "y"]
+    )]
+    assert names(folder, "x/*.json", "d*/**/*.json") == ["deep/er/d.json", "x/a.json", "x/b.json"]
+    assert names(folder, "**/er/**/d.json") == ["deep/er/d.json"]
+
+
+def test_a_pattern_goes_as_deep_as_there_are_folders(tmp_path: pathlib.Path) -> None:
+    # Deeper than Python's functions may call each other.
+    levels = [f"{tmp_path}{'/a' * depth}" for depth in range(1, 1200)]
+    for level in levels:
+        os.mkdir(level)
+    try:
+        pathlib.Path(levels[-1], "b.json").touch()
+        assert names(tmp_path, "**/*.json") == [f"{'a/' * len(levels)}b.json"]
+    finally:
+        os.unlink(f"{levels[-1]}/b.json")
+        for level in reversed(levels):
+            os.rmdir(level)
 
 
 def test_each_file_comes_once(folder: pathlib.Path) -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
+import stat
 import typing as t
 
 import pytest
@@ -36,10 +38,86 @@ def test_only_the_time_is_no_change_but_is_written(tmp_path: pathlib.Path) -> No
     assert write_snapshot(str(tmp_path), "web-1", {"compute": {"name": "db"}})[1]
 
 
-@pytest.mark.parametrize("older", ["{", "[]", '{"azure_imds": 5}', "\udc80"])
+@pytest.mark.parametrize(
+    "older", ["{", "[]", '{"azure_imds": 5}', "\udc80", "[" * 100_000, '{"a":' * 100_000]
+)
 def test_what_was_no_snapshot_is_replaced(tmp_path: pathlib.Path, older: str) -> None:
     (tmp_path / "web-1.json").write_text(older, "utf-8", "surrogateescape")
     assert write_snapshot(str(tmp_path), "web-1", FACT)[1]
+
+
+def zeros(path: pathlib.Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: pathlib.Path) -> None:
+    path.touch()
+    os.truncate(path, 1024**4)
+
+
+def dangling(path: pathlib.Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def loop(path: pathlib.Path) -> None:
+    path.symlink_to(path.name)
+
+
+def link(path: pathlib.Path) -> None:
+    (path.parent / "mine").write_text("mine")
+    path.symlink_to("mine")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, zeros, sparse, dangling, loop, link])
+def test_whatever_has_the_name_of_a_snapshot_is_replaced(
+    tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], None]
+) -> None:
+    make(tmp_path / "web-1.json")
+    path, changed = write_snapshot(str(tmp_path), "web-1", FACT)
+    assert changed
+    assert json.loads(pathlib.Path(path).read_text("utf-8"))["azure_imds"] == FACT
+    assert not pathlib.Path(path).is_symlink()
+    left = {file.name: file.read_text() for file in tmp_path.iterdir() if file.name != "web-1.json"}
+    assert left == ({"mine": "mine"} if make is link else {})
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_the_mode_is_that_of_a_new_file(tmp_path: pathlib.Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        path, _changed = write_snapshot(str(tmp_path), "web-1", FACT)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(os.stat(path).st_mode) == mode
+    assert os.listdir(tmp_path) == ["web-1.json"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
+@pytest.mark.parametrize("dry", [False, True])
+def test_nobody_else_chooses_the_folder(tmp_path: pathlib.Path, dry: bool) -> None:
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    own.mkdir()
+    (shared / "link").symlink_to(own)
+    (shared / "folder").mkdir()
+    for entry in shared.iterdir():
+        os.chown(entry, 3000, 3000, follow_symlinks=False)
+    for folder in ("link", "link/below", "folder", "folder/below"):
+        with pytest.raises(ImdsError, match=r"web-1\.json can't be written: .* another user, in a"):
+            write_snapshot(str(shared / folder), "web-1", FACT, dry)
+    assert os.listdir(own) == os.listdir(shared / "folder") == []
+
+
+def test_a_fact_that_is_no_json_is_one_message(tmp_path: pathlib.Path) -> None:
+    deep: dict[str, t.Any] = {}
+    for _level in range(100_000):
+        deep = {"a": deep}
+    for fact in (deep, {"when": tmp_path}):
+        with pytest.raises(ImdsError, match=r"the snapshot .*web-1\.json can't be written: .*"):
+            write_snapshot(str(tmp_path), "web-1", fact)
+    while deep:  # Python would run out of stack if it took this apart at once.
+        deep = deep["a"]
 
 
 def test_a_dry_run_writes_nothing(tmp_path: pathlib.Path) -> None:
@@ -54,6 +132,7 @@ def test_a_dry_run_writes_nothing(tmp_path: pathlib.Path) -> None:
         (".", "web-1", {}, "azure_imds is empty: an older snapshot is not replaced by nothing"),
         (".", "../web-1", FACT, "is no name for a file"),
         (".", ".web-1", FACT, "is no name for a file"),
+        (".", "web\0-1", FACT, "is no name for a file"),
     ],
 )
 def test_what_is_refused(

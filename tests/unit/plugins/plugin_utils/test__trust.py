@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import os
 import pathlib
 import re
 
@@ -57,6 +58,25 @@ def test_the_table_says_what_is_in_the_certificates(entry: Shipped) -> None:
     assert f"{found.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}" == entry.expires
     assert found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert is_allowed(entry.source)
+
+
+@pytest.mark.parametrize("option", ["roots", "intermediates"])
+def test_what_is_no_file_of_certificates(tmp_path: pathlib.Path, option: str) -> None:
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "sparse").touch()
+    os.truncate(tmp_path / "sparse", 1024**4)
+    # A search that starts again at each beginning would take hours.
+    (tmp_path / "begun").write_text("-----BEGIN CERTIFICATE-----" * 500_000)
+    reasons = {
+        "zero": "can't be read: it is a device, no file",
+        "fifo": "can't be read: it is a FIFO, no file",
+        "sparse": "can't be read: it is larger than 16 MiB",
+        "begun": "there is no certificate in PEM form in",
+    }
+    for name, reason in reasons.items():
+        with pytest.raises(OptionError, match=reason):
+            trust_from(**{"roots": [], "intermediates": [], option: [str(tmp_path / name)]})
 
 
 def test_every_shipped_certificate_leads_to_a_root() -> None:
