@@ -42,6 +42,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._trust import trust_fro
 Verify = t.Callable[[str], Attested]
 # Of what a VM says, only what a failure needs gets into the result.
 _OF_A_FAILURE = ("msg", "reason", "exception", "module_stdout", "module_stderr", "rc")
+# Characters of the message of a failure.
+_LONGEST = 3000
 
 
 class ActionModule(ActionBase):
@@ -123,6 +125,7 @@ class ActionModule(ActionBase):
         if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):
             failure = {key: answer[key] for key in _OF_A_FAILURE if key in answer}
             failure.setdefault("msg", "the module attested_info came back without a document")
+            failure["msg"] = printable(str(failure["msg"]), _LONGEST)
             return {**failure, "failed": True, "verified": False}
         return {
             "changed": False,

@@ -210,6 +210,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     UnavailableError,
     listed,
+    one_line,
     printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
@@ -310,7 +311,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             with _no_garbage_collection():
                 self._populate(inventory, path, cache)
         except ImdsError as exc:
-            raise AnsibleParserError(f"{path}: {exc}") from None
+            raise AnsibleParserError(one_line(f"{path}: {exc}")) from None
+
+    def _warn(self, warning: str) -> None:
+        self.display.warning(one_line(warning))
 
     def _populate(self, inventory: InventoryData, path: str, cache: bool) -> None:
         fleet = Fleet(
@@ -338,7 +342,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 earlier.add(document.host)
         vms, warnings = fleet.vms({*inventory.groups, *C.LOCALHOST})
         for warning in warnings:
-            self.display.warning(f"{path}: {warning}")
+            self._warn(f"{path}: {warning}")
         _add(inventory, vms)
         self._construct(inventory, vms)
         if "facts" in wanted:
@@ -369,26 +373,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             raise OptionError("the source documents needs the option documents")
         files, without = files_of(patterns, os.path.dirname(os.path.abspath(path)))
         if without:
-            self.display.warning(f"{path}: documents: no file matches {listed(without)}")
-        broken: list[str] = []
+            self._warn(f"{path}: documents: no file matches {listed(without)}")
+        first, count = "", 0
 
         def on_broken(exc: MalformedError) -> None:
+            nonlocal first, count
             if not self.get_option("skip_broken"):
                 raise exc
-            broken.append(str(exc))
+            # Not all of them, as a file can have millions.
+            first, count = first or str(exc), count + 1
 
         for file in files:
             yield from documents_in(file, on_broken)
-        if broken:
-            self.display.warning(
-                f"{path}: {len(broken)} broken documents were left out; the first: {broken[0]}"
-            )
+        if count:
+            self._warn(f"{path}: {count} broken documents were left out; the first: {first}")
 
     def _from_facts(self, inventory: InventoryData, path: str) -> t.Iterator[Document]:
         oldest = self._oldest()
         futile = _why_no_facts(inventory)
         if futile:
-            self.display.warning(f"{path}: the source facts has nothing: {futile}")
+            self._warn(f"{path}: the source facts has nothing: {futile}")
         stale = 0
         for name, fact in _cached_facts(list(inventory.hosts)):
             if not isinstance(fact, dict) or not fact:
@@ -398,9 +402,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 continue
             yield Document(fact, is_fact=True, host=name)
         if stale:
-            self.display.warning(
-                f"facts of {stale} hosts are older than max_age and were treated as absent"
-            )
+            self._warn(f"facts of {stale} hosts are older than max_age and were treated as absent")
 
     def _oldest(self) -> str | None:
         """The first moment that is young enough; texts of that form sort as their times do."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ._errors import printable
+from ._errors import one_line, printable
 from ._proxies import SOMEWHERE, extended
 
 # How sure a cause is; the order of the report.
@@ -41,9 +41,19 @@ def is_healthy(observed: _Observed) -> bool:
 
 def causes(observed: _Observed) -> list[Cause]:
     """All that could be the matter, the most likely first."""
-    found = [cause for check in _CHECKS for cause in check(observed)]
+    found = [_safe(cause) for check in _CHECKS for cause in check(observed)]
     # Sorting keeps the order of the table among equals.
     return sorted(found, key=lambda cause: _ORDER.index(cause.certainty))
+
+
+def _safe(cause: Cause) -> Cause:
+    """Names of files, rules and answers are in the texts, and may be anything."""
+    return cause._replace(
+        what=one_line(cause.what),
+        why=one_line(cause.why),
+        mend=[one_line(command) for command in cause.mend],
+        advice=one_line(cause.advice),
+    )
 
 
 def _unanswered(observed: _Observed) -> bool:
@@ -433,7 +443,8 @@ def report(observed: _Observed, found: t.Sequence[Cause], host: str) -> list[str
         if cause.advice:
             lines.append(f"   note: {cause.advice}")
         lines.append("")
-    return [*lines, *([""] if not found else []), "What was looked at:", *_looked_at(observed)]
+    lines = [*lines, *([""] if not found else []), "What was looked at:", *_looked_at(observed)]
+    return [one_line(line) for line in lines]
 
 
 def _looked_at(observed: _Observed) -> list[str]:

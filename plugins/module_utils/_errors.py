@@ -24,7 +24,10 @@ import typing as t
 
 
 class ImdsError(Exception):
-    """A failure whose text is the whole message for the user."""
+    """A failure whose text is the whole message for the user, in one line that is safe to print."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
     # The HTTP status of the last answer; None where there was no answer.
     status: int | None = None
@@ -78,6 +81,18 @@ class RejectedError(Exception):
         self.response = response
 
 
+def one_line(text: str) -> str:
+    """A whole message. What a terminal would obey, or could not show, is written as an escape.
+
+    Names of files and texts of other libraries are in messages, and may be anything.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
 def printable(text: str, limit: int = 300) -> str:
     """Foreign text for a message: one line, no control characters, not endless."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -111,5 +126,6 @@ __all__ = (
     "VersionError",
     "in_seconds",
     "listed",
+    "one_line",
     "printable",
 )

@@ -19,7 +19,7 @@ import struct
 import typing as t
 
 from ._document import parse_json, part
-from ._errors import printable
+from ._errors import one_line, printable
 from ._files import open_regular
 
 MAX_FILE = 1024 * 1024
@@ -148,7 +148,7 @@ def references(
             continue
         for number, line in enumerate((text or "").splitlines(), 1):
             found.extend(Reference(path, number, *what) for what in _matches(patterns, line))
-    return Found(found, unread)
+    return Found(found, [one_line(message) for message in unread])
 
 
 def _patterns(ports: t.Iterable[int]) -> list[tuple[str, t.Pattern[str]]]:

@@ -59,6 +59,10 @@ def unknown_version(*newest: str) -> Response:
 OLD_UNKNOWN_VERSION = refusal(404, '{ "error": "Not found. Invalid version requested" }')
 
 
+# A window's title, a line of its own, a colour in eight bits, and what turns the rest of a line round.
+HOSTILE = "\x1b]0;x\x07\r\nok: [x]\x9b31m\u202e\u2028\x7f\udcff"
+
+
 class Clock:
     """Time that passes only in sleeps, and in requests that take some."""
 

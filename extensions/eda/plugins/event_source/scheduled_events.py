@@ -157,7 +157,7 @@ async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
     resource = options["resource"] or await asked(
         functools.partial(_events.own_name, client), interval, seams
     )
-    _LOG.info("watching the scheduled events of %s", resource)
+    _LOG.info("watching the scheduled events of %s", _errors.printable(resource))
     seen: list[_events.Event] = []
     ask = functools.partial(_events.scheduled_events, client)
     while True:

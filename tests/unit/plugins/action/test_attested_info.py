@@ -21,6 +21,7 @@ from ansible.playbook.task import Task
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import AuthorityInformationAccessOID
+from doubles import HOSTILE as CONTROLS
 
 from ansible_collections.imds.azure.plugins.action.attested_info import ActionModule
 from simulator import _attested as azure
@@ -97,6 +98,15 @@ def test_a_verified_document(trust: dict[str, Any]) -> None:
     assert result["verified"] is True
     assert result["changed"] is False
     assert result["document"]["vmId"] == VM_ID
+
+
+def test_the_node_does_not_write_to_the_terminal(trust: dict[str, Any]) -> None:
+    failure = {"failed": True, "msg": CONTROLS * 1000, "more": CONTROLS}
+    result = Action(dict(trust), failure).run(task_vars={})
+    assert result["failed"] is True
+    assert result["msg"].isprintable()
+    assert len(result["msg"]) <= 3000
+    assert "more" not in result
 
 
 def test_every_run_has_its_own_nonce(trust: dict[str, Any]) -> None:

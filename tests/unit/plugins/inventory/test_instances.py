@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import typing as t
 
@@ -15,7 +16,7 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
-from doubles import load
+from doubles import HOSTILE, load
 
 from ansible_collections.imds.azure.plugins.inventory import instances
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import ADDRESSES
@@ -202,6 +203,114 @@ def test_a_broken_document_is_told_by_file_and_line(
 def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) -> None:
     with pytest.raises(AnsibleParserError, match=message):
         read(**options)
+
+
+@pytest.fixture
+def hostile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[str]]:
+    """Reads a source in a folder with a hostile name; returns all that a terminal would be sent."""
+    # Ansible itself wants the name of a source to be text.
+    folder = tmp_path / HOSTILE.replace("\udcff", "")
+    folder.mkdir()
+
+    def said(**options: t.Any) -> list[str]:
+        path = folder / "imds.yml"
+        path.write_text(yaml.safe_dump({"plugin": "imds.azure.instances", **options}))
+        plugin = inventory_loader.get("imds.azure.instances")
+        lines: list[str] = []
+        monkeypatch.setattr(type(plugin.display), "warning", lambda _self, line: lines.append(line))
+        try:
+            plugin.parse(InventoryData(), DataLoader(), str(path), cache=False)
+        except AnsibleParserError as exc:
+            lines.append(str(exc))
+        return lines
+
+    written(folder, good=vm("a"))
+    return said
+
+
+def write_hostile_documents(folder: pathlib.Path) -> None:
+    for number, content in enumerate(
+        [
+            "{",
+            "[5]",
+            "{}",
+            json.dumps({HOSTILE: {}}),
+            json.dumps({"compute": {HOSTILE: HOSTILE}})[:-1],
+            '{"compute": "\x1b"}',
+            "\udcff",
+        ]
+    ):
+        path = folder / f"{number}{HOSTILE}.json"
+        path.write_text(content, "utf-8", "surrogateescape")
+    (folder / f"text{HOSTILE}").touch()
+    (folder / f"folder{HOSTILE}.json").mkdir()
+    (folder / f"zero{HOSTILE}.json").symlink_to("/dev/zero")
+    (folder / f"dangling{HOSTILE}.json").symlink_to(HOSTILE)
+    os.mkfifo(folder / f"fifo{HOSTILE}.ndjson")
+
+
+def test_no_file_writes_to_the_terminal(
+    hostile: t.Callable[..., list[str]], tmp_path: pathlib.Path
+) -> None:
+    (folder,) = tmp_path.iterdir()
+    write_hostile_documents(folder)
+    # All but good.json, and imds.yml, which is no document either.
+    count = len(os.listdir(folder))
+    source = {"sources": ["documents"], "address": "none"}
+    (line,) = hostile(**source, documents=["*"], skip_broken=True)
+    assert line.isprintable()
+    assert f": {count} broken documents were left out; the first: " in line
+    for name in os.listdir(folder):
+        if name not in ("good.json", "imds.yml"):
+            (line,) = hostile(**source, documents=[f"{name[:2]}*"])
+            assert line.isprintable()
+            assert r"\x1b]0;x\x07\r\nok: [x]\x9b31m\u202e\u2028\x7f\udcff" in line
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sources": ["documents"], "documents": [f"{HOSTILE}*.json"]},
+        {"sources": ["documents"], "documents": [HOSTILE]},
+        {"sources": ["documents"], "documents": ["."]},
+        {"sources": ["documents"]},
+        {"sources": ["facts"]},
+        {"endpoint": f"http://{HOSTILE}"},
+        {"api_version": HOSTILE},
+        {"gather_subset": [HOSTILE]},
+        {"sources": ["documents"], "documents": ["good.json"], "filters": [{HOSTILE: HOSTILE}]},
+        {"sources": ["documents"], "documents": ["good.json"], "filters": [{"include": HOSTILE}]},
+        {"hostnames": [HOSTILE]},
+        {"hostnames": [{HOSTILE: HOSTILE}]},
+        {HOSTILE: 1},
+    ],
+)
+def test_no_option_writes_to_the_terminal(
+    hostile: t.Callable[..., list[str]], options: dict[str, t.Any]
+) -> None:
+    lines = hostile(**json.loads(json.dumps(options).replace(r"\udcff", "")))
+    assert lines
+    assert [line for line in lines if not line.isprintable()] == []
+
+
+def test_no_document_writes_to_the_terminal(
+    hostile: t.Callable[..., list[str]], tmp_path: pathlib.Path
+) -> None:
+    """Names that VMs share, tags that clash, addresses that are none: whatever is warned of."""
+    odd = {
+        "name": HOSTILE,
+        "tagsList": [{"name": HOSTILE, "value": HOSTILE}, {"name": f"{HOSTILE} ", "value": HOSTILE}],
+        "location": HOSTILE,
+        "zone": HOSTILE,
+        "azEnvironment": HOSTILE,
+    }
+    network = {"interface": [{"ipv4": {"ipAddress": [{"privateIpAddress": HOSTILE}]}}]}
+    vms = [{"compute": {**odd, "vmId": f"{n}{HOSTILE}"}, "network": network} for n in range(3)]
+    (folder,) = tmp_path.iterdir()
+    written(folder, vms=vms)
+    lines = hostile(sources=["documents"], documents=["vms.json"], hostnames=["name", "location"])
+    assert len(lines) >= 1
+    assert [line for line in lines if not line.isprintable()] == []
 
 
 def test_the_documentation_names_the_choices() -> None:

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
-from doubles import load
+from doubles import HOSTILE, load
 
 from ansible_collections.imds.azure.plugins.plugin_utils import _session
 from simulator import Fault, Simulator, Vm
@@ -185,6 +185,32 @@ def test_what_can_not_work(
     with pytest.raises(AnsibleOptionsError, match=message):
         look(*terms, **options)
     assert vm.requests == []
+
+
+@pytest.mark.parametrize(
+    ("terms", "options"),
+    [
+        ([HOSTILE], {}),
+        ([f"instance/{HOSTILE}"], {}),
+        (["instance/compute/\u202e"], {}),
+        (["instance/compute/\u202e"], {"cache": False}),
+        (["instance/\udcff"], {"cache": False}),
+        ([["instance", HOSTILE]], {}),
+        (["instance"], {HOSTILE: 1}),
+        (["instance"], {"query": HOSTILE}),
+        (["instance/compute"], {"query": 'abs("\u202e")'}),
+        (["versions"], {"params": {HOSTILE: HOSTILE}}),
+        (["instance"], {"endpoint": HOSTILE[:-1]}),
+        (["instance"], {"api_version": HOSTILE[:-1]}),
+    ],
+)
+def test_no_message_writes_to_the_terminal(
+    look: Look, vm: Vm, terms: list[t.Any], options: dict[str, t.Any]
+) -> None:
+    vm.document = {"compute": {HOSTILE[:-1]: HOSTILE[:-1], "name": "web-1"}}
+    with pytest.raises((AnsibleOptionsError, AnsibleLookupError)) as caught:
+        look(*terms, **options)
+    assert str(caught.value).isprintable()
 
 
 def test_options_of_variables_are_templated(look: Look, vm: Vm) -> None:

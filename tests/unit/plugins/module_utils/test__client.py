@@ -11,6 +11,7 @@ import typing as t
 import pytest
 from doubles import (
     BASE,
+    HOSTILE,
     OLD_UNKNOWN_VERSION,
     WAITS,
     Always,
@@ -649,6 +650,34 @@ def test_a_redirect_is_named_and_not_followed() -> None:
         "status 302, 'redirect to http://login.example.com/ [31mportal, which is not followed'"
         in str(caught.value)
     )
+
+
+@pytest.mark.parametrize("path", ["instance", "instance/compute/name", "attested/document"])
+@pytest.mark.parametrize("status", [200, 203, 302, 400, 401, 403, 404, 429, 500])
+def test_no_answer_writes_to_the_terminal(path: str, status: int) -> None:
+    names = ("content-type", "location", "retry-after", "server")
+    headers = dict.fromkeys(names, HOSTILE)
+    bodies: list[t.Any] = [
+        {"error": HOSTILE, "error_description": HOSTILE},
+        {"error": HOSTILE, "newest-versions": [HOSTILE, "2020-09-01"]},
+        {"compute": HOSTILE, HOSTILE: HOSTILE},
+        HOSTILE,
+    ]
+    for body in [*map(json.dumps, bodies), HOSTILE]:
+        content = body.encode("utf-8", "surrogateescape")
+        asked = Always(Response(status, headers, content), Clock())
+        try:
+            ask_route(client(asked, attempts=1), path, [("nonce", HOSTILE[:-1])])
+        except ImdsError as exc:
+            assert str(exc).isprintable()
+        else:
+            assert status == 200
+
+
+def test_no_transport_writes_to_the_terminal() -> None:
+    with pytest.raises(UnavailableError) as caught:
+        client(Always(TransportError(f"OSError: {HOSTILE}"))).instance()
+    assert str(caught.value).isprintable()
 
 
 def test_a_long_wait_reads_well() -> None:

@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils import _errors
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    AttestationError,
     ImdsError,
     RejectedError,
     TransportError,
     in_seconds,
     listed,
+    one_line,
     printable,
 )
 
@@ -106,6 +108,25 @@ def test_an_error_is_its_message() -> None:
 )
 def test_foreign_text(text: str, line: str) -> None:
     assert printable(text) == line
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("/a  b/日本.json", "/a  b/日本.json"),
+        ("/a\x1b[31m\n\x9b\u202e\udcff\U000e0001.json", r"/a\x1b[31m\n\x9b\u202e\udcff\U000e0001.json"),
+    ],
+)
+def test_a_whole_message_still_says_which_characters_a_name_has(text: str, line: str) -> None:
+    assert one_line(text) == line
+
+
+@quick
+@given(st.text())
+def test_every_error_is_one_line_that_can_be_printed(text: str) -> None:
+    for kind in (kind for kind in KINDS if issubclass(kind, ImdsError)):
+        arguments = ["expired", text] if kind is AttestationError else [text]
+        assert str(kind(*arguments)).isprintable()
 
 
 @quick

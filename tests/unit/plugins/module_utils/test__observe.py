@@ -13,6 +13,7 @@ import pathlib
 import typing as t
 
 import pytest
+from doubles import HOSTILE
 
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
     causes,
@@ -316,6 +317,33 @@ def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) 
     assert lines[2].startswith(("Most likely (", "Nothing is wrong."))
     assert "What was looked at:" in lines
     assert not [line for line in lines if "\n" in line or '"' in line]
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 500])
+def test_nothing_that_was_seen_writes_to_the_terminal(status: int) -> None:
+    """Names of files, settings of proxies, rules of a firewall, headers, and what a host is called."""
+    odd = HOSTILE.replace("\r\n", "").replace("\udcff", "")
+    seen = {
+        f"/etc/profile.d/{HOSTILE}.sh": f"http_proxy=http://{odd}",
+        "/etc/environment": f"http_proxy=http://x\nno_proxy={odd}",
+        f"/etc/nftables/{HOSTILE}.nft": f"ip daddr 169.254.169.254 drop {odd}",
+        "/sys/class/dmi/id/sys_vendor": HOSTILE,
+        "/sys/class/dmi/id/chassis_asset_tag": HOSTILE,
+        f"/sys/class/net/{odd}0/operstate": HOSTILE,
+        "/usr/sbin/nft": "",
+    }
+    rules = f"table inet {odd} {{\nchain {odd} {{\nip daddr 169.254.169.254 drop {odd} # handle 4\n"
+    for send in (
+        failing(OSError(errno.ECONNREFUSED, HOSTILE)),
+        answering(status, odd, server=HOSTILE, date=HOSTILE, location=HOSTILE),
+    ):
+        observed = look(files=seen, send=send, run=lambda _command: rules)
+        found = causes(observed)
+        assert found
+        texts = [text for cause in found for text in (cause.what, cause.why, cause.advice)]
+        texts += [command for cause in found for command in cause.mend]
+        lines = report(observed, found, HOSTILE)
+        assert [text for text in [*texts, *lines] if not text.isprintable()] == []
 
 
 def test_a_machine_with_nothing_to_read() -> None:
