@@ -1,0 +1,87 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the roles on VMs that somebody else controls, and looks at each line of the output.
+
+    run.py FOLDER_FOR_ITS_FILES
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from odd_python import ODD  # noqa: E402 - Ansible does not run this where it lies
+
+# What the terminal, or Ansible, has made of it.
+OBEYED = re.compile(r"^ok: \[x\]|templated")
+# What the output has of each role, or else nothing was looked at.
+SAID = (
+    "silent does not belong in this play",
+    "odd does not belong in this play",
+    '"diagnose_result.report"',
+    "silent: ready, IMDS gives an equal token",
+    "answer.yml for silent => (item=",
+    "restore.yml for silent => (item=",
+    "fleet: nothing is known of where these are: silent",
+    "has 1 of 2 hosts, which is 50%",
+    "Fail for those that went wrong: 1 of 2",
+)
+
+
+def hosts(folder: pathlib.Path) -> dict[str, object]:
+    """One whose modules fail or answer oddly, and one whose facts are odd."""
+    states = folder / "states"
+    states.mkdir()
+    (states / f"{ODD}.json").write_text("{}", encoding="utf-8")
+    source = (HERE / "odd_python.py").read_text(encoding="utf-8")
+    found: dict[str, object] = {}
+    for name in ("silent", "odd"):
+        python = folder / name
+        python.write_text(f"#!{sys.executable}\n{source}", encoding="utf-8")
+        python.chmod(0o755)
+        found[name] = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": str(python),
+            "maintenance_state_dir": str(states),
+        }
+    return found
+
+
+def main(path: str) -> int:
+    folder = pathlib.Path(path)
+    folder.mkdir()
+    inventory = folder / "hosts.json"
+    groups = {"all": {"children": {"fleet": {"hosts": hosts(folder)}}}}
+    inventory.write_text(json.dumps(groups), encoding="utf-8")
+    env = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
+    env.pop("ANSIBLE_FORCE_COLOR", None)
+    output = ""
+    for play in sorted(HERE.glob("play_*.yml")):
+        output += subprocess.run(
+            ["ansible-playbook", "-i", str(inventory), str(play)],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        ).stdout.decode("utf-8", "surrogateescape")
+    odd = [line for line in output.split("\n") if not line.isprintable() or OBEYED.search(line)]
+    missing = [words for words in SAID if words not in re.sub(r"\s+", " ", output)]
+    for line in odd:
+        print(f"not safe to print: {line!r}")
+    for words in missing:
+        print(f"it does not say {words!r}")
+    if odd or missing:
+        print(ascii(output).replace("\\n", "\n"), file=sys.stderr)
+    return int(bool(odd or missing))
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
