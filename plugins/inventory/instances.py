@@ -46,16 +46,20 @@ options:
       - imds
   documents:
     description:
-      - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders.
+      - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders, without those that a link leads to.
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
       - Where a VM is in several files, the last one in the order of their paths counts.
+      - Only regular files are read, a C(.json) file of up to 1 GiB, and an C(.ndjson) file of up to 8 GiB with lines of up to 16 MiB. The bytes that are
+        added to a file while it is read are not looked at.
+      - In a folder that everybody can write to, such as C(/tmp), only files, folders and links of this user, of root and of the folder's owner are read. For
+        links, this holds in folders that a group can write to as well. All else is a broken document.
     type: list
     elements: str
     default: []
   skip_broken:
     description:
-      - V(false) fails with the name and line of a document that is broken.
+      - V(false) fails with the name and line of a document that is broken, or with the name of a file that can't be read.
       - V(true) leaves broken documents out, with one warning that counts them.
     type: bool
     default: false

@@ -60,6 +60,7 @@ options:
       - By default DigiCert Global Root G2 and Microsoft RSA Root Certificate Authority 2017 are trusted, for as long as the Python library certifi
         has them, and Microsoft TLS RSA Root G2, which comes with this collection.
       - Relative paths are looked for as in O(intermediates).
+      - Only regular files of up to 16 MiB are read. In a folder that everybody can write to, only those of this user, of root and of the folder's owner are.
     type: list
     elements: path
     default: []

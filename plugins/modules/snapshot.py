@@ -11,7 +11,9 @@ short_description: Write the facts of an Azure VM to a file on the controller
 version_added: 0.1.0
 description:
   - Writes C(azure_imds) of a host to C(FOLDER/INVENTORY_HOSTNAME.json) on the controller, for O(imds.azure.instances#inventory:sources=documents).
-  - A file is replaced as a whole or not at all, so an older snapshot is never lost to a failure.
+  - A file is replaced as a whole or not at all, so an older snapshot is never lost to a failure. A link or a FIFO in its place is replaced, too, and
+    neither followed nor read.
+  - Who may read the file is decided by the umask of the controller, as for every new file.
   - Runs on the controller alone and does not connect to the host.
 author:
   - The imds.azure contributors (@imds-azure)
@@ -35,6 +37,8 @@ options:
   folder:
     description:
       - Where the files are. It is made where it is missing. A relative path counts from the folder that Ansible was started in.
+      - It may be a link, or a folder that a group writes to. It is refused if another user could have put it there, which is a folder or a link in C(/tmp) that
+        belongs neither to this user nor to root.
     type: path
     required: true
   azure_imds:

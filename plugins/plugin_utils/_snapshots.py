@@ -39,7 +39,7 @@ def write_snapshot(
         raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
     if not folder:
         raise OptionError("folder is empty: say where the snapshots are to be")
-    if os.sep in host or "\0" in host or host.startswith("."):
+    if not host or os.sep in host or "\0" in host or host.startswith("."):
         raise OptionError(
             f"no snapshot is written for {printable(host)!r}: a host name with a slash, or with a "
             "dot first, is no name for a file"

@@ -177,9 +177,14 @@ ANYTHING = (
         ),
     ),
     Trial(
-        "Bytes for an HTTP answer, a body and a file of documents, by coverage-guided fuzzing",
+        "Bytes for an HTTP answer, a body, a file of documents and an older snapshot, by coverage-guided fuzzing",
         "An answer or one message",
-        ((_FUZZ, "def answers"), (_FUZZ, "def bodies"), (_FUZZ, "def documents")),
+        (
+            (_FUZZ, "def answers"),
+            (_FUZZ, "def bodies"),
+            (_FUZZ, "def documents"),
+            (_FUZZ, "def files"),
+        ),
     ),
 )
 SECTIONS = {

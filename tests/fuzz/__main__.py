@@ -34,6 +34,10 @@ def seeds(target: str) -> list[bytes]:
         return [form % (len(body), body) for body in bodies for form in (ANSWER, CHUNKED)]
     if target == "bodies":
         return [bytes((0, ask)) + body for body in bodies for ask in range(6)]
+    if target == "files":
+        names = [b"a.json", b"a.ndjson", b"a\x1b[31m\n.json", b"web-1.json"]
+        heads = [bytes((kind, len(name))) + name for kind in range(7) for name in names]
+        return [head + body for head in heads for body in bodies[:2]]
     return [b"\0" + body for body in bodies] + [b"\1" + b"".join(bodies[0].split(b"\n"))]
 
 

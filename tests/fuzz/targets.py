@@ -9,6 +9,7 @@ Imported with atheris watching, so that it sees which code the bytes lead to.
 from __future__ import annotations
 
 import contextlib
+import os
 import pathlib
 import re
 import socket
@@ -26,10 +27,15 @@ from ansible_collections.imds.azure.plugins.module_utils._events import (
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
 from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
-from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document, documents_in
+from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
+    Document,
+    documents_in,
+    files_of,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route, walk
+from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
 
 _GROUP = re.compile(r"[^\d\W]\w*\Z")
 _HOST = re.compile(r"[\w.:-]+\Z")
@@ -91,7 +97,82 @@ def documents(data: bytes) -> None:
     assert all(map(_HOST.match, names))
 
 
-TARGETS = {target.__name__: target for target in (answers, bodies, documents)}
+def files(data: bytes) -> None:
+    """A kind of file, its name and its bytes: read as documents, and as the snapshot of before.
+
+    Neither hangs, nor raises anything but its own error, nor says what could not be printed.
+    """
+    if len(data) < 2:
+        return
+    kind, length = data[0] % len(_KINDS), data[1] % 40
+    name = os.fsdecode(data[2 : 2 + length].replace(b"/", b"").replace(b"\0", b""))
+    if name in ("", os.curdir, os.pardir):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, name)
+        _KINDS[kind](path, data[2 + length :])
+        errors: list[Exception] = []
+        found, _without = files_of(["*", "**"], folder)
+        assert found == ([] if name.startswith(".") else [path])
+        read = list(documents_in(path, errors.append))
+        assert not (read and _KINDS[kind] is not _regular)
+        for error in errors:
+            _check_line(str(error))
+        _write_over(folder, path, name.removesuffix(".json"))
+
+
+def _write_over(folder: str, path: str, host: str) -> None:
+    """The snapshot replaces what was there, or says why not."""
+    try:
+        written, _changed = write_snapshot(folder, host, _FACT)
+    except ImdsError as exc:
+        _check_line(str(exc))
+    else:
+        (document,) = documents_in(written, _fail)
+        assert (document.data, document.snapshot_of) == (_FACT, host)
+        assert not write_snapshot(folder, host, _FACT)[1]
+    assert set(os.listdir(folder)) <= {os.path.basename(path), f"{host}.json"}
+
+
+def _fail(error: Exception) -> t.NoReturn:
+    raise error
+
+
+def _regular(path: str, content: bytes) -> None:
+    pathlib.Path(path).write_bytes(content)
+
+
+def _fifo(path: str, _content: bytes) -> None:
+    os.mkfifo(path)
+
+
+def _folder(path: str, _content: bytes) -> None:
+    os.mkdir(path)
+
+
+def _zeros(path: str, _content: bytes) -> None:
+    os.symlink("/dev/zero", path)
+
+
+def _loop(path: str, _content: bytes) -> None:
+    os.symlink(os.path.basename(path), path)
+
+
+def _link(path: str, content: bytes) -> None:
+    """To whatever the bytes name, as long as that is in the folder."""
+    target = content[:40].replace(b"/", b"").replace(b"\0", b"") or b"nowhere"
+    os.symlink(os.path.join(os.fsencode(os.path.dirname(path)), b"below", target), os.fsencode(path))
+
+
+def _sparse(path: str, content: bytes) -> None:
+    _regular(path, content)
+    os.truncate(path, 2 * 1024**4)
+
+
+_KINDS = (_regular, _fifo, _folder, _zeros, _loop, _link, _sparse)
+_FACT = {"compute": {"name": "web-1"}}
+
+TARGETS = {target.__name__: target for target in (answers, bodies, documents, files)}
 
 
 def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> None:

@@ -17,6 +17,7 @@ import time
 import typing as t
 
 import pytest
+from doubles import HOSTILE
 
 from simulator import Fault, Maintenance, Sequence, Simulator, Vm
 
@@ -198,6 +199,22 @@ def test_it_survives_that_nothing_answers_at_first(vm: Vm) -> None:
             assert brief(await watch.next()) == ("appeared", "Scheduled", "")
 
     asyncio.run(scenario())
+
+
+def test_nothing_writes_to_the_terminal(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    vm.document = {"compute": {"name": HOSTILE[:-1]}}
+    vm.faults = [Fault("status", status=500, times=3, body=HOSTILE[:-1], path=ROUTE)]
+
+    async def scenario() -> None:
+        async with Watch(vm, interval=1) as watch:
+            await watch.polled(5)
+
+    asyncio.run(scenario())
+    said = [message for message in caplog.messages if not message.startswith("Using selector")]
+    assert [message for message in said if not message.isprintable()] == []
+    assert any("watching the scheduled events of" in message for message in said)
+    assert any("status 500" in message for message in said)
 
 
 def test_waits_grow_while_it_fails(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:

@@ -133,6 +133,7 @@ def test_a_dry_run_writes_nothing(tmp_path: pathlib.Path) -> None:
         (".", "../web-1", FACT, "is no name for a file"),
         (".", ".web-1", FACT, "is no name for a file"),
         (".", "web\0-1", FACT, "is no name for a file"),
+        (".", "", FACT, "is no name for a file"),
     ],
 )
 def test_what_is_refused(
