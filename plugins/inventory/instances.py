@@ -223,7 +223,6 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     files_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._grouping import Membership
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 if t.TYPE_CHECKING:
@@ -235,6 +234,8 @@ if t.TYPE_CHECKING:
 C: t.Any = constants
 
 _UNKNOWN = "azure_unknown"
+# The variables that become an argument of ssh as they are.
+_HOST_VARIABLES = ("ansible_host", "ansible_ssh_host")
 # The fact cache that Ansible has where nothing else is set.
 _FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
@@ -256,15 +257,26 @@ def _no_garbage_collection() -> t.Iterator[None]:
             gc.enable()
 
 
-def _cached_facts(names: list[str]) -> t.Iterator[tuple[str, t.Any]]:
-    """The fact of each host that the fact cache knows, whichever plugin that is."""
+def _cached_facts(
+    names: list[str], on_broken: t.Callable[[str], None]
+) -> t.Iterator[tuple[str, t.Any]]:
+    """The fact of each host that the fact cache knows, whichever plugin that is.
+
+    Each plugin has errors of its own. Where a plugin can't say which hosts it knows, for example
+    because its server is down, nothing can be read. Where it can't give one host's facts, these are
+    broken, which concerns that host alone.
+    """
     try:
         cache = cache_loader.get(C.CACHE_PLUGIN)
         for name in names:
             if cache.contains(name):
-                yield name, cache.get(name).get(FACT)
+                try:
+                    fact = cache.get(name).get(FACT)
+                except Exception as exc:
+                    on_broken(f"{name}: {printable(str(exc))}")
+                    continue
+                yield name, fact
     except Exception as exc:
-        # Each plugin has errors of its own: a server that is down, a file that is broken.
         raise UnavailableError(
             f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
             f"{printable(str(exc))}"
@@ -320,8 +332,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 group_by=self.get_option("group_by"),
                 filters=self.get_option("filters"),
                 subsets=chosen_subsets(self.get_option("gather_subset")),
+                strict=self.get_option("strict"),
             )
         )
+        self._refuse_broken_keyed_groups()
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
             "facts": lambda: self._from_facts(inventory, path),
@@ -336,13 +350,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for document in sources[name]():
                 fleet.add(document)
                 earlier.add(document.host)
-        vms, warnings = fleet.vms({*inventory.groups, *C.LOCALHOST})
+        vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self.display.warning(f"{path}: {warning}")
         _add(inventory, vms)
-        self._construct(inventory, vms)
+        for warning in self._construct(inventory, vms):
+            self.display.warning(f"{path}: {warning}")
         if "facts" in wanted:
             _add_unknown(inventory, {vm.name for vm in vms} | earlier)
+        _keep_in_all(inventory)
 
     def _from_imds(self, path: str, cache: bool) -> t.Iterator[Document]:
         self.load_cache_plugin()
@@ -390,7 +406,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if futile:
             self.display.warning(f"{path}: the source facts has nothing: {futile}")
         stale = 0
-        for name, fact in _cached_facts(list(inventory.hosts)):
+        broken: list[str] = []
+        for name, fact in _cached_facts(list(inventory.hosts), broken.append):
             if not isinstance(fact, dict) or not fact:
                 continue
             if oldest and not oldest <= _gathered_at(fact):
@@ -400,6 +417,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if stale:
             self.display.warning(
                 f"facts of {stale} hosts are older than max_age and were treated as absent"
+            )
+        if broken:
+            self.display.warning(
+                f"{path}: facts of {len(broken)} hosts can't be read and were treated as absent, for "
+                f"example of {broken[0]}"
             )
 
     def _oldest(self) -> str | None:
@@ -414,23 +436,150 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except (OverflowError, ValueError, OSError):
             return None  # Longer ago than any calendar reaches, so nothing is too old.
 
-    def _construct(self, inventory: InventoryData, vms: list[Vm]) -> None:
-        """What the user templates; nothing is templated where there is nothing of that."""
+    def _reserved(self, inventory: InventoryData) -> set[str]:
+        """The names that no VM has, as far as they are known before anything is templated."""
+        groups = [
+            *self.get_option("groups"),
+            *(entry.get("parent_group") or "" for entry in self.get_option("keyed_groups")),
+        ]
+        safe = (str(self._sanitize_group_name(str(name))) for name in groups)
+        return {*inventory.groups, *C.LOCALHOST, _UNKNOWN, *safe}
+
+    def _refuse_broken_keyed_groups(self) -> None:
+        # Ansible says so as well, but in the same way in which it refuses the value of one VM.
+        for entry in self.get_option("keyed_groups"):
+            if not isinstance(entry, dict) or not entry.get("key"):
+                raise OptionError(
+                    f"keyed_groups: {printable(str(entry))} is not a dictionary with a key"
+                )
+            if entry.get("default_value") is not None and (
+                entry.get("trailing_separator") is not None
+            ):
+                raise OptionError(
+                    f"keyed_groups: {printable(str(entry['key']))} has both default_value and "
+                    "trailing_separator, of which only one is possible"
+                )
+
+    def _construct(self, inventory: InventoryData, vms: list[Vm]) -> list[str]:
+        """What the user templates; nothing is templated where there is nothing of that.
+
+        The result is what is to be said about it.
+        """
         options = ("compose", "groups", "keyed_groups")
         compose, groups, keyed_groups = (self.get_option(name) for name in options)
         if not (compose or groups or keyed_groups):
-            return
+            return []
         strict = self.get_option("strict")
-        for name in (vm.name for vm in vms):
-            host = inventory.hosts[name]
-            self._set_composite_vars(compose, host.get_vars(), name, strict=strict)
-            variables = host.get_vars()
-            self._add_host_to_composed_groups(
-                groups, variables, name, strict=strict, fetch_hostvars=False
-            )
-            self._add_host_to_keyed_groups(
-                keyed_groups, variables, name, strict=strict, fetch_hostvars=False
-            )
+        known = set(inventory.groups)
+        hosts, hosts_of_groups = _Hosts(inventory, strict), _HostsOfGroups(inventory, strict)
+        odd: dict[str, list[str]] = collections.defaultdict(list)
+        try:
+            for name in (vm.name for vm in vms):
+                host = inventory.hosts[name]
+                self.inventory = hosts_of_groups
+                self._set_composite_vars(compose, host.get_vars(), name, strict=strict)
+                variables = host.get_vars()
+                self._add_host_to_composed_groups(
+                    groups, variables, name, strict=strict, fetch_hostvars=False
+                )
+                self.inventory = hosts
+                for entry in keyed_groups:
+                    try:
+                        self._add_host_to_keyed_groups(
+                            [entry], variables, name, strict=strict, fetch_hostvars=False
+                        )
+                    except Exception as exc:
+                        # The value of one VM may be anything, and not all errors are Ansible's own.
+                        reason = f"{name}: {printable(str(exc))}"
+                        key = printable(str(entry["key"]))
+                        if strict:
+                            raise OptionError(f"keyed_groups {key!r}: of the VM {reason}") from exc
+                        odd[key].append(reason)
+        finally:
+            self.inventory = inventory
+        both = sorted(vm.name for vm in vms if vm.name in inventory.groups and vm.name not in known)
+        return [
+            *(
+                f"keyed_groups {key!r} makes no group for {len(reasons)} VMs, for example {reasons[0]}"
+                for key, reasons in odd.items()
+            ),
+            *hosts_of_groups.said(),
+            *hosts.said(),
+            *_ambiguous(both),
+        ]
+
+
+class _Hosts:
+    """The inventory for what keyed_groups calls of it, where a host may have the name of a group.
+
+    The inventory's own methods take a host for a group where both have one name.
+    """
+
+    def __init__(self, inventory: InventoryData, strict: bool) -> None:
+        self._inventory = inventory
+        self._strict = strict
+        self._problems: dict[str, list[str]] = collections.defaultdict(list)
+
+    def add_group(self, group: str) -> str:
+        return self._inventory.add_group(group)
+
+    def add_host(self, host: str, group: str) -> None:
+        self._inventory.groups[group].add_host(self._inventory.hosts[host])
+
+    def add_child(self, parent: str, group: str) -> None:
+        above, below = self._inventory.groups[parent], self._inventory.groups[group]
+        if below in above.child_groups:
+            return
+        # Below another group, "all" would be its own ancestor once Ansible has completed the tree,
+        # and "ungrouped" would bring along the hosts of others.
+        if group in ("all", "ungrouped") or below is above or below in above.get_ancestors():
+            self._refuse("keyed_groups: a group can't be below itself", f"{group} below {parent}")
+        else:
+            above.add_child_group(below)
+
+    def _refuse(self, problem: str, what: str) -> None:
+        if self._strict:
+            raise OptionError(f"{problem}: {what}")
+        self._problems[problem].append(what)
+
+    def said(self) -> list[str]:
+        return [
+            f"{problem}, so this was left out: {listed(sorted(set(what)), 10)}"
+            for problem, what in self._problems.items()
+        ]
+
+
+class _HostsOfGroups(_Hosts):
+    """The same for compose and groups, which add hosts as children."""
+
+    def set_variable(self, host: str, name: str, value: t.Any) -> None:
+        if name in _HOST_VARIABLES and str(value).startswith("-"):
+            self._refuse(f"compose: {name} that begins with a hyphen is an option for ssh", host)
+        else:
+            self._inventory.hosts[host].set_variable(name, value)
+
+    def add_child(self, group: str, host: str) -> None:
+        self.add_host(host, group)
+
+
+def _ambiguous(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"keyed_groups make groups with the names of VMs, {listed(names)}: a host pattern with such "
+        "a name means both. A prefix tells them apart"
+    ]
+
+
+def _keep_in_all(inventory: InventoryData) -> None:
+    """Hosts without groups are in "ungrouped", and so in "all".
+
+    Ansible does this by name, and takes a host for a group where both have one name.
+    """
+    for name in inventory.hosts.keys() & inventory.groups.keys():
+        host = inventory.hosts[name]
+        if all(group.name == "all" for group in host.get_groups()):
+            inventory.groups["ungrouped"].add_host(host)
 
 
 def _add(inventory: InventoryData, vms: list[Vm]) -> None:
@@ -439,29 +588,33 @@ def _add(inventory: InventoryData, vms: list[Vm]) -> None:
     On the objects themselves: the inventory's methods by name take a host for a group where both
     have one name, and look up each name again.
     """
-    members: dict[Membership, list[Host]] = collections.defaultdict(list)
+    members: dict[str, list[Host]] = collections.defaultdict(list)
+    parents: dict[str, str] = {}
     source = inventory.current_source
     # What Ansible sets for the source in which it first meets a host.
     where = {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
     for vm in vms:
         host = _host(inventory, vm, where)
-        for membership in vm.groups:
-            members[membership].append(host)
-    for group, parent in sorted(members):
+        for group, parent, _source in vm.groups:
+            members[group].append(host)
+            parents[group] = parent
+    for group, parent in sorted(parents.items()):
         inventory.add_group(parent)
         inventory.add_group(group)
         inventory.add_child(parent, group)
-    for (group, _parent), hosts in members.items():
+    for group, hosts in members.items():
         _join(inventory.groups[group], hosts)
 
 
 def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
     """The VM's host with its variables; those that an earlier source set are kept."""
     host = inventory.hosts.get(vm.name)
+    variables = {FACT: vm.fact}
     if host is None:
         host = inventory.hosts[vm.name] = Host(vm.name)
         host.vars.update(where)
-    variables = {FACT: vm.fact, "ansible_host": vm.address}
+        # Only here: no VM says how a host of an earlier source is reached.
+        variables["ansible_host"] = vm.address
     for name, value in variables.items():
         if value and not (vm.is_earlier and name in host.vars):
             host.vars[name] = inert(value)
