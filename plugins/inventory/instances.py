@@ -336,9 +336,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
         )
         self._refuse_broken_keyed_groups()
+        broken: list[str] = []
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
-            "facts": lambda: self._from_facts(inventory, path),
+            "facts": lambda: self._from_facts(inventory, path, broken.append),
             "documents": lambda: self._from_documents(path),
         }
         wanted = self.get_option("sources")
@@ -348,8 +349,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         earlier = set()
         for name in wanted:
             for document in sources[name]():
-                fleet.add(document)
-                earlier.add(document.host)
+                try:
+                    fleet.add(document)
+                except MalformedError as exc:
+                    broken.append(f"{document.host}: {exc}")
+                else:
+                    earlier.add(document.host)
+        if broken:
+            self.display.warning(
+                f"{path}: facts of {len(broken)} hosts can't be used and were treated as absent, for "
+                f"example of {broken[0]}"
+            )
         vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self.display.warning(f"{path}: {warning}")
@@ -400,14 +410,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"{path}: {len(broken)} broken documents were left out; the first: {broken[0]}"
             )
 
-    def _from_facts(self, inventory: InventoryData, path: str) -> t.Iterator[Document]:
+    def _from_facts(
+        self, inventory: InventoryData, path: str, on_broken: t.Callable[[str], None]
+    ) -> t.Iterator[Document]:
         oldest = self._oldest()
         futile = _why_no_facts(inventory)
         if futile:
             self.display.warning(f"{path}: the source facts has nothing: {futile}")
         stale = 0
-        broken: list[str] = []
-        for name, fact in _cached_facts(list(inventory.hosts), broken.append):
+        for name, fact in _cached_facts(list(inventory.hosts), on_broken):
             if not isinstance(fact, dict) or not fact:
                 continue
             if oldest and not oldest <= _gathered_at(fact):
@@ -417,11 +428,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if stale:
             self.display.warning(
                 f"facts of {stale} hosts are older than max_age and were treated as absent"
-            )
-        if broken:
-            self.display.warning(
-                f"{path}: facts of {len(broken)} hosts can't be read and were treated as absent, for "
-                f"example of {broken[0]}"
             )
 
     def _oldest(self) -> str | None:
@@ -456,7 +462,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 entry.get("trailing_separator") is not None
             ):
                 raise OptionError(
-                    f"keyed_groups: {printable(str(entry['key']))} has both default_value and "
+                    f"keyed_groups {printable(str(entry['key']))!r} has both default_value and "
                     "trailing_separator, of which only one is possible"
                 )
 
