@@ -216,6 +216,10 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
     GATHERED_AT,
     chosen_subsets,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._constructed import (
+    ForComposedGroups,
+    ForKeyedGroups,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     FACT,
     Document,
@@ -234,8 +238,6 @@ if t.TYPE_CHECKING:
 C: t.Any = constants
 
 _UNKNOWN = "azure_unknown"
-# The variables that become an argument of ssh as they are.
-_HOST_VARIABLES = ("ansible_host", "ansible_ssh_host")
 # The fact cache that Ansible has where nothing else is set.
 _FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
@@ -272,7 +274,7 @@ def _cached_facts(
             if cache.contains(name):
                 try:
                     fact = cache.get(name).get(FACT)
-                except Exception as exc:
+                except Exception as exc:  # noqa: BLE001 - of any kind, and told below
                     on_broken(f"{name}: {printable(str(exc))}")
                     continue
                 yield name, fact
@@ -477,18 +479,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return []
         strict = self.get_option("strict")
         known = set(inventory.groups)
-        hosts, hosts_of_groups = _Hosts(inventory, strict), _HostsOfGroups(inventory, strict)
+        by_templates, by_keys = (
+            ForComposedGroups(inventory, strict),
+            ForKeyedGroups(inventory, strict),
+        )
         odd: dict[str, list[str]] = collections.defaultdict(list)
         try:
             for name in (vm.name for vm in vms):
                 host = inventory.hosts[name]
-                self.inventory = hosts_of_groups
+                self.inventory = t.cast("InventoryData", by_templates)
                 self._set_composite_vars(compose, host.get_vars(), name, strict=strict)
                 variables = host.get_vars()
                 self._add_host_to_composed_groups(
                     groups, variables, name, strict=strict, fetch_hostvars=False
                 )
-                self.inventory = hosts
+                self.inventory = t.cast("InventoryData", by_keys)
                 for entry in keyed_groups:
                     try:
                         self._add_host_to_keyed_groups(
@@ -509,63 +514,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 f"keyed_groups {key!r} makes no group for {len(reasons)} VMs, for example {reasons[0]}"
                 for key, reasons in odd.items()
             ),
-            *hosts_of_groups.said(),
-            *hosts.said(),
+            *by_templates.said(),
+            *by_keys.said(),
             *_ambiguous(both),
         ]
-
-
-class _Hosts:
-    """The inventory for what keyed_groups calls of it, where a host may have the name of a group.
-
-    The inventory's own methods take a host for a group where both have one name.
-    """
-
-    def __init__(self, inventory: InventoryData, strict: bool) -> None:
-        self._inventory = inventory
-        self._strict = strict
-        self._problems: dict[str, list[str]] = collections.defaultdict(list)
-
-    def add_group(self, group: str) -> str:
-        return self._inventory.add_group(group)
-
-    def add_host(self, host: str, group: str) -> None:
-        self._inventory.groups[group].add_host(self._inventory.hosts[host])
-
-    def add_child(self, parent: str, group: str) -> None:
-        above, below = self._inventory.groups[parent], self._inventory.groups[group]
-        if below in above.child_groups:
-            return
-        # Below another group, "all" would be its own ancestor once Ansible has completed the tree,
-        # and "ungrouped" would bring along the hosts of others.
-        if group in ("all", "ungrouped") or below is above or below in above.get_ancestors():
-            self._refuse("keyed_groups: a group can't be below itself", f"{group} below {parent}")
-        else:
-            above.add_child_group(below)
-
-    def _refuse(self, problem: str, what: str) -> None:
-        if self._strict:
-            raise OptionError(f"{problem}: {what}")
-        self._problems[problem].append(what)
-
-    def said(self) -> list[str]:
-        return [
-            f"{problem}, so this was left out: {listed(sorted(set(what)), 10)}"
-            for problem, what in self._problems.items()
-        ]
-
-
-class _HostsOfGroups(_Hosts):
-    """The same for compose and groups, which add hosts as children."""
-
-    def set_variable(self, host: str, name: str, value: t.Any) -> None:
-        if name in _HOST_VARIABLES and str(value).startswith("-"):
-            self._refuse(f"compose: {name} that begins with a hyphen is an option for ssh", host)
-        else:
-            self._inventory.hosts[host].set_variable(name, value)
-
-    def add_child(self, group: str, host: str) -> None:
-        self.add_host(host, group)
 
 
 def _ambiguous(names: list[str]) -> list[str]:
@@ -615,7 +567,7 @@ def _add(inventory: InventoryData, vms: list[Vm]) -> None:
 def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
     """The VM's host with its variables; those that an earlier source set are kept."""
     host = inventory.hosts.get(vm.name)
-    variables = {FACT: vm.fact}
+    variables: dict[str, t.Any] = {FACT: vm.fact}
     if host is None:
         host = inventory.hosts[vm.name] = Host(vm.name)
         host.vars.update(where)

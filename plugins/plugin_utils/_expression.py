@@ -56,7 +56,7 @@ def compiled(text: t.Any, option: str) -> Expression:
         except Exception as exc:
             # Besides errors of its own, the library lets some of Python's through, for example
             # the TypeError of sort_by where a field is a number in one element and a text in another.
-            raise EvaluationError(f"{option} {printable(text)!r}", printable(str(exc))) from None
+            raise EvaluationError(f"{option} {printable(text)!r}", printable(str(exc))) from exc
 
     return search
 

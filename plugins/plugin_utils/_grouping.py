@@ -70,7 +70,6 @@ class Membership(t.NamedTuple):
     source: tuple[str, ...]
 
 
-
 def grouper(
     group_by: t.Iterable[str],
 ) -> t.Callable[[_Compute, dict[str, t.Any]], list[Membership]]:

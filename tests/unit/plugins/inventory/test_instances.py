@@ -323,7 +323,7 @@ def test_one_warning_names_what_makes_no_group(
     assert warning.startswith(
         "keyed_groups 'azure_imds.compute.vmSize' makes no group for 2 VMs, for example a: Invalid "
     )
-    with pytest.raises(AnsibleParserError, match="compute.vmSize': of the VM a: Invalid empty"):
+    with pytest.raises(AnsibleParserError, match=r"compute\.vmSize': of the VM a: Invalid empty"):
         from_documents(read, strict=True, **options)
 
 
@@ -355,7 +355,7 @@ def test_groups_that_would_be_below_themselves_are_left_out(
         else "keyed_groups: a group can't be below itself, so this was left out: all below web, "
         "front below web, x below x"
     ]
-    with pytest.raises(AnsibleParserError, match="of the VM b: .* can't be below itself: front"):
+    with pytest.raises(AnsibleParserError, match=r"of the VM b: .* can't be below itself: front"):
         from_documents(read, strict=True, **options)
 
 
@@ -398,9 +398,7 @@ def test_no_vm_says_how_a_host_of_an_earlier_source_is_reached(
 def test_compose_makes_no_option_of_a_tag(
     read: Read, tmp_path: pathlib.Path, warnings: list[str], name: str
 ) -> None:
-    written(
-        tmp_path, a=tagged("a", Name="-oProxyCommand=touch x"), b=tagged("b", Name="b.example")
-    )
+    written(tmp_path, a=tagged("a", Name="-oProxyCommand=touch x"), b=tagged("b", Name="b.example"))
     options: dict[str, t.Any] = {"compose": {name: "azure_imds.tags.Name"}, "address": "none"}
     inventory = from_documents(read, **options)
     assert name not in inventory.hosts["a"].vars
@@ -412,15 +410,19 @@ def test_compose_makes_no_option_of_a_tag(
         from_documents(read, strict=True, **options)
 
 
-class _Cache(dict[str, t.Any]):
+class _Cache:
     """A fact cache in which some entries are broken."""
 
-    contains = dict.__contains__
+    def __init__(self, **entries: t.Any) -> None:
+        self.entries = entries
 
-    def get(self, name: str, default: t.Any = None) -> t.Any:
-        if isinstance(self[name], Exception):
-            raise self[name]
-        return self[name]
+    def contains(self, name: str) -> bool:
+        return name in self.entries
+
+    def get(self, name: str) -> t.Any:
+        if isinstance(self.entries[name], Exception):
+            raise self.entries[name]
+        return self.entries[name]
 
 
 def test_broken_facts_of_one_host_cost_the_others_nothing(
@@ -437,10 +439,10 @@ def test_broken_facts_of_one_host_cost_the_others_nothing(
         deep={"azure_imds": {"compute": {"zone": "1", "deep": deep}}},
         bare={},
     )
-    monkeypatch.setattr(instances.cache_loader, "get", lambda name: cache)
+    monkeypatch.setattr(instances.cache_loader, "get", lambda _name: cache)
     monkeypatch.setattr(instances.C, "CACHE_PLUGIN", "jsonfile")
     inventory = InventoryData()
-    for host in cache:
+    for host in cache.entries:
         inventory.add_host(host)
     read(inventory, sources=["facts"])
     assert members(inventory, "zone_1") == ["good"]
@@ -449,7 +451,7 @@ def test_broken_facts_of_one_host_cost_the_others_nothing(
         "facts of 4 hosts can't be used and were treated as absent, for example of broken: no JSON "
         "[2J"
     ]
-    monkeypatch.setattr(cache, "contains", lambda name: 1 / 0)
+    monkeypatch.setattr(cache, "contains", lambda _name: 1 / 0)
     with pytest.raises(AnsibleParserError, match=r"the fact cache jsonfile .* can't be read: div"):
         read(inventory, sources=["facts"])
 

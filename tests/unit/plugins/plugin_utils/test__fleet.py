@@ -321,9 +321,9 @@ def test_a_vm_that_says_to_be_another_one_is_named() -> None:
         for host in ("good", "evil")
     ]
     earlier = Document(snapshots[0].data, is_fact=True, host="good")
-    for documents in (snapshots, [earlier, snapshots[1]], [snapshots[1], earlier]):
-        (warning,) = fleet_of(documents, address="none").vms(())[1]
+    for claimed in (snapshots, [earlier, snapshots[1]], [snapshots[1], earlier]):
+        (warning,) = fleet_of(claimed, address="none").vms(())[1]
         assert warning.startswith("1 VMs are in documents of hosts with different names")
         assert all(name in warning for name in ("good", "evil", " a, "))
-    for documents in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
-        assert fleet_of(documents, address="none").vms(())[1] == []
+    for same in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
+        assert fleet_of(same, address="none").vms(())[1] == []

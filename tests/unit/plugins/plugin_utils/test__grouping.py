@@ -28,7 +28,6 @@ SUBSCRIPTION = "8a1e0c3b_52d4_4d6f_9b0e_6c1f2a7d9e10"
 
 
 def groups(document: dict[str, t.Any], *group_by: str) -> list[tuple[str, ...]]:
-    compute = part(document, "compute")
     return [found[:2] for found in memberships(document, *group_by)]
 
 
