@@ -49,7 +49,8 @@ options:
       - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders.
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
-      - Where a VM is in several files, the last one in the order of their paths counts.
+      - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
+        warning names two of them, because one VM can say to be another.
     type: list
     elements: str
     default: []
@@ -69,15 +70,22 @@ options:
       - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
-      - The names of groups and C(localhost) are not given to a VM either. Characters other than letters, digits and C(._-:) become C(_).
+      - The names of groups, and names that lead to the controller itself, such as C(localhost) and C(127.1), are not given to a VM either. Only
+        O(keyed_groups) can still make a group of a VM's name, and a warning then names it.
+      - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
+        address. A name of more than 200 bytes is cut, and ends in a hash of the whole.
+      - Without O(strict), an expression that can't be evaluated for a VM gives no name for it, with one warning that counts these VMs. With O(strict) it
+        is an error that names the VM.
     type: list
     elements: str
     default:
       - name
   address:
     description:
-      - Which address becomes C(ansible_host), the first one of its kind. V(none) sets none.
-      - Hosts of earlier inventory sources are reached as before, so none is set for them.
+      - Which address becomes C(ansible_host), the first usable one of its kind. V(none) sets none.
+      - Usable is an IP address of another machine, without a scope id. A VM can say anything, so all other texts are passed over with one warning that
+        counts the VMs, and so are loopback, link-local, multicast and unspecified addresses.
+      - Hosts of earlier inventory sources are reached as before, so none is set for them, whichever of the O(sources) a VM comes from.
       - The instance document lacks public addresses of the Standard SKU.
     type: str
     choices:
@@ -90,6 +98,7 @@ options:
       - Built-in groups, each below a parent, for example C(zone_1) below C(zones), C(fault_domain_0) below C(fault_domains), C(location_westeurope)
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
+      - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
     type: list
     elements: str
     choices:
@@ -114,6 +123,8 @@ options:
     description:
       - Which VMs are in the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the VM's data, as in O(hostnames). The first
         whose expression holds decides; a VM for which none holds is included.
+      - Without O(strict), an expression that can't be evaluated for a VM does not hold for it, for example C(starts_with(tags.Env, 'test')) for a VM without
+        that tag. One warning counts these VMs. With O(strict) it is an error that names the VM.
       - Hosts of earlier inventory sources stay in the inventory; a filter only keeps this plugin from grouping them.
     type: list
     elements: dict
@@ -140,6 +151,10 @@ seealso:
 notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
+  - What a VM says, its tags included, is not to be trusted. O(compose) and O(keyed_groups) hand it on as it is, so don't make connection variables such as
+    C(ansible_user) of it. C(ansible_host) is left out where it would be an option of ssh. A prefix keeps groups of O(keyed_groups) apart from all others.
+  - A value of one VM of which O(keyed_groups) can't make a group, for example a boolean, costs only that VM the group, with one warning. With O(strict) it is
+    an error that names the VM.
   - Only what O(sources=imds) asks for is cached by the options of inventory caches. Files and the fact cache are read each time.
   - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
     gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
@@ -184,7 +199,7 @@ hostnames:
   - tag:Hostname
   - name
 compose:
-  ansible_user: azure_imds.compute.osProfile.adminUsername
+  size: azure_imds.compute.vmSize
 keyed_groups:
   - key: azure_imds.compute.storageProfile.imageReference.sku
     prefix: image
