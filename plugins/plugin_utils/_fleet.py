@@ -13,13 +13,11 @@ import collections
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
-    MAX_DEPTH,
     addresses_of,
     part,
     tags_of,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
-    MalformedError,
     OptionError,
     listed,
     printable,
@@ -32,6 +30,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
     Expression,
     compiled,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
     Membership,
     grouper,
@@ -176,7 +175,7 @@ class Fleet:
         whole = document.data
         notices: list[str] = []
         if document.host:
-            _check(whole)
+            check_fact(whole)
         if not document.is_fact:
             whole, notices = azure_imds(
                 document.data, document.api_version, reuse=not document.nulls
@@ -248,27 +247,6 @@ class Fleet:
             return whole
         kept = (*self._subsets, "api_version", "gathered_at")
         return {key: whole[key] for key in kept if key in whole}
-
-
-def _check(fact: dict[str, t.Any]) -> None:
-    """Raises MalformedError where a fact of the fact cache is nothing that JSON says of a VM.
-
-    Any module may have set it, and no reader of this collection has seen it yet.
-    """
-    level: list[t.Any] = [fact]
-    for _depth in range(MAX_DEPTH + 1):
-        below: list[t.Any] = []
-        for value in level:
-            if isinstance(value, dict):
-                if not all(isinstance(key, str) for key in value):
-                    raise MalformedError("a key is no text")
-                below.extend(value.values())
-            elif isinstance(value, list):
-                below.extend(value)
-        if not below:
-            return
-        level = below
-    raise MalformedError(f"it nests deeper than {MAX_DEPTH} levels")
 
 
 def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:

@@ -46,6 +46,7 @@ LAYERS = {
     "plugins/plugin_utils/_constructed.py": 10,
     "plugins/plugin_utils/_documents.py": 10,
     "plugins/plugin_utils/_expression.py": 10,
+    "plugins/plugin_utils/_given_facts.py": 10,
     "plugins/plugin_utils/_issuers.py": 10,
     "plugins/plugin_utils/_place.py": 10,
     "plugins/plugin_utils/_routes.py": 10,
