@@ -8,6 +8,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
 
 
@@ -26,6 +27,8 @@ class ActionModule(ActionBase):
         )
         host = (task_vars or {})["inventory_hostname"]
         try:
+            # A file that can't be read again would cost the others of its folder their inventory.
+            check_fact(arguments["azure_imds"])
             path, changed = write_snapshot(
                 arguments["folder"], host, arguments["azure_imds"], dry=self._task.check_mode
             )

@@ -49,7 +49,8 @@ options:
       - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders, without those that a link leads to.
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
-      - Where a VM is in several files, the last one in the order of their paths counts.
+      - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
+        warning names two of them, because one VM can say to be another.
       - Only regular files are read, a C(.json) file of up to 1 GiB, and an C(.ndjson) file of up to 8 GiB with lines of up to 16 MiB. The bytes that are
         added to a file while it is read are not looked at.
       - In a folder that everybody can write to, such as C(/tmp), only files, folders and links of this user, of root and of the folder's owner are read. For
@@ -73,15 +74,22 @@ options:
       - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
-      - The names of groups and C(localhost) are not given to a VM either. Characters other than letters, digits and C(._-:) become C(_).
+      - The names of groups, and names that lead to the controller itself, such as C(localhost) and C(127.1), are not given to a VM either. Only
+        O(keyed_groups) can still make a group of a VM's name, and a warning then names it.
+      - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
+        address. A name of more than 200 bytes is cut, and ends in a hash of the whole.
+      - Without O(strict), an expression that can't be evaluated for a VM gives no name for it, with one warning that counts these VMs. With O(strict) it
+        is an error that names the VM.
     type: list
     elements: str
     default:
       - name
   address:
     description:
-      - Which address becomes C(ansible_host), the first one of its kind. V(none) sets none.
-      - Hosts of earlier inventory sources are reached as before, so none is set for them.
+      - Which address becomes C(ansible_host), the first usable one of its kind. V(none) sets none.
+      - Usable is an IP address of another machine, without a scope id. A VM can say anything, so all other texts are passed over with one warning that
+        counts the VMs, and so are loopback, link-local, multicast and unspecified addresses.
+      - Hosts of earlier inventory sources are reached as before, so none is set for them, whichever of the O(sources) a VM comes from.
       - The instance document lacks public addresses of the Standard SKU.
     type: str
     choices:
@@ -94,6 +102,7 @@ options:
       - Built-in groups, each below a parent, for example C(zone_1) below C(zones), C(fault_domain_0) below C(fault_domains), C(location_westeurope)
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
+      - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
     type: list
     elements: str
     choices:
@@ -118,6 +127,8 @@ options:
     description:
       - Which VMs are in the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the VM's data, as in O(hostnames). The first
         whose expression holds decides; a VM for which none holds is included.
+      - Without O(strict), an expression that can't be evaluated for a VM does not hold for it, for example C(starts_with(tags.Env, 'test')) for a VM without
+        that tag. One warning counts these VMs. With O(strict) it is an error that names the VM.
       - Hosts of earlier inventory sources stay in the inventory; a filter only keeps this plugin from grouping them.
     type: list
     elements: dict
@@ -144,6 +155,10 @@ seealso:
 notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
+  - What a VM says, its tags included, is not to be trusted. O(compose) and O(keyed_groups) hand it on as it is, so don't make connection variables such as
+    C(ansible_user) of it. C(ansible_host) is left out where it would be an option of ssh. A prefix keeps groups of O(keyed_groups) apart from all others.
+  - A value of one VM of which O(keyed_groups) can't make a group, for example a boolean, costs only that VM the group, with one warning. With O(strict) it is
+    an error that names the VM.
   - Only what O(sources=imds) asks for is cached by the options of inventory caches. Files and the fact cache are read each time.
   - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
     gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
@@ -188,7 +203,7 @@ hostnames:
   - tag:Hostname
   - name
 compose:
-  ansible_user: azure_imds.compute.osProfile.adminUsername
+  size: azure_imds.compute.vmSize
 keyed_groups:
   - key: azure_imds.compute.storageProfile.imageReference.sku
     prefix: image
@@ -221,6 +236,10 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
     GATHERED_AT,
     chosen_subsets,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._constructed import (
+    ForComposedGroups,
+    ForKeyedGroups,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     FACT,
     Document,
@@ -228,7 +247,6 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     files_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._grouping import Membership
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 if t.TYPE_CHECKING:
@@ -261,15 +279,26 @@ def _no_garbage_collection() -> t.Iterator[None]:
             gc.enable()
 
 
-def _cached_facts(names: list[str]) -> t.Iterator[tuple[str, t.Any]]:
-    """The fact of each host that the fact cache knows, whichever plugin that is."""
+def _cached_facts(
+    names: list[str], on_broken: t.Callable[[str], None]
+) -> t.Iterator[tuple[str, t.Any]]:
+    """The fact of each host that the fact cache knows, whichever plugin that is.
+
+    Each plugin has errors of its own. Where a plugin can't say which hosts it knows, for example
+    because its server is down, nothing can be read. Where it can't give one host's facts, these are
+    broken, which concerns that host alone.
+    """
     try:
         cache = cache_loader.get(C.CACHE_PLUGIN)
         for name in names:
             if cache.contains(name):
-                yield name, cache.get(name).get(FACT)
+                try:
+                    fact = cache.get(name).get(FACT)
+                except Exception as exc:  # noqa: BLE001 - of any kind, and told below
+                    on_broken(f"{name}: {printable(str(exc))}")
+                    continue
+                yield name, fact
     except Exception as exc:
-        # Each plugin has errors of its own: a server that is down, a file that is broken.
         raise UnavailableError(
             f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
             f"{printable(str(exc))}"
@@ -328,11 +357,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 group_by=self.get_option("group_by"),
                 filters=self.get_option("filters"),
                 subsets=chosen_subsets(self.get_option("gather_subset")),
+                strict=self.get_option("strict"),
             )
         )
+        self._refuse_broken_keyed_groups()
+        broken: list[str] = []
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
-            "facts": lambda: self._from_facts(inventory, path),
+            "facts": lambda: self._from_facts(inventory, path, broken.append),
             "documents": lambda: self._from_documents(path),
         }
         wanted = self.get_option("sources")
@@ -342,15 +374,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         earlier = set()
         for name in wanted:
             for document in sources[name]():
-                fleet.add(document)
-                earlier.add(document.host)
-        vms, warnings = fleet.vms({*inventory.groups, *C.LOCALHOST})
+                try:
+                    fleet.add(document)
+                except MalformedError as exc:
+                    broken.append(f"{document.host}: {exc}")
+                else:
+                    earlier.add(document.host)
+        if broken:
+            self._warn(
+                f"{path}: facts of {len(broken)} hosts can't be used and were treated as absent, for "
+                f"example of {broken[0]}"
+            )
+        vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         _add(inventory, vms)
-        self._construct(inventory, vms)
+        for warning in self._construct(inventory, vms):
+            self._warn(f"{path}: {warning}")
         if "facts" in wanted:
             _add_unknown(inventory, {vm.name for vm in vms} | earlier)
+        _keep_in_all(inventory)
 
     def _from_imds(self, path: str, cache: bool) -> t.Iterator[Document]:
         self.load_cache_plugin()
@@ -392,13 +435,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if count:
             self._warn(f"{path}: {count} broken documents were left out; the first: {first}")
 
-    def _from_facts(self, inventory: InventoryData, path: str) -> t.Iterator[Document]:
+    def _from_facts(
+        self, inventory: InventoryData, path: str, on_broken: t.Callable[[str], None]
+    ) -> t.Iterator[Document]:
         oldest = self._oldest()
         futile = _why_no_facts(inventory)
         if futile:
             self._warn(f"{path}: the source facts has nothing: {futile}")
         stale = 0
-        for name, fact in _cached_facts(list(inventory.hosts)):
+        for name, fact in _cached_facts(list(inventory.hosts), on_broken):
             if not isinstance(fact, dict) or not fact:
                 continue
             if oldest and not oldest <= _gathered_at(fact):
@@ -420,23 +465,100 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except (OverflowError, ValueError, OSError):
             return None  # Longer ago than any calendar reaches, so nothing is too old.
 
-    def _construct(self, inventory: InventoryData, vms: list[Vm]) -> None:
-        """What the user templates; nothing is templated where there is nothing of that."""
+    def _reserved(self, inventory: InventoryData) -> set[str]:
+        """The names that no VM has, as far as they are known before anything is templated."""
+        groups = [
+            *self.get_option("groups"),
+            *(entry.get("parent_group") or "" for entry in self.get_option("keyed_groups")),
+        ]
+        safe = (str(self._sanitize_group_name(str(name))) for name in groups)
+        return {*inventory.groups, *C.LOCALHOST, _UNKNOWN, *safe}
+
+    def _refuse_broken_keyed_groups(self) -> None:
+        # Ansible says so as well, but in the same way in which it refuses the value of one VM.
+        for entry in self.get_option("keyed_groups"):
+            if not isinstance(entry, dict) or not entry.get("key"):
+                raise OptionError(
+                    f"keyed_groups: {printable(str(entry))} is not a dictionary with a key"
+                )
+            if entry.get("default_value") is not None and (
+                entry.get("trailing_separator") is not None
+            ):
+                raise OptionError(
+                    f"keyed_groups {printable(str(entry['key']))!r} has both default_value and "
+                    "trailing_separator, of which only one is possible"
+                )
+
+    def _construct(self, inventory: InventoryData, vms: list[Vm]) -> list[str]:
+        """What the user templates; nothing is templated where there is nothing of that.
+
+        The result is what is to be said about it.
+        """
         options = ("compose", "groups", "keyed_groups")
         compose, groups, keyed_groups = (self.get_option(name) for name in options)
         if not (compose or groups or keyed_groups):
-            return
+            return []
         strict = self.get_option("strict")
-        for name in (vm.name for vm in vms):
-            host = inventory.hosts[name]
-            self._set_composite_vars(compose, host.get_vars(), name, strict=strict)
-            variables = host.get_vars()
-            self._add_host_to_composed_groups(
-                groups, variables, name, strict=strict, fetch_hostvars=False
-            )
-            self._add_host_to_keyed_groups(
-                keyed_groups, variables, name, strict=strict, fetch_hostvars=False
-            )
+        known = set(inventory.groups)
+        by_templates, by_keys = (
+            ForComposedGroups(inventory, strict),
+            ForKeyedGroups(inventory, strict),
+        )
+        odd: dict[str, list[str]] = collections.defaultdict(list)
+        try:
+            for name in (vm.name for vm in vms):
+                host = inventory.hosts[name]
+                self.inventory = t.cast("InventoryData", by_templates)
+                self._set_composite_vars(compose, host.get_vars(), name, strict=strict)
+                variables = host.get_vars()
+                self._add_host_to_composed_groups(
+                    groups, variables, name, strict=strict, fetch_hostvars=False
+                )
+                self.inventory = t.cast("InventoryData", by_keys)
+                for entry in keyed_groups:
+                    try:
+                        self._add_host_to_keyed_groups(
+                            [entry], variables, name, strict=strict, fetch_hostvars=False
+                        )
+                    except Exception as exc:
+                        # The value of one VM may be anything, and not all errors are Ansible's own.
+                        reason = f"{name}: {printable(str(exc))}"
+                        key = printable(str(entry["key"]))
+                        if strict:
+                            raise OptionError(f"keyed_groups {key!r}: of the VM {reason}") from exc
+                        odd[key].append(reason)
+        finally:
+            self.inventory = inventory
+        both = sorted(vm.name for vm in vms if vm.name in inventory.groups and vm.name not in known)
+        return [
+            *(
+                f"keyed_groups {key!r} makes no group for {len(reasons)} VMs, for example {reasons[0]}"
+                for key, reasons in odd.items()
+            ),
+            *by_templates.said(),
+            *by_keys.said(),
+            *_ambiguous(both),
+        ]
+
+
+def _ambiguous(names: list[str]) -> list[str]:
+    if not names:
+        return []
+    return [
+        f"keyed_groups make groups with the names of VMs, {listed(names)}: a host pattern with such "
+        "a name means both. A prefix tells them apart"
+    ]
+
+
+def _keep_in_all(inventory: InventoryData) -> None:
+    """Hosts without groups are in "ungrouped", and so in "all".
+
+    Ansible does this by name, and takes a host for a group where both have one name.
+    """
+    for name in inventory.hosts.keys() & inventory.groups.keys():
+        host = inventory.hosts[name]
+        if all(group.name == "all" for group in host.get_groups()):
+            inventory.groups["ungrouped"].add_host(host)
 
 
 def _add(inventory: InventoryData, vms: list[Vm]) -> None:
@@ -445,29 +567,33 @@ def _add(inventory: InventoryData, vms: list[Vm]) -> None:
     On the objects themselves: the inventory's methods by name take a host for a group where both
     have one name, and look up each name again.
     """
-    members: dict[Membership, list[Host]] = collections.defaultdict(list)
+    members: dict[str, list[Host]] = collections.defaultdict(list)
+    parents: dict[str, str] = {}
     source = inventory.current_source
     # What Ansible sets for the source in which it first meets a host.
     where = {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
     for vm in vms:
         host = _host(inventory, vm, where)
-        for membership in vm.groups:
-            members[membership].append(host)
-    for group, parent in sorted(members):
+        for group, parent, _source in vm.groups:
+            members[group].append(host)
+            parents[group] = parent
+    for group, parent in sorted(parents.items()):
         inventory.add_group(parent)
         inventory.add_group(group)
         inventory.add_child(parent, group)
-    for (group, _parent), hosts in members.items():
+    for group, hosts in members.items():
         _join(inventory.groups[group], hosts)
 
 
 def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
     """The VM's host with its variables; those that an earlier source set are kept."""
     host = inventory.hosts.get(vm.name)
+    variables: dict[str, t.Any] = {FACT: vm.fact}
     if host is None:
         host = inventory.hosts[vm.name] = Host(vm.name)
         host.vars.update(where)
-    variables = {FACT: vm.fact, "ansible_host": vm.address}
+        # Only here: no VM says how a host of an earlier source is reached.
+        variables["ansible_host"] = vm.address
     for name, value in variables.items():
         if value and not (vm.is_earlier and name in host.vars):
             host.vars[name] = inert(value)

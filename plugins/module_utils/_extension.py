@@ -204,7 +204,9 @@ def _below(top: str, unread: list[str]) -> t.Iterator[str]:
         )
         # Up to Python 3.11, os.walk calls itself for each level.
         if folders and folder.rstrip(os.sep).count(os.sep) - above >= _MAX_DEPTH:
-            unread.append(f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched")
+            unread.append(
+                f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched"
+            )
             folders.clear()
         yield from (os.path.join(folder, name) for name in sorted(names))
 

@@ -43,7 +43,8 @@ options:
     required: true
   azure_imds:
     description:
-      - The fact to write.
+      - The fact to write. A fact that could not be read again is refused, for example a part C(compute) that is no dictionary, because
+        such a file would cost all VMs of its folder their inventory.
     type: dict
     required: true
 seealso:

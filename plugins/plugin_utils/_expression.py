@@ -12,6 +12,16 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import OptionEr
 
 Expression = t.Callable[[t.Any], t.Any]
 
+
+class EvaluationError(OptionError):
+    """A valid expression that has no value for one document, for example length of a number."""
+
+    def __init__(self, expression: str, reason: str) -> None:
+        super().__init__(f"{expression}: {reason}")
+        self.expression = expression  # with the name of its option
+        self.reason = reason
+
+
 # Names joined by dots mean the same to everybody, need no library and are quick over a fleet.
 _PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
@@ -43,8 +53,10 @@ def compiled(text: t.Any, option: str) -> Expression:
     def search(document: t.Any) -> t.Any:
         try:
             return expression.search(document)
-        except (jmespath.exceptions.JMESPathError, ValueError, RecursionError) as exc:
-            raise OptionError(f"{option} {printable(text)!r}: {printable(str(exc))}") from None
+        except Exception as exc:
+            # Besides errors of its own, the library lets some of Python's through, for example
+            # the TypeError of sort_by where a field is a number in one element and a text in another.
+            raise EvaluationError(f"{option} {printable(text)!r}", printable(str(exc))) from exc
 
     return search
 
@@ -60,4 +72,4 @@ def _path(names: list[str]) -> Expression:
     return search
 
 
-__all__ = ("Expression", "compiled")
+__all__ = ("EvaluationError", "Expression", "compiled")

@@ -23,15 +23,29 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
+from ansible_collections.imds.azure.plugins.plugin_utils._addresses import is_usable, leads_home
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document
-from ansible_collections.imds.azure.plugins.plugin_utils._expression import Expression, compiled
-from ansible_collections.imds.azure.plugins.plugin_utils._grouping import Membership, grouper
+from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
+    EvaluationError,
+    Expression,
+    compiled,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
+    Membership,
+    grouper,
+    shared_groups,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
     distinct_names,
     fingerprint,
     fit,
     namer,
+    starts_oddly,
 )
+
+# Evaluates an expression for one VM.
+_Evaluated = t.Callable[[Expression], t.Any]
 
 ADDRESSES = ("private", "public", "none")
 _ALL = frozenset(SUBSETS)
@@ -45,6 +59,7 @@ class Choices(t.NamedTuple):
     group_by: list[str]
     filters: list[dict[str, str]]
     subsets: frozenset[str]
+    strict: bool = False  # an expression that can't be evaluated for a VM is an error
 
 
 class Vm(t.NamedTuple):
@@ -55,16 +70,37 @@ class Vm(t.NamedTuple):
     is_earlier: bool  # a host that an earlier inventory source named
 
 
+class _Failure(t.NamedTuple):
+    """An expression that can't be evaluated for a VM."""
+
+    expression: str
+    reason: str
+    vm: str
+
+
 class _Seen(t.NamedTuple):
     """What is kept of a document."""
 
     identity: str  # its vmId, or a fingerprint where it has none
+    host: str  # the host of an earlier source, or of a snapshot; "" where it is not known
     is_in: bool  # by the filters
     names: list[str]  # by preference; never empty
     fact: dict[str, t.Any]
     address: str
+    unusable: str  # an address that comes before that one and can't be used
     groups: list[Membership]
     notices: list[str]
+    failures: list[_Failure]
+
+
+class _Taken:
+    """The names that a VM must not have."""
+
+    def __init__(self, names: set[str]) -> None:
+        self._names = names
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names or leads_home(str(name))
 
 
 class Fleet:
@@ -77,6 +113,7 @@ class Fleet:
             )
         self._address = choices.address
         self._subsets = choices.subsets
+        self._strict = choices.strict
         self._rules = [_rule(entry) for entry in choices.filters]
         self._namers = [namer(expression) for expression in choices.hostnames]
         self._groups_of = grouper(choices.group_by)
@@ -84,17 +121,26 @@ class Fleet:
         self._found: dict[str, _Seen] = {}
         self._earlier: dict[str, _Seen] = {}
         self._hosts_by_identity: dict[str, list[str]] = collections.defaultdict(list)
+        # A vmId that several hosts claim: one host whose document was replaced, and the other.
+        self._claims: dict[str, tuple[str, str]] = {}
 
     def add(self, document: Document) -> None:
         seen = self._seen(document)
         if document.host:
-            self._found.pop(seen.identity, None)
+            self._replace(self._found.pop(seen.identity, None), seen)
             self._earlier[document.host] = seen
             self._hosts_by_identity[seen.identity].append(document.host)
         elif seen.identity in self._hosts_by_identity:
-            self._earlier.update(dict.fromkeys(self._hosts_by_identity[seen.identity], seen))
+            for host in self._hosts_by_identity[seen.identity]:
+                self._replace(self._earlier[host], seen)
+                self._earlier[host] = seen
         else:
+            self._replace(self._found.get(seen.identity), seen)
             self._found[seen.identity] = seen
+
+    def _replace(self, older: _Seen | None, seen: _Seen) -> None:
+        if older and older.host and seen.host and older.host != seen.host:
+            self._claims[seen.identity] = (older.host, seen.host)
 
     def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
         """Every VM that the filters let in, and what is to be said about them.
@@ -103,34 +149,33 @@ class Fleet:
         """
         earlier = {host: seen for host, seen in self._earlier.items() if seen.is_in}
         found = [seen for seen in self._found.values() if seen.is_in]
-        names, contested = self._names(found, reserved)
+        every = [*earlier.values(), *found]
+        memberships = {membership for seen in every for membership in seen.groups}
+        groups = {name for group, parent, _source in memberships for name in (group, parent)}
+        names, contested = _names(found, _Taken({*reserved, *self._earlier, *groups}))
         vms = [_vm(host, seen, True) for host, seen in earlier.items()]
         vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
-        notices = [*_counted([*earlier.values(), *found]), *self._without_address(found)]
-        return vms, [*notices, *_contested(contested)]
+        return vms, [
+            *_counted(every),
+            *_failed([*self._earlier.values(), *self._found.values()]),
+            *self._without_address(found),
+            *_unusable(found, self._address),
+            *_contested(contested),
+            *_claimed(self._claims),
+            *shared_groups(memberships),
+        ]
 
     def _without_address(self, found: list[_Seen]) -> list[str]:
-        count = sum(not seen.address for seen in found)
+        count = sum(not seen.address and not seen.unusable for seen in found)
         if not count or self._address == "none":
             return []
         return [f"ansible_host is not set: no {self._address} address is known ({count} VMs)"]
 
-    def _names(
-        self, found: list[_Seen], reserved: t.Collection[str]
-    ) -> tuple[list[str], dict[str, int]]:
-        taken = {*reserved, *self._earlier}
-        for membership in {membership for seen in found for membership in seen.groups}:
-            taken.update(membership)
-
-        def last_resorts(index: int) -> list[str]:
-            last, identity = found[index].names[-1], found[index].identity
-            return [f"{last}_{fit(identity)}", f"{last}_{fingerprint(identity)}"]
-
-        return distinct_names([seen.names for seen in found], last_resorts, taken)
-
     def _seen(self, document: Document) -> _Seen:
         whole = document.data
         notices: list[str] = []
+        if document.host:
+            check_fact(whole)
         if not document.is_fact:
             whole, notices = azure_imds(
                 document.data, document.api_version, reuse=not document.nulls
@@ -141,32 +186,61 @@ class Fleet:
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
         identity = str(compute.get("vmId") or "").lower() or fingerprint(document.data)
-        names = self._names_of(view)
-        if not names and not document.host:
+        failures: list[_Failure] = []
+
+        def evaluated(expression: Expression) -> t.Any:
+            try:
+                return expression(view)
+            except EvaluationError as exc:
+                vm = document.host or document.snapshot_of or compute.get("name") or identity
+                failure = _Failure(exc.expression, exc.reason, printable(str(vm), 80))
+            if self._strict:
+                raise OptionError(f"{failure.expression}: of the VM {failure.vm}: {failure.reason}")
+            failures.append(failure)
+            return None
+
+        is_in = self._is_in(evaluated)
+        # A VM that is out needs no name, and a host of an earlier source has one.
+        texts = self._texts_for_name(evaluated) if is_in and not document.host else []
+        if not texts and is_in and not document.host:
             notices = [*notices, "hostnames: no expression gives a name, so it is made of the vmId"]
+        if any(map(starts_oddly, texts)):
+            notices = [*notices, "hostnames: a hyphen or a dot that a name begins with became _"]
+        address, unusable = self._address_of(whole)
         return _Seen(
             identity=identity,
-            is_in=self._is_in(view),
-            names=names or [f"vm_{fit(identity)}"],
+            host=document.host or document.snapshot_of,
+            is_in=is_in,
+            names=[fit(text) for text in texts] or [fit(f"vm_{identity}")],
             fact=self._wanted(whole),
-            address=self._address_of(whole),
+            address=address,
+            unusable=unusable,
             groups=self._groups_of(compute, tags),
             notices=notices,
+            failures=failures,
         )
 
-    def _is_in(self, view: dict[str, t.Any]) -> bool:
+    def _is_in(self, evaluated: _Evaluated) -> bool:
         for decision, holds in self._rules:
-            if holds(view):
+            if evaluated(holds):
                 return decision
         return True
 
-    def _names_of(self, view: dict[str, t.Any]) -> list[str]:
-        return [name for name in (name_of(view) for name_of in self._namers) if name]
+    def _texts_for_name(self, evaluated: _Evaluated) -> list[str]:
+        return [text for text in map(evaluated, self._namers) if text]
 
-    def _address_of(self, whole: dict[str, t.Any]) -> str:
+    def _address_of(self, whole: dict[str, t.Any]) -> tuple[str, str]:
+        """The address that is used, and one before it that can't be; "" where there is none."""
+        if self._address == "none":
+            return "", ""
         addresses = _dict(whole, "addresses") or addresses_of(part(whole, "network"))
         found = addresses.get(self._address)
-        return str(found[0]) if isinstance(found, list) and found else ""
+        unusable = ""
+        for address in found if isinstance(found, list) else []:
+            if is_usable(address):
+                return address, unusable
+            unusable = unusable or printable(str(address), 80) or "an empty text"
+        return "", unusable
 
     def _wanted(self, whole: dict[str, t.Any]) -> dict[str, t.Any]:
         if self._subsets == _ALL:
@@ -181,14 +255,46 @@ def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:
 
 
 def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
-    # Who was asked by its name is reached by that name, and need not be by an address of its own.
+    # A host of an earlier source keeps the connection settings of that source.
     address = "" if is_earlier else seen.address
     return Vm(name, seen.fact, address, seen.groups, is_earlier)
+
+
+def _names(found: list[_Seen], taken: t.Container[str]) -> tuple[list[str], dict[str, int]]:
+    def last_resorts(index: int) -> list[str]:
+        last, identity = found[index].names[-1], found[index].identity
+        return [fit(f"{last}_{identity}"), fit(f"{last}_{fingerprint(identity)}")]
+
+    return distinct_names([seen.names for seen in found], last_resorts, taken)
 
 
 def _counted(vms: t.Iterable[_Seen]) -> list[str]:
     counts = collections.Counter(notice for seen in vms for notice in seen.notices)
     return [f"{text} ({count} VMs)" for text, count in counts.items()]
+
+
+def _failed(vms: t.Iterable[_Seen]) -> list[str]:
+    failures: dict[str, list[_Failure]] = collections.defaultdict(list)
+    for seen in vms:
+        for failure in seen.failures:
+            failures[failure.expression].append(failure)
+    return [
+        f"{expression} can't be evaluated for {len(found)} VMs and counts as empty for them, "
+        f"for example {found[0].vm}: {found[0].reason}"
+        for expression, found in failures.items()
+    ]
+
+
+def _unusable(found: list[_Seen], kind: str) -> list[str]:
+    vms = [seen for seen in found if seen.unusable]
+    if not vms:
+        return []
+    without = sum(not seen.address for seen in vms)
+    return [
+        f"ansible_host: a {kind} address that is no IP address of another machine is not used "
+        f"({len(vms)} VMs, {without} of them without another), for example "
+        f"{vms[0].unusable!r} of {vms[0].names[0]}"
+    ]
 
 
 def _contested(names: dict[str, int]) -> list[str]:
@@ -197,6 +303,17 @@ def _contested(names: dict[str, int]) -> list[str]:
     return [
         f"hostnames: {listed(sorted(names))} would name several VMs, a group or localhost, so the "
         f"{sum(names.values())} VMs concerned have other names"
+    ]
+
+
+def _claimed(claims: dict[str, tuple[str, str]]) -> list[str]:
+    if not claims:
+        return []
+    identity, (older, later) = next(iter(claims.items()))
+    return [
+        f"{len(claims)} VMs are in documents of hosts with different names, of which only the later "
+        f"document counts, for example {printable(later, 80)} says to be {printable(identity, 80)}, "
+        f"as {printable(older, 80)} does"
     ]
 
 

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import typing as t
 
 from ansible.plugins.inventory import to_safe_group_name
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
-from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    OptionError,
+    listed,
+    printable,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._place import (
     one_spelling,
     scale_set_of,
@@ -53,10 +58,16 @@ _GROUPINGS = {
     "subscription": _Grouping("subscriptions", "subscription_", _lower("subscriptionId")),
 }
 _TAGS = "tags"
+# How many groups, and values of each, a message names.
+_SHOWN = 10
 GROUPINGS = (*_GROUPINGS, _TAGS)
 
-# For a group and its parent.
-Membership = tuple[str, str]
+
+class Membership(t.NamedTuple):
+    group: str
+    parent: str
+    # What the group is for: a value, or the name and the value of a tag.
+    source: tuple[str, ...]
 
 
 def grouper(
@@ -88,12 +99,37 @@ def grouper(
 # A fleet has few groups and many hosts: each name is made valid once.
 @functools.lru_cache(maxsize=65536)
 def _membership(prefix: str, value: str, parent: str) -> Membership:
-    return str(to_safe_group_name(prefix + value)), parent
+    return Membership(str(to_safe_group_name(prefix + value)), parent, (value,))
 
 
 @functools.lru_cache(maxsize=65536)
 def _tag_membership(name: str, value: str) -> Membership:
-    return _membership("tag_", f"{name}_{value}" if value else name, _TAGS)
+    text = f"tag_{name}_{value}" if value else f"tag_{name}"
+    return Membership(str(to_safe_group_name(text)), _TAGS, (str(name), value))
 
 
-__all__ = ("GROUPINGS", "Membership", "grouper")
+def shared_groups(memberships: t.Iterable[Membership]) -> list[str]:
+    """A message where several values became one group, because a group name can't tell them apart."""
+    sources: dict[tuple[str, str], set[tuple[str, ...]]] = collections.defaultdict(set)
+    for membership in memberships:
+        sources[membership.parent, membership.group].add(membership.source)
+    shared = [
+        f"{printable(group, 80)} is for {_alternatives(parent, sources[parent, group])}"
+        for parent, group in sorted(sources)
+        if len(sources[parent, group]) > 1
+    ]
+    if not shared:
+        return []
+    more = len(shared) - _SHOWN
+    shown = "; ".join(shared[:_SHOWN]) + (f"; and {more} more groups" if more > 0 else "")
+    return [f"group_by: a group name can't tell these values apart, so they share a group: {shown}"]
+
+
+def _alternatives(parent: str, sources: set[tuple[str, ...]]) -> str:
+    texts = [repr(printable("=".join(source), 80)) for source in sorted(sources)]
+    more = len(texts) - _SHOWN
+    last = f"{more} more" if more > 0 else texts.pop()
+    return f"{parent} {', '.join(texts[:_SHOWN])} and {last}"
+
+
+__all__ = ("GROUPINGS", "Membership", "grouper", "shared_groups")

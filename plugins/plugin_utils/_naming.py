@@ -12,18 +12,24 @@ import re
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
+from ansible_collections.imds.azure.plugins.plugin_utils._addresses import is_usable
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 
 _TAG = "tag:"
 # What can't be in an Azure VM's name but would mean something to Ansible: separators and signs
 # of host patterns, paths, white space and templates.
 _UNFIT = re.compile(r"[^\w.:\-]+")
+# A name that begins so is an option for ssh, or a hidden file, or the folder above.
+_ODD_STARTS = ("-", ".")
+# Bytes of a name. A host name becomes the name of a file, which has at most 255 with what is added.
+_LONGEST = 200
 
+# It gives text as the VM has it; `fit` makes a host name of that.
 Namer = t.Callable[[dict[str, t.Any]], str]
 
 
 def namer(expression: t.Any) -> Namer:
-    """The name that an expression of the option hostnames gives; "" where it gives none."""
+    """The text that an expression of the option hostnames gives; "" where it gives none."""
     if isinstance(expression, dict):  # "tag: NAME", which YAML reads as something else
         raise OptionError(
             f"hostnames {printable(str(expression))} is no text: the value of a tag is tag:NAME, "
@@ -31,22 +37,34 @@ def namer(expression: t.Any) -> Namer:
         )
     if isinstance(expression, str) and expression.startswith(_TAG):
         tag = expression[len(_TAG) :]
-        return lambda view: _name(view["tags"].get(tag))
+        return lambda view: _text(view["tags"].get(tag))
     search = compiled(expression, "hostnames")
-    return lambda view: _name(search(view))
+    return lambda view: _text(search(view))
 
 
-def _name(value: t.Any) -> str:
+def _text(value: t.Any) -> str:
     # A list or an object is no name. It may be the fault of one odd document, which must not
     # keep all the others out of the inventory.
     if isinstance(value, (dict, list)) or value is None or value is False:
         return ""
-    return fit(str(value))
+    return str(value)
 
 
-def fit(name: str) -> str:
-    """The name with nothing in it that would mean something to Ansible."""
-    return _UNFIT.sub("_", name)
+def fit(text: str) -> str:
+    """A host name made of the text, with nothing that would mean something to Ansible, ssh or a path."""
+    name = _UNFIT.sub("_", text)
+    if ":" in name and not is_usable(name):
+        name = name.replace(":", "_")
+    if starts_oddly(name):
+        name = "_" + name[1:]
+    encoded = name.encode()
+    if len(encoded) <= _LONGEST:
+        return name
+    return f"{encoded[:_LONGEST].decode(errors='ignore')}_{fingerprint(text)}"
+
+
+def starts_oddly(text: str) -> bool:
+    return text.startswith(_ODD_STARTS)
 
 
 def distinct_names(
@@ -88,4 +106,4 @@ def fingerprint(data: t.Any) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-__all__ = ("Namer", "distinct_names", "fingerprint", "fit", "namer")
+__all__ = ("Namer", "distinct_names", "fingerprint", "fit", "namer", "starts_oddly")

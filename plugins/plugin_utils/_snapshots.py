@@ -85,7 +85,9 @@ def _replace(path: str, content: bytes) -> None:
     os.makedirs(trusted_path(folder), exist_ok=True)
     folder = trusted_path(folder)
     # Nobody else can enter the folder of the new file, and its mode is as the umask has it.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".imds_", ignore_cleanup_errors=True) as new:
+    with tempfile.TemporaryDirectory(
+        dir=folder, prefix=".imds_", ignore_cleanup_errors=True
+    ) as new:
         temporary = os.path.join(new, name)
         with open(temporary, "wb") as file:
             file.write(content)

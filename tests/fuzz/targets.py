@@ -161,7 +161,9 @@ def _loop(path: str, _content: bytes) -> None:
 def _link(path: str, content: bytes) -> None:
     """To whatever the bytes name, as long as that is in the folder."""
     target = content[:40].replace(b"/", b"").replace(b"\0", b"") or b"nowhere"
-    os.symlink(os.path.join(os.fsencode(os.path.dirname(path)), b"below", target), os.fsencode(path))
+    os.symlink(
+        os.path.join(os.fsencode(os.path.dirname(path)), b"below", target), os.fsencode(path)
+    )
 
 
 def _sparse(path: str, content: bytes) -> None:

@@ -16,9 +16,11 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
+from ansible.utils.display import Display
 from doubles import HOSTILE, load
 
 from ansible_collections.imds.azure.plugins.inventory import instances
+from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import ADDRESSES
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
 from simulator import Fault, Simulator, Vm
@@ -30,11 +32,24 @@ Read = t.Callable[..., InventoryData]
 
 
 @pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The warnings of the plugin itself, without the name of the inventory file."""
+    said: list[str] = []
+
+    def warning(_display: Display, text: str, *_more: t.Any, **_options: t.Any) -> None:
+        _path, of_plugin, message = text.partition("imds.yml: ")
+        said.extend([message] if of_plugin else [])
+
+    monkeypatch.setattr(Display, "warning", warning)
+    return said
+
+
+@pytest.fixture
 def read(tmp_path: pathlib.Path) -> Read:
-    def read(**options: t.Any) -> InventoryData:
+    def read(inventory: InventoryData | None = None, **options: t.Any) -> InventoryData:
         path = tmp_path / "imds.yml"
         path.write_text(yaml.safe_dump({"plugin": "imds.azure.instances", **options}))
-        inventory = InventoryData()
+        inventory = inventory or InventoryData()
         plugin = inventory_loader.get("imds.azure.instances")
         plugin.parse(inventory, DataLoader(), str(path), cache=False)
         inventory.reconcile_inventory()
@@ -299,7 +314,10 @@ def test_no_document_writes_to_the_terminal(
     """Names that VMs share, tags that clash, addresses that are none: whatever is warned of."""
     odd = {
         "name": HOSTILE,
-        "tagsList": [{"name": HOSTILE, "value": HOSTILE}, {"name": f"{HOSTILE} ", "value": HOSTILE}],
+        "tagsList": [
+            {"name": HOSTILE, "value": HOSTILE},
+            {"name": f"{HOSTILE} ", "value": HOSTILE},
+        ],
         "location": HOSTILE,
         "zone": HOSTILE,
         "azEnvironment": HOSTILE,
@@ -311,6 +329,243 @@ def test_no_document_writes_to_the_terminal(
     lines = hostile(sources=["documents"], documents=["vms.json"], hostnames=["name", "location"])
     assert len(lines) >= 1
     assert [line for line in lines if not line.isprintable()] == []
+
+
+def tagged(name: str, **tags: t.Any) -> dict[str, t.Any]:
+    return vm(name, tagsList=[{"name": key, "value": value} for key, value in tags.items()])
+
+
+def test_no_vm_has_the_name_of_a_group_of_the_options(read: Read, tmp_path: pathlib.Path) -> None:
+    names = ("web_servers", "parents", "azure_unknown", "x")
+    written(tmp_path, **{name: vm(name, zone="1") for name in names})
+    inventory = from_documents(
+        read,
+        groups={"web-servers": "true"},
+        keyed_groups=[{"key": "azure_imds.compute.zone", "parent_group": "parents"}],
+    )
+    assert sorted(inventory.hosts) == [
+        "azure_unknown_id-azure_unknown",
+        "parents_id-parents",
+        "web_servers_id-web_servers",
+        "x",
+    ]
+    assert members(inventory, "web_servers") == members(inventory, "parents")
+    assert len(members(inventory, "parents")) == 4
+
+
+@pytest.mark.parametrize("earlier", [(), ("web",)])
+def test_a_vm_with_the_name_of_a_keyed_group_is_a_host_of_its_own(
+    read: Read, tmp_path: pathlib.Path, warnings: list[str], earlier: tuple[str, ...]
+) -> None:
+    inventory = InventoryData()
+    for host in earlier:
+        inventory.add_host(host)
+    written(tmp_path, a=tagged("a", Role="web"), b=tagged("web", Role="db"), c=vm("c"))
+    read(
+        inventory,
+        sources=["documents"],
+        documents=["*.json"],
+        leading_separator=False,
+        address="none",
+        group_by=[],
+        compose={"role": "azure_imds.tags.Role"},
+        groups={"known": "azure_imds.tags.Role is defined"},
+        keyed_groups=[{"key": "azure_imds.tags.Role", "parent_group": "roles"}],
+    )
+    assert sorted(inventory.hosts) == ["a", "c", "web"]
+    assert {name: members(inventory, name) for name in ("web", "db", "known", "roles")} == {
+        "web": ["a"],
+        "db": ["web"],
+        "known": ["a", "web"],
+        "roles": ["a", "web"],
+    }
+    assert (inventory.hosts["web"].vars["role"], inventory.groups["web"].vars) == ("db", {})
+    assert members(inventory, "all") == ["a", "c", "web"]
+    (warning,) = warnings
+    assert warning.startswith("keyed_groups make groups with the names of VMs, web: ")
+
+
+def test_a_host_without_groups_with_the_name_of_a_group_stays_in_all(
+    read: Read, tmp_path: pathlib.Path
+) -> None:
+    inventory = InventoryData()
+    inventory.add_host("zone_1")
+    written(tmp_path, a=vm("a", zone="1"))
+    read(inventory, sources=["documents"], documents=["*.json"])
+    assert members(inventory, "all") == ["a", "zone_1"]
+    assert members(inventory, "ungrouped") == ["zone_1"]
+    assert members(inventory, "zone_1") == ["a"]
+
+
+ODD_VALUES = [5, 1.5, True, [""], [[]], [None], {"": ""}, {"a": {"b": 1}}, "all", "ungrouped", "up"]
+
+
+@pytest.mark.parametrize("odd", ODD_VALUES, ids=str)
+@pytest.mark.parametrize("key", ["azure_imds.compute.vmSize", "azure_imds.tags.Up"])
+def test_an_odd_value_of_one_vm_costs_nobody_a_group(
+    read: Read, tmp_path: pathlib.Path, odd: t.Any, key: str
+) -> None:
+    good, bad = vm("good", vmSize="small"), vm("bad", vmSize=odd)
+    for document, up in ((good, "sizes"), (bad, odd)):
+        document["compute"]["tagsList"] = [{"name": "Up", "value": up}]
+    written(tmp_path, bad=bad, good=good)
+    inventory = from_documents(
+        read,
+        group_by=[],
+        leading_separator=False,
+        keyed_groups=[{"key": key, "parent_group": "{{ azure_imds.tags.Up }}"}],
+    )
+    assert members(inventory, "all") == ["bad", "good"]
+    assert members(inventory, "small" if key.endswith("vmSize") else "sizes") == ["good"]
+
+
+def test_one_warning_names_what_makes_no_group(
+    read: Read, tmp_path: pathlib.Path, warnings: list[str]
+) -> None:
+    written(tmp_path, a=vm("a", vmSize=[""]), b=vm("b", vmSize=[""]), c=vm("c", vmSize="small"))
+    options: dict[str, t.Any] = {
+        "address": "none",
+        "group_by": [],
+        "leading_separator": False,
+        "keyed_groups": [{"key": "azure_imds.compute.vmSize"}],
+    }
+    inventory = from_documents(read, **options)
+    assert members(inventory, "small") == ["c"]
+    (warning,) = warnings
+    assert warning.startswith(
+        "keyed_groups 'azure_imds.compute.vmSize' makes no group for 2 VMs, for example a: Invalid "
+    )
+    with pytest.raises(AnsibleParserError, match=r"compute\.vmSize': of the VM a: Invalid empty"):
+        from_documents(read, strict=True, **options)
+
+
+def test_groups_that_would_be_below_themselves_are_left_out(
+    read: Read, tmp_path: pathlib.Path, warnings: list[str]
+) -> None:
+    written(
+        tmp_path,
+        a=tagged("a", Role="web", Up="front"),
+        b=tagged("b", Role="front", Up="web"),
+        c=tagged("c", Role="x", Up="x"),
+        d=tagged("d", Role="all", Up="web"),
+    )
+    options: dict[str, t.Any] = {
+        "address": "none",
+        "group_by": [],
+        "leading_separator": False,
+        "keyed_groups": [
+            {"key": "azure_imds.tags.Role", "parent_group": "{{ azure_imds.tags.Up }}"}
+        ],
+    }
+    inventory = from_documents(read, **options)
+    assert members(inventory, "all") == ["a", "b", "c", "d"]
+    assert members(inventory, "front") == ["a", "b"]
+    assert warnings == [
+        "keyed_groups: a group can't be below itself, so this was left out: all below web, "
+        "web below front, x below x"
+        if "front" in [group.name for group in inventory.groups["web"].child_groups]
+        else "keyed_groups: a group can't be below itself, so this was left out: all below web, "
+        "front below web, x below x"
+    ]
+    with pytest.raises(AnsibleParserError, match=r"of the VM b: .* can't be below itself: front"):
+        from_documents(read, strict=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("zone", "zone is not a dictionary with a key"),
+        ({}, "is not a dictionary with a key"),
+        ({"prefix": "x"}, "is not a dictionary with a key"),
+        (
+            {"key": "x", "default_value": "y", "trailing_separator": False},
+            "keyed_groups 'x' has both default_value and trailing_separator",
+        ),
+    ],
+)
+def test_keyed_groups_that_can_not_work(
+    read: Read, tmp_path: pathlib.Path, entry: t.Any, message: str
+) -> None:
+    written(tmp_path, a=vm("a"))
+    with pytest.raises(AnsibleParserError, match=message):
+        from_documents(read, keyed_groups=[entry])
+
+
+def test_no_vm_says_how_a_host_of_an_earlier_source_is_reached(
+    read: Read, tmp_path: pathlib.Path
+) -> None:
+    inventory = InventoryData()
+    inventory.add_host("vault")
+    inventory.hosts["vault"].set_variable("ansible_host", "192.0.2.1")
+    inventory.add_host("bare")
+    network = EVERYTHING["network"]
+    written(tmp_path, a={**vm("vault"), "network": network}, b={**vm("bare"), "network": network})
+    read(inventory, sources=["documents"], documents=["*.json"])
+    assert inventory.hosts["vault"].vars["ansible_host"] == "192.0.2.1"
+    assert "ansible_host" not in inventory.hosts["bare"].vars
+    assert "azure_imds" in inventory.hosts["bare"].vars
+
+
+@pytest.mark.parametrize("name", ["ansible_host", "ansible_ssh_host"])
+def test_compose_makes_no_option_of_a_tag(
+    read: Read, tmp_path: pathlib.Path, warnings: list[str], name: str
+) -> None:
+    written(tmp_path, a=tagged("a", Name="-oProxyCommand=touch x"), b=tagged("b", Name="b.example"))
+    options: dict[str, t.Any] = {"compose": {name: "azure_imds.tags.Name"}, "address": "none"}
+    inventory = from_documents(read, **options)
+    assert name not in inventory.hosts["a"].vars
+    assert inventory.hosts["b"].vars[name] == "b.example"
+    assert warnings == [
+        f"compose: {name} that begins with a hyphen is an option for ssh, so this was left out: a"
+    ]
+    with pytest.raises(AnsibleParserError, match="is an option for ssh: a"):
+        from_documents(read, strict=True, **options)
+
+
+class _Cache:
+    """A fact cache in which some entries are broken."""
+
+    def __init__(self, **entries: t.Any) -> None:
+        self.entries = entries
+
+    def contains(self, name: str) -> bool:
+        return name in self.entries
+
+    def get(self, name: str) -> t.Any:
+        if isinstance(self.entries[name], Exception):
+            raise self.entries[name]
+        return self.entries[name]
+
+
+def test_broken_facts_of_one_host_cost_the_others_nothing(
+    read: Read, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep: list[t.Any] = []
+    for _level in range(100):
+        deep = [deep]
+    cache = _Cache(
+        good={"azure_imds": azure_imds(vm("x", zone="1"), "")[0]},
+        broken=ValueError("no JSON\x1b[2J"),
+        other=[],
+        numbers={"azure_imds": {"compute": {7: 8}}},
+        deep={"azure_imds": {"compute": {"zone": "1", "deep": deep}}},
+        bare={},
+    )
+    monkeypatch.setattr(instances.cache_loader, "get", lambda _name: cache)
+    monkeypatch.setattr(instances.C, "CACHE_PLUGIN", "jsonfile")
+    inventory = InventoryData()
+    for host in cache.entries:
+        inventory.add_host(host)
+    read(inventory, sources=["facts"])
+    assert members(inventory, "zone_1") == ["good"]
+    assert members(inventory, "azure_unknown") == ["bare", "broken", "deep", "numbers", "other"]
+    assert warnings == [
+        "facts of 4 hosts can't be used and were treated as absent, for example of broken: no JSON "
+        "[2J"
+    ]
+    monkeypatch.setattr(cache, "contains", lambda _name: 1 / 0)
+    with pytest.raises(AnsibleParserError, match=r"the fact cache jsonfile .* can't be read: div"):
+        read(inventory, sources=["facts"])
 
 
 def test_the_documentation_names_the_choices() -> None:

@@ -114,7 +114,10 @@ def test_foreign_text(text: str, line: str) -> None:
     ("text", "line"),
     [
         ("/a  b/日本.json", "/a  b/日本.json"),
-        ("/a\x1b[31m\n\x9b\u202e\udcff\U000e0001.json", r"/a\x1b[31m\n\x9b\u202e\udcff\U000e0001.json"),
+        (
+            "/a\x1b[31m\n\x9b\u202e\udcff\U000e0001.json",
+            r"/a\x1b[31m\n\x9b\u202e\udcff\U000e0001.json",
+        ),
     ],
 )
 def test_a_whole_message_still_says_which_characters_a_name_has(text: str, line: str) -> None:

@@ -15,7 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
-from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
+from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
+    EvaluationError,
+    compiled,
+)
 
 DOCUMENT = {"name": "web-1", "tags": {"Role": "web"}, "nics": [{"mac": "A"}, {"mac": "B"}]}
 
@@ -83,11 +86,17 @@ def test_what_is_no_expression_says_so(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["length(`5`)", "abs(name)", "nics[::0]", "sort(nics)", "sum(nics)", "join(',', nics)"]
+    "text",
+    [
+        *("length(`5`)", "abs(name)", "nics[::0]", "sort(nics)", "sum(nics)", "join(',', nics)"),
+        # Here the library lets errors of Python's through.
+        *("sort_by(mixed, &x)", "ceil(to_number('1e999'))"),
+    ],
 )
 def test_what_can_not_be_applied_says_so(text: str) -> None:
-    with pytest.raises(OptionError, match=r"query ['\"]"):
-        compiled(text, "query")(DOCUMENT)
+    with pytest.raises(EvaluationError, match=r"query ['\"]") as caught:
+        compiled(text, "query")({**DOCUMENT, "mixed": [{"x": 1}, {"x": "a"}, {"x": {}}]})
+    assert str(caught.value) == f"{caught.value.expression}: {caught.value.reason}"
 
 
 def test_without_jmespath_plain_paths_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ def test_a_vm() -> None:
     assert found.name == "wéb-日本-1"
     assert found.fact == azure_imds(EVERYTHING, "")[0]
     assert found.address == "10.0.0.4"
-    assert ("zone_3", "zones") in found.groups
+    assert ("zone_3", "zones") in [group[:2] for group in found.groups]
     assert not found.is_earlier
 
 
@@ -141,13 +141,13 @@ def test_no_filters(entry: t.Any) -> None:
 def test_only_the_parts_that_are_wanted() -> None:
     (found,) = vms([EVERYTHING], subsets=frozenset({"tags"}))
     assert set(found.fact) == {"tags"}
-    assert ("zone_3", "zones") in found.groups
+    assert ("zone_3", "zones") in [group[:2] for group in found.groups]
 
 
 @pytest.mark.parametrize("name", SHAPES)
 def test_every_shape_is_a_host(name: str) -> None:
     (found,) = vms([SHAPES[name]])
-    assert re.fullmatch(r"[\w.:\-]+", found.name)
+    assert re.fullmatch(r"\w[\w.\-]*", found.name)
 
 
 @quick
@@ -155,7 +155,7 @@ def test_every_shape_is_a_host(name: str) -> None:
 def test_every_document_gives_a_host(one: dict[str, t.Any]) -> None:
     for shape in (Document(one), Document(azure_imds(one, "2025-04-07")[0], is_fact=True)):
         (found,) = vms([shape])
-        assert re.match(r"[\w.:-]+\Z", found.name)
+        assert re.fullmatch(r"\w[\w.\-]*|[0-9a-fA-F:.]+", found.name)
 
 
 @quick
@@ -199,3 +199,131 @@ def test_an_id_that_is_no_id_makes_no_odd_name() -> None:
 def test_one_name_that_is_a_list_keeps_nobody_out() -> None:
     odd = {"compute": {"name": ["a"], "vmId": "1"}}
     assert [one.name for one in vms([odd, vm("web")])] == ["vm_1", "web"]
+
+
+def at(*addresses: t.Any, name: str = "a") -> Document:
+    """A snapshot, whose addresses are whatever was written into it."""
+    whole = {"compute": {"name": name, "vmId": name}, "addresses": {"private": list(addresses)}}
+    return Document(whole, is_fact=True)
+
+
+HOSTILE = "-oProxyCommand=touch x"
+
+
+@pytest.mark.parametrize(
+    ("addresses", "wanted"),
+    [
+        (["10.0.0.4", HOSTILE], "10.0.0.4"),
+        ([HOSTILE, "10.0.0.4"], "10.0.0.4"),
+        (["127.0.0.1", {"a": 1}, None, "fe80::1", "2001:db8::4"], "2001:db8::4"),
+        ([HOSTILE], ""),
+        ([5], ""),
+        ([""], ""),
+    ],
+)
+def test_only_an_ip_address_of_another_machine_is_an_address(
+    addresses: list[t.Any], wanted: str
+) -> None:
+    assert vms([at(*addresses)])[0].address == wanted
+    interface = {"ipv4": {"ipAddress": [{"privateIpAddress": one} for one in addresses]}}
+    document = {"compute": {"name": "a"}, "network": {"interface": [interface]}}
+    assert vms([document])[0].address == wanted
+
+
+def test_one_warning_counts_the_vms_with_an_unusable_address() -> None:
+    fleet = fleet_of(
+        [at("10.0.0.4", HOSTILE), at(HOSTILE, "10.0.0.5", name="b"), at(HOSTILE, name="c")]
+    )
+    assert fleet.vms(())[1] == [
+        "ansible_host: a private address that is no IP address of another machine is not used "
+        "(2 VMs, 1 of them without another), for example '-oProxyCommand=touch x' of b"
+    ]
+
+
+def test_no_address_is_no_address_whatever_a_snapshot_says() -> None:
+    snapshot = {"compute": {"name": "a"}, "addresses": {"none": ["10.0.0.4"], "private": ["x"]}}
+    found, said = fleet_of([Document(snapshot, is_fact=True)], address="none").vms(())
+    assert (found[0].address, said) == ("", [])
+
+
+@pytest.mark.parametrize("hostnames", [["name"], ["tag:Name"], ["join('', [name])"]])
+def test_one_warning_counts_names_that_begin_like_an_option_or_a_path(hostnames: list[str]) -> None:
+    documents = [
+        vm(name, str(number), tagsList=[{"name": "Name", "value": name}])
+        for number, name in enumerate([HOSTILE, "../x", "web"])
+    ]
+    found, said = fleet_of(documents, hostnames=hostnames, address="none", group_by=[]).vms(())
+    assert [one.name for one in found] == ["_oProxyCommand_touch_x", "_._x", "web"]
+    assert said == ["hostnames: a hyphen or a dot that a name begins with became _ (2 VMs)"]
+
+
+def test_no_vm_has_a_name_that_leads_to_the_controller() -> None:
+    found = vms([vm("127.1", "1"), vm("a.localhost", "2"), vm("2130706433", "3")])
+    assert [one.name for one in found] == ["127.1_1", "a.localhost_2", "2130706433_3"]
+
+
+def test_a_name_stays_a_name_with_the_id_behind_it() -> None:
+    found = vms([vm("2001:db8::4", "A:-1"), vm("2001:db8::4", "B")])
+    assert [one.name for one in found] == ["2001_db8__4_a_-1", "2001_db8__4_b"]
+
+
+def test_the_groups_of_earlier_hosts_are_no_names_either() -> None:
+    earlier = Document(azure_imds(vm("x", zone="1"), "")[0], is_fact=True, host="x")
+    assert [one.name for one in vms([earlier, vm("zone_1", "A")])] == ["x", "zone_1_a"]
+
+
+STARTS = "starts_with(tags.Env, 'test')"
+TESTED = vm("tested", tagsList=[{"name": "Env", "value": "test-1"}])
+
+
+@pytest.mark.parametrize(
+    ("choices", "names"),
+    [
+        ({"filters": [{"exclude": STARTS}]}, ["a", "b"]),
+        ({"filters": [{"include": STARTS}, {"exclude": "`true`"}]}, ["tested"]),
+        ({"hostnames": ["tags.Env && join('', [name, '-', tags.Env])", "abs(name)", "name"]}, None),
+    ],
+)
+def test_an_expression_that_can_not_be_evaluated_costs_nobody_a_vm(
+    choices: dict[str, t.Any], names: list[str] | None
+) -> None:
+    documents = [vm("a"), TESTED, Document(azure_imds(vm("b"), "")[0], True, snapshot_of="host-b")]
+    found, said = fleet_of(documents, address="none", **choices).vms(())
+    assert [one.name for one in found] == (names or ["a", "tested-test-1", "b"])
+    (warning,) = said
+    assert re.match(
+        r"(filters \"starts_with.* 2 VMs|hostnames 'abs.* 3 VMs) and counts as empty for them, "
+        r"for example a: In function (starts_with|abs)\(\)",
+        warning,
+    )
+    with pytest.raises(OptionError, match=r"\): of the VM a: In function|\)[\"']: of the VM a: In"):
+        fleet_of(documents, strict=True, **choices)
+
+
+def test_what_is_out_is_not_warned_about() -> None:
+    twins = [
+        vm(name, name, tagsList=[{"name": "env", "value": value}])
+        for name, value in (("a", "x-y"), ("b", "x_y"), ("c", "z"))
+    ]
+    choices = {"address": "none", "hostnames": ["abs(name)", "name"]}
+    (_failed, shared) = fleet_of(twins, **choices).vms(())[1]
+    assert "tag_env_x_y is for tags 'env=x-y' and 'env=x_y'" in shared
+    assert "3 VMs" in _failed
+    found, said = fleet_of(twins, filters=[{"exclude": "name == 'b'"}], **choices).vms(())
+    assert [one.name for one in found] == ["a", "c"]
+    assert len(said) == 1
+    assert "2 VMs" in said[0]
+
+
+def test_a_vm_that_says_to_be_another_one_is_named() -> None:
+    snapshots = [
+        Document(azure_imds(vm(host, "A"), "")[0], is_fact=True, snapshot_of=host)
+        for host in ("good", "evil")
+    ]
+    earlier = Document(snapshots[0].data, is_fact=True, host="good")
+    for claimed in (snapshots, [earlier, snapshots[1]], [snapshots[1], earlier]):
+        (warning,) = fleet_of(claimed, address="none").vms(())[1]
+        assert warning.startswith("1 VMs are in documents of hosts with different names")
+        assert all(name in warning for name in ("good", "evil", " a, "))
+    for same in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
+        assert fleet_of(same, address="none").vms(())[1] == []

@@ -16,13 +16,22 @@ from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._document import part, tags_of
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
-from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS, grouper
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
+    GROUPINGS,
+    Membership,
+    grouper,
+    shared_groups,
+)
 
 EVERYTHING = load("everything")
 SUBSCRIPTION = "8a1e0c3b_52d4_4d6f_9b0e_6c1f2a7d9e10"
 
 
-def groups(document: dict[str, t.Any], *group_by: str) -> list[tuple[str, str]]:
+def groups(document: dict[str, t.Any], *group_by: str) -> list[tuple[str, ...]]:
+    return [found[:2] for found in memberships(document, *group_by)]
+
+
+def memberships(document: dict[str, t.Any], *group_by: str) -> list[Membership]:
     compute = part(document, "compute")
     return grouper(group_by or GROUPINGS)(compute, tags_of(compute)[0])
 
@@ -77,9 +86,44 @@ def test_what_is_empty_gives_no_group() -> None:
         assert groups({"compute": compute}) == []
 
 
-def test_two_tags_of_one_name_share_it() -> None:
-    tags = [{"name": "a-b", "value": "c"}, {"name": "a b", "value": "c"}]
-    assert set(groups({"compute": {"tagsList": tags}}, "tags")) == {("tag_a_b_c", "tags")}
+def tagged(*tags: tuple[str, str]) -> dict[str, t.Any]:
+    return {"compute": {"tagsList": [{"name": name, "value": value} for name, value in tags]}}
+
+
+@pytest.mark.parametrize(
+    ("fleet", "said"),
+    [
+        (
+            [tagged(("env", "prod_eu")), tagged(("env_prod", "eu")), tagged(("env", "prod-eu"))],
+            "tag_env_prod_eu is for tags 'env=prod-eu', 'env=prod_eu' and 'env_prod=eu'",
+        ),
+        (
+            [tagged(("env_prod", ""), ("env", "prod"))],
+            "tag_env_prod is for tags 'env=prod' and 'env_prod='",
+        ),
+        (
+            [{"compute": {"vmScaleSetName": name}} for name in ("a-b", "a_b", "c")],
+            "scale_set_a_b is for scale_sets 'a-b' and 'a_b'",
+        ),
+        # One place in several spellings, and numbers as texts.
+        ([{"compute": {"location": name}} for name in ("West Europe", "westeurope")], ""),
+        ([{"compute": {"platformFaultDomain": name}} for name in (0, "0")], ""),
+        ([tagged(("a", "b"), ("b", "a")), tagged(("a", "b"))], ""),
+    ],
+)
+def test_values_that_share_a_group_are_named(fleet: list[dict[str, t.Any]], said: str) -> None:
+    found = shared_groups(one for document in fleet for one in memberships(document))
+    assert [message.partition("share a group: ")[2] for message in found] == [said] * bool(said)
+
+
+def test_one_message_names_a_few_of_many_shared_groups() -> None:
+    many = [(f"t{number}{sign}", "x") for number in range(500) for sign in "-_"]
+    few = [("a" + sign * 12, "x") for sign in "-_.:;,|+=!?@#"]
+    (message,) = shared_groups(memberships(tagged(*few, *many), "tags"))
+    assert "'a!!!!!!!!!!!!=x'" in message
+    assert "and 3 more;" in message
+    assert message.endswith("; and 491 more groups")
+    assert len(message) < 2000
 
 
 def test_only_what_was_asked_for() -> None:
@@ -102,8 +146,9 @@ def test_every_name_is_valid_and_no_parent(
     document: dict[str, t.Any], tags: dict[str, t.Any]
 ) -> None:
     found = grouper(GROUPINGS)(part(document, "compute"), tags)
-    parents = {parent for _group, parent in found}
-    for group, _parent in found:
+    shared_groups(found)
+    parents = {parent for _group, parent, _source in found}
+    for group, _parent, _source in found:
         assert not INVALID_VARIABLE_NAMES.findall(group)
         assert group not in parents
 

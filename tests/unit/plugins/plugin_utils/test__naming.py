@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import typing as t
 
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
     distinct_names,
     fingerprint,
+    fit,
     namer,
 )
 
@@ -30,7 +32,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
         ("number", "5"),
         ("zero", "0"),
         ("odd", "a_b_c_d"),
-        ("umlaut", "wéb.日本:1"),
+        ("umlaut", "wéb.日本_1"),
         ("[]", ""),
         ("tag:Role", "web"),
         ("tag:a:b", "c"),
@@ -49,7 +51,45 @@ def test_a_name_by_an_expression(expression: str, name: str) -> None:
         "umlaut": "wéb.日本:1",
         "tags": {"Role": "web", "a:b": "c", "Empty": ""},
     }
-    assert namer(expression)(view) == name
+    assert fit(namer(expression)(view)) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("web-1.example", "web-1.example"),
+        ("-oProxyCommand=touch x", "_oProxyCommand_touch_x"),
+        ("--", "_-"),
+        (" -o", "_-o"),
+        ("..", "_."),
+        (".hidden", "_hidden"),
+        ("../../etc/passwd", "_._.._etc_passwd"),
+        ("web:22", "web_22"),
+        ("[::1]:22", "___1__22"),
+        ("2001:db8::4", "2001:db8::4"),
+        ("::1", "__1"),
+        ("fe80::1%eth0", "fe80__1_eth0"),
+        ("\ud83d", "_"),
+        ("a\n\x1b[2J", "a_2J"),
+    ],
+)
+def test_a_host_name_is_nothing_else(text: str, name: str) -> None:
+    assert fit(text) == name
+
+
+@pytest.mark.parametrize("text", ["a" * 300, "é" * 150, "日" * 100])
+def test_a_long_name_fits_into_the_name_of_a_file(text: str) -> None:
+    assert fit(text) != fit(text + "x")
+    assert fit(text).startswith(text[:60])
+    assert len(f"{fit(text)}.json".encode()) < 230
+
+
+@quick
+@given(st.text(max_size=20) | st.text(alphabet="-.:a1f/%", max_size=12))
+def test_every_name_is_safe(text: str) -> None:
+    name = fit(text)
+    assert re.fullmatch(r"([\w][\w.\-]*|[0-9a-fA-F:.]+)?", name)
+    assert fit(name) == name
 
 
 @pytest.mark.parametrize("expression", ["tags", "list", "tag:odd"])

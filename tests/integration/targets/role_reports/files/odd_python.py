@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The Python of a VM that somebody else controls: it answers for the modules of this collection.
 
-    odd_python.py MODULE_FILE, or with the module as its input
+odd_python.py MODULE_FILE, or with the module as its input
 """
 
 from __future__ import annotations
@@ -18,7 +18,13 @@ import typing as t
 
 # A window's title, a line of its own, a colour in eight bits, what turns the rest of a line round, and a template.
 ODD = "\x1b]0;x\x07\r\nok: [x]\x9b31m\u202e\u2028\x7f{{ 'tem' ~ 'plated' }}"
-EVENT = {"EventId": ODD, "EventType": ODD.replace("\r\n", ""), "EventStatus": "Scheduled", "Resources": [ODD], "notice": 5}
+EVENT = {
+    "EventId": ODD,
+    "EventType": ODD.replace("\r\n", ""),
+    "EventStatus": "Scheduled",
+    "Resources": [ODD],
+    "notice": 5,
+}
 TOKEN = {"claims": {"aud": ODD, "oid": ODD, "tid": ODD, "appid": ODD}, "error": ODD}
 COMPUTE = {"location": ODD, "zone": ODD, "platformFaultDomain": ODD, "azEnvironment": ODD}
 FACTS = {"azure_imds": {"compute": COMPUTE, "tags": {ODD: ODD, "Env": ODD}}}
@@ -52,7 +58,9 @@ def main(*arguments: str) -> int:
         print(json.dumps({"changed": False, **ANSWERS[found[1]]}))
         return 0
     given = None if files else module
-    return subprocess.run([sys.executable, *arguments], input=given, text=True, check=False).returncode
+    return subprocess.run(
+        [sys.executable, *arguments], input=given, text=True, check=False
+    ).returncode
 
 
 if __name__ == "__main__":

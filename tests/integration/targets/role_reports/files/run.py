@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the roles on VMs that somebody else controls, and looks at each line of the output.
 
-    run.py FOLDER_FOR_ITS_FILES
+run.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations

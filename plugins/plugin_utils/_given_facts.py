@@ -1,0 +1,45 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fact azure_imds as a host or the fact cache gives it. Private to imds.azure.
+
+A host that is in hostile hands answers whatever it likes, and any module may have set the fact. No
+reader of this collection has seen it yet.
+"""
+
+from __future__ import annotations
+
+import math
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    MAX_DEPTH,
+    instance_document,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
+
+# In a snapshot, the fact is one level deeper.
+_MAX_DEPTH = MAX_DEPTH - 1
+
+
+def check_fact(fact: dict[str, t.Any]) -> None:
+    """Raises MalformedError where a snapshot of the fact could not be read again."""
+    level: list[t.Any] = [instance_document(fact)]
+    for _depth in range(_MAX_DEPTH + 1):
+        below: list[t.Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                if not all(isinstance(key, str) for key in value):
+                    raise MalformedError("a key is no text")
+                below.extend(value.values())
+            elif isinstance(value, list):
+                below.extend(value)
+            elif isinstance(value, float) and not math.isfinite(value):
+                raise MalformedError("a number is not finite")
+        if not below:
+            return
+        level = below
+    raise MalformedError(f"it nests deeper than {_MAX_DEPTH} levels")
+
+
+__all__ = ("check_fact",)
