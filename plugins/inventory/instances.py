@@ -247,7 +247,11 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     files_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
+    inert,
+    is_shown,
+    shown,
+)
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
@@ -391,6 +395,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         _add(inventory, vms)
         for warning in self._construct(inventory, vms):
             self._warn(f"{path}: {warning}")
+        if is_shown(path):
+            _show(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
         if "facts" in wanted:
             _add_unknown(inventory, {vm.name for vm in vms} | earlier)
         _keep_in_all(inventory)
@@ -598,6 +604,13 @@ def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Hos
         if value and not (vm.is_earlier and name in host.vars):
             host.vars[name] = inert(value)
     return host
+
+
+def _show(inventory: InventoryData, vms: list[Vm], names: list[str]) -> None:
+    """Lets ansible-inventory print plainly what this plugin has set."""
+    for vm in vms:
+        variables = inventory.hosts[vm.name].vars
+        variables.update({name: shown(variables[name]) for name in names if name in variables})
 
 
 def _join(group: Group, hosts: list[Host]) -> None:

@@ -87,7 +87,7 @@ class LookupModule(ImdsLookup):
             if terms:
                 raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
             turns = turns_in(C.DEFAULT_LOCAL_TMP)
-            token = token_from(self._option, self._imds(), self._newest_document, turns)
+            token = token_from(self.get_option, self._imds(), self._newest_document, turns)
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:

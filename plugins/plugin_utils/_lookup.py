@@ -24,16 +24,45 @@ C: t.Any = constants
 class ImdsLookup(LookupBase):
     _pooled: ImdsClient | None = None
 
+    def set_options(
+        self,
+        task_keys: t.Any = None,
+        var_options: t.Mapping[str, t.Any] | None = None,
+        direct: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        """Ansible hands variables to a lookup as the user wrote them, so they are templated here.
+
+        Direct arguments are results of templates. They may hold foreign text that lost its mark
+        (core before 2.19), so nothing may template them again.
+        """
+        super().set_options(task_keys, self._templated(var_options or {}, direct or {}), direct)
+
+    def _templated(
+        self, variables: t.Mapping[str, t.Any], direct: t.Container[str]
+    ) -> dict[str, t.Any]:
+        """The variables that set options, without those that a direct argument overrides."""
+        names = [
+            variable["name"]
+            for option, definition in self.option_definitions.items()
+            if option not in direct
+            for variable in definition.get("vars", ())
+        ]
+        given = {name: variables[name] for name in names if name in variables}
+        if self._templar is None:
+            return given
+        return {name: self._templar.template(value) for name, value in given.items()}
+
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
-        """Ansible passes over options that a lookup does not have, as a misspelt one."""
-        unknown = sorted(set(given) - set(self.option_definitions))
+        """Ansible ignores options that a lookup does not have, for example misspelt ones."""
+        # Cores before 2.19 add wantlist when the lookup makes a loop (with_imds.azure.metadata).
+        unknown = sorted(set(given) - {*self.option_definitions, "wantlist"})
         if unknown:
             known = sorted(name for name in self.option_definitions if not name.startswith("_"))
             raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
 
     def _document(self) -> t.Any:
         """The instance document of this run, from whichever process asked for it first."""
-        return self._cached(self._option("api_version"), lambda imds: imds.instance().data)
+        return self._cached(self.get_option("api_version"), lambda imds: imds.instance().data)
 
     def _newest_document(self) -> t.Any:
         """The same for a lookup whose api_version is not one of instance documents."""
@@ -42,7 +71,7 @@ class ImdsLookup(LookupBase):
         return self._cached(LATEST, lambda imds: imds.newest_instance())
 
     def _cached(self, api_version: t.Any, ask: t.Callable[[ImdsClient], t.Any]) -> t.Any:
-        key = (self._option("endpoint"), api_version)
+        key = (self.get_option("endpoint"), api_version)
         cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
         return cache.get(lambda: ask(self._for_one_request()))
 
@@ -62,17 +91,10 @@ class ImdsLookup(LookupBase):
         return self._pooled
 
     def _client(self, send: Transport) -> ImdsClient:
-        # Only whoever asks IMDS pays for this: a thousand lookups that are answered out of the
-        # run's document don't.
+        # Imported here because lookups that the run's document answers do not need it.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 
-        return client_from(self._option, send)
-
-    def _option(self, name: str) -> t.Any:
-        # Ansible hands variables to a lookup as they are written, templates and all.
-        value = self.get_option(name)
-        is_plain = not isinstance(value, str) or not ("{" in value or value.startswith("#"))
-        return value if is_plain or not self._templar else self._templar.template(value)
+        return client_from(self.get_option, send)
 
 
 __all__ = ("C", "ImdsLookup")

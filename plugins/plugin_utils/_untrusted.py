@@ -1,65 +1,96 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What came from outside is text, whatever it looks like. Private to imds.azure.
+"""Foreign text is text, whatever it looks like. Private to imds.azure.
 
-Cores before 2.19 template every string that is not marked as unsafe; later ones template nothing
-but strings that are marked as trusted. Either way only strings with template syntax are a danger,
-and `ansible-inventory --list` shows every string that it must not trust in a form of its own:
+Cores before 2.19 template every string that is not marked as unsafe. A template loses the marks of
+the strings that it joins, so Ansible marks the result of each template that uses a variable in
+which a marked string is. So every string is marked here: not only those that are templates, but
+also halves of templates, encoded templates and text that a user puts between delimiters.
 
-- before 2.19 strings with template syntax are marked as unsafe, and no others, so that the list
-  reads plainly (and because marking costs time);
-- from 2.19 on nothing needs a mark, but for the list strings without template syntax are marked as
-  trusted. That makes no template of them, it only lets them be shown as they are.
+Cores from 2.19 on template only strings that are marked as trusted. Nothing is marked for them.
+
+`ansible-inventory` prints a string that Ansible does not trust in a form of its own. `shown` lets
+it print strings without a character of template syntax plainly.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import typing as t
 
 import ansible.template
 from ansible import context
+from ansible.inventory.manager import IGNORED
+from ansible.utils.path import unfrackpath
 from ansible.utils.unsafe_proxy import AnsibleUnsafeText
 
-# The last one may start a string that brings delimiters of its own.
-_SYNTAX = ("{{", "{%", "{#", "#jinja2:")
-_trust: t.Callable[[str], str] | None = getattr(ansible.template, "trust_as_template", None)
+# The number sign begins "#jinja2:", which begins a text that brings delimiters of its own.
+_SYNTAX = ("{", "}", "%", "#")
+_Marker = t.Callable[[str], str]
+_trust: _Marker | None = getattr(ansible.template, "trust_as_template", None)
 
 
 def inert(value: t.Any) -> t.Any:
     """The value, in which nothing will be taken for a template."""
-    if _trust is None:
-        return _marked(value, _unsafe)
-    return _marked(value, _shown_plainly) if _is_list_wanted() else value
+    return _each_text(value, _unsafe) if _trust is None else value
 
 
-def _is_list_wanted() -> bool:
-    return bool(context.CLIARGS.get("list"))
+def is_shown(path: str) -> bool:
+    """Does this run only print what the inventory source at this path sets?
+
+    Before 2.19 a later source might still use it in templates, and needs the marks.
+    """
+    if not (context.CLIARGS.get("list") or context.CLIARGS.get("host")):
+        return False
+    return _trust is not None or path == _last_source()
 
 
-def _marked(value: t.Any, mark: t.Callable[[str], str]) -> t.Any:
+def _last_source() -> str:
+    """The path of the inventory source that Ansible reads last."""
+    sources = context.CLIARGS.get("inventory") or [""]
+    last = unfrackpath(sources[-1], follow=False)
+    while os.path.isdir(last):
+        names = [name for name in os.listdir(last) if not IGNORED.search(os.fsencode(name))]
+        if not names:
+            break
+        last = os.path.join(last, max(names, key=os.fsencode))
+    return str(last)
+
+
+def shown(value: t.Any) -> t.Any:
+    """An inert value in the form that is printed plainly; for a run that only prints it."""
+    return _each_text(value, _shown)
+
+
+def _each_text(value: t.Any, change: _Marker) -> t.Any:
     if isinstance(value, str):
-        return mark(value)
+        return change(value)
     if isinstance(value, dict):
-        return {mark(key): _marked(child, mark) for key, child in value.items()}
+        return {
+            change(key) if isinstance(key, str) else key: _each_text(child, change)
+            for key, child in value.items()
+        }
     if isinstance(value, list):
-        return [_marked(child, mark) for child in value]
+        return [_each_text(child, change) for child in value]
     return value
 
 
-def _has_syntax(text: str) -> bool:
-    return any(sign in text for sign in _SYNTAX)
-
-
+# A fleet says the same things over and over, and a mark costs more time and memory than a look.
+@functools.lru_cache(maxsize=65536)
 def _unsafe(text: str) -> str:
-    return AnsibleUnsafeText(text) if _has_syntax(text) else text
+    return AnsibleUnsafeText(text)
+
+
+def _shown(text: str) -> str:
+    return text if any(sign in text for sign in _SYNTAX) else _plain(text)
 
 
 @functools.lru_cache(maxsize=65536)
-def _shown_plainly(text: str) -> str:
-    # A fleet says the same things over and over, and a mark costs more than a look.
-    return text if _trust is None or _has_syntax(text) else _trust(text)
+def _plain(text: str) -> str:
+    # str.__str__ is without the mark: str() keeps it.
+    return str.__str__(text) if _trust is None else _trust(text)
 
 
-__all__ = ("inert",)
+__all__ = ("inert", "is_shown", "shown")

@@ -10,12 +10,15 @@ import os
 import pathlib
 import typing as t
 
+import ansible.template
 import pytest
 import yaml
+from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import inventory_loader
+from ansible.template import Templar
 from ansible.utils.display import Display
 from doubles import HOSTILE, load
 
@@ -27,6 +30,8 @@ from simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
 DOCUMENTED = yaml.safe_load(instances.DOCUMENTATION)["options"]
+
+trust = getattr(ansible.template, "trust_as_template", None)
 
 Read = t.Callable[..., InventoryData]
 
@@ -141,6 +146,35 @@ def test_what_the_user_templates(read: Read, tmp_path: pathlib.Path) -> None:
     )
     assert inventory.hosts["a"].vars["size"] == "Standard_B1s"
     assert members(inventory, "small") == members(inventory, "z_1") == ["a"]
+
+
+@pytest.mark.parametrize("mode", ["list", "play"])
+def test_what_the_user_makes_of_tags_is_text(
+    read: Read, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    source = str(tmp_path / "imds.yml")
+    monkeypatch.setattr(context, "CLIARGS", {"inventory": [source], "list": mode == "list"})
+    ran = tmp_path / "ran"
+    rest = "{ lookup('ansible.builtin.pipe', 'touch " + str(ran) + "') }}"
+    tags = [{"name": "Open", "value": "{"}, {"name": "Rest", "value": rest}]
+    written(tmp_path, a=vm("a", tagsList=tags))
+    inventory = from_documents(
+        read,
+        compose={
+            "joined": "azure_imds.tags.Open ~ azure_imds.tags.Rest",
+            "around": "'{' ~ azure_imds.tags.Rest",
+            "name": "azure_imds.compute.name",
+        },
+        groups={"early": "joined == '' or around == ''"},
+        keyed_groups=[{"key": "joined"}, {"key": "around"}],
+    )
+    variables = inventory.hosts["a"].vars
+    assert variables["joined"] == variables["around"] == "{" + rest
+    templar = Templar(loader=DataLoader(), variables=variables)
+    assert templar.template(variables["joined"]) == "{" + rest
+    assert not ran.exists()
+    assert json.dumps(variables["name"]) == '"a"'
+    assert hasattr(variables["name"], "__UNSAFE__") is (mode == "play" and not trust)
 
 
 def test_this_vm(read: Read) -> None:

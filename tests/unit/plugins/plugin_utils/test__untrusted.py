@@ -5,17 +5,40 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pathlib
 import typing as t
 
+import ansible.template
 import pytest
+from ansible import context
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from doubles import load
 
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert, is_shown, shown
 
+trust: t.Callable[[str], str] | None = getattr(ansible.template, "trust_as_template", None)
 TEMPLATES = ("{{ 7 * 7 }}", "{% if true %}49{% endif %}", "a{# gone #}b", "{{", "x {{ y }} z")
+# Expressions that make a template of tags, none of which is a template itself.
+JOINED = {
+    "tags.Open ~ tags.Rest": {"Open": "{", "Rest": "{ 7 * 7 }}"},
+    "'{' ~ tags.If ~ '}49{' ~ tags.End ~ '}'": {"If": "% if 1 %", "End": "% endif %"},
+    "'{' ~ tags.Body ~ '}'": {"Body": "{ 7 * 7 }"},
+    "'{' ~ '{' ~ tags.Body ~ '}}'": {"Body": "7 * 7"},
+    "'#' ~ tags.Body": {
+        "Body": "jinja2: variable_start_string:'[', variable_end_string:']'\n[7 * 7]"
+    },
+    "tags.Body | b64decode": {"Body": base64.b64encode(b"{{ 7 * 7 }}").decode()},
+    "tags.Body | replace('<', '{') | replace('>', '}')": {"Body": "<< 7 * 7 >>"},
+    "tags | sort | join": {"{": "", "{ 7 * 7 }}": ""},
+}
+
+
+def templated(text: str, variables: t.Any) -> t.Any:
+    template = trust(text) if trust else text
+    return Templar(loader=DataLoader(), variables=variables).template(template)
 
 
 @pytest.mark.parametrize("text", TEMPLATES)
@@ -26,13 +49,70 @@ def test_a_template_is_text(text: str) -> None:
     assert templar.template(variables["nested"]) == [{text: [text]}]
 
 
-@pytest.mark.parametrize(
-    "value", ["", "plain", "{ x }", 5, 0.5, True, None, [], {}, ["a", {"b": None}]]
-)
+@pytest.mark.parametrize("expression", JOINED)
+def test_a_template_that_is_made_of_tags_is_text(expression: str) -> None:
+    variables = inert({"tags": JOINED[expression]})
+    joined = templated("{{ %s }}" % expression, variables)  # noqa: UP031
+    assert "7 * 7" in joined or "49" in joined
+    assert templated("{{ joined }}", {"joined": joined}) == joined
+
+
+def test_halves_stay_text_where_they_are_shown() -> None:
+    variables = {"tags": shown(inert({"Open": "{", "Rest": "{ 7 * 7 }}"}))}
+    joined = templated("{{ tags.Open ~ tags.Rest }}", variables)
+    assert templated("{{ joined }}", {"joined": joined}) == "{{ 7 * 7 }}"
+
+
+@pytest.mark.parametrize("value", [5, 0.5, True, None, [], {}, [5, {}]])
 def test_everything_else_is_what_it_was(value: t.Any) -> None:
-    assert inert(value) == value
-    assert type(inert(value)) is type(value)
+    assert inert(value) == shown(value) == value
+    assert type(inert(value)) is type(shown(value)) is type(value)
 
 
-def test_it_still_reads_plainly() -> None:
-    assert json.dumps(inert(load("everything"))) == json.dumps(load("everything"))
+def test_it_is_equal_to_what_it_was() -> None:
+    everything = load("everything")
+    for made in (inert(everything), shown(inert(everything))):
+        assert made == everything
+        assert json.dumps(made) == json.dumps(everything)
+
+
+def test_what_is_shown_reads_plainly() -> None:
+    # A user may compose dictionaries whose keys are no text.
+    value = {"plain": ["text", {1: "more"}], "half{": "C#"}
+    made = shown(inert(value))
+    assert made == value
+    plain = [*made["plain"], made["plain"][1][1]]
+    if trust:
+        assert ansible.template.is_trusted_as_template(plain[0])
+        assert not ansible.template.is_trusted_as_template(made["half{"])
+    else:
+        assert [type(text) for text in (plain[0], plain[2])] == [str, str]
+        assert hasattr(made["half{"], "__UNSAFE__")
+        assert hasattr(next(key for key in made if key == "half{"), "__UNSAFE__")
+
+
+@pytest.mark.parametrize("mode", ["list", "host"])
+def test_what_is_only_printed_is_shown(
+    mode: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "inventory"
+    (folder / "group_vars").mkdir(parents=True)
+    for name in ("a.imds.yml", "b.imds.yml", "c.txt"):
+        (folder / name).touch()
+    first, last = str(folder / "a.imds.yml"), str(folder / "b.imds.yml")
+
+    def given(*sources: str, **arguments: t.Any) -> None:
+        monkeypatch.setattr(context, "CLIARGS", {"inventory": list(sources), **arguments})
+
+    given(first, **{mode: "x"})
+    assert is_shown(first)
+    given(str(folder), **{mode: "x"})
+    assert is_shown(last)
+    # Later sources may use what the first one sets in templates.
+    assert is_shown(first) is bool(trust)
+    given(first, last, **{mode: "x"})
+    assert is_shown(first) is bool(trust)
+    given("a-host,", **{mode: "x"})
+    assert is_shown(first) is bool(trust)
+    given(first)
+    assert not is_shown(first)
