@@ -34,7 +34,8 @@ options:
       - Where VMs come from, any of the three, in the order given. Where two sources know the same C(vmId), the later one counts.
       - V(imds) is the VM that Ansible runs on.
       - V(facts) are the hosts that earlier inventory sources named, as Ansible's fact cache knows them. All of them stay in the inventory
-        under their names and with their variables; those without facts are in the group C(azure_unknown).
+        under their names and with their variables; those without facts are in the group C(azure_unknown). So are those whose cached facts
+        can't be read, with one warning that counts them.
       - V(documents) are the files of O(documents).
     type: list
     elements: str
@@ -204,6 +205,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.plugins.loader import cache_loader
 from ansible.utils.path import basedir
 
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
@@ -256,19 +258,27 @@ def _no_garbage_collection() -> t.Iterator[None]:
             gc.enable()
 
 
-def _cached_facts(names: list[str]) -> t.Iterator[tuple[str, t.Any]]:
-    """The fact of each host that the fact cache knows, whichever plugin that is."""
+def _cached_facts(names: list[str], broken: dict[str, str]) -> t.Iterator[tuple[str, t.Any]]:
+    """The fact of each host that the fact cache knows, whichever plugin that is.
+
+    Hosts whose facts can't be read are added to `broken`: they must not cost the others.
+    """
     try:
         cache = cache_loader.get(C.CACHE_PLUGIN)
-        for name in names:
-            if cache.contains(name):
-                yield name, cache.get(name).get(FACT)
+        known = [name for name in names if cache.contains(name)]
     except Exception as exc:
-        # Each plugin has errors of its own: a server that is down, a file that is broken.
+        # Each plugin has errors of its own, for example that a server is down.
         raise UnavailableError(
             f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
             f"{printable(str(exc))}"
         ) from exc
+    for name in known:
+        try:
+            fact = cleaned(cache.get(name).get(FACT))
+        except Exception as exc:
+            broken[name] = printable(str(exc))
+            continue
+        yield name, fact
 
 
 def _why_no_facts(inventory: InventoryData) -> str:
@@ -390,13 +400,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if futile:
             self.display.warning(f"{path}: the source facts has nothing: {futile}")
         stale = 0
-        for name, fact in _cached_facts(list(inventory.hosts)):
+        broken: dict[str, str] = {}
+        for name, fact in _cached_facts(list(inventory.hosts), broken):
             if not isinstance(fact, dict) or not fact:
                 continue
             if oldest and not oldest <= _gathered_at(fact):
                 stale += 1
                 continue
             yield Document(fact, is_fact=True, host=name)
+        if broken:
+            self.display.warning(
+                f"{path}: facts of {len(broken)} hosts in the fact cache {C.CACHE_PLUGIN} can't be read "
+                f"and were treated as absent: {listed(broken, 10)}. The playbook imds.azure.gather with "
+                "--flush-cache and --limit replaces them. The first error: "
+                f"{next(iter(broken.values()))}"
+            )
         if stale:
             self.display.warning(
                 f"facts of {stale} hosts are older than max_age and were treated as absent"

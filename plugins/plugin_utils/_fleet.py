@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     addresses_of,
+    marked_tags,
     part,
     tags_of,
 )
@@ -22,7 +23,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
-from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
+from ansible_collections.imds.azure.plugins.module_utils._facts import (
+    SUBSETS,
+    azure_imds,
+    marks_notice,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import Expression, compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import Membership, grouper
@@ -65,6 +70,7 @@ class _Seen(t.NamedTuple):
     address: str
     groups: list[Membership]
     notices: list[str]
+    marked: list[str]  # the names of tags that `tags` can't have
 
 
 class Fleet:
@@ -106,7 +112,8 @@ class Fleet:
         names, contested = self._names(found, reserved)
         vms = [_vm(host, seen, True) for host, seen in earlier.items()]
         vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
-        notices = [*_counted([*earlier.values(), *found]), *self._without_address(found)]
+        seen = [*earlier.values(), *found]
+        notices = [*_counted(seen), *_marked(seen), *self._without_address(found)]
         return vms, [*notices, *_contested(contested)]
 
     def _without_address(self, found: list[_Seen]) -> list[str]:
@@ -137,6 +144,9 @@ class Fleet:
             )
         compute = part(whole, "compute")
         tags = _dict(whole, "tags") or tags_of(compute)[0]
+        if not isinstance(whole.get("tags", tags), dict):
+            # Ansible read the tags of an older fact for something else.
+            whole = {**whole, "tags": tags}
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
@@ -152,6 +162,7 @@ class Fleet:
             address=self._address_of(whole),
             groups=self._groups_of(compute, tags),
             notices=notices,
+            marked=marked_tags(compute),
         )
 
     def _is_in(self, view: dict[str, t.Any]) -> bool:
@@ -189,6 +200,12 @@ def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
 def _counted(vms: t.Iterable[_Seen]) -> list[str]:
     counts = collections.Counter(notice for seen in vms for notice in seen.notices)
     return [f"{text} ({count} VMs)" for text, count in counts.items()]
+
+
+def _marked(vms: t.Iterable[_Seen]) -> list[str]:
+    concerned = [seen.marked for seen in vms if seen.marked]
+    names = {name for marked in concerned for name in marked}
+    return [f"{text} ({len(concerned)} VMs)" for text in marks_notice(names)]
 
 
 def _contested(names: dict[str, int]) -> list[str]:

@@ -19,6 +19,7 @@ LAYERS = {
     "plugins/module_utils/_archive.py": 0,
     "plugins/module_utils/_errors.py": 0,
     "plugins/module_utils/_clouds.py": 0,
+    "plugins/module_utils/_marks.py": 0,
     "plugins/module_utils/_platform.py": 0,
     "plugins/module_utils/_times.py": 0,
     "plugins/module_utils/_network.py": 0,
