@@ -18,6 +18,7 @@ from ansible.plugins.loader import inventory_loader
 from doubles import load
 
 from ansible_collections.imds.azure.plugins.inventory import instances
+from ansible_collections.imds.azure.plugins.module_utils._errors import UnavailableError
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import ADDRESSES
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
 from simulator import Fault, Simulator, Vm
@@ -156,6 +157,51 @@ def test_why_there_are_no_facts(
     said = instances._why_no_facts(inventory)
     assert reason in said
     assert bool(said) == bool(reason)
+
+
+class Cache:
+    """A fact cache in which the facts of some hosts can't be read."""
+
+    def __init__(self, facts: dict[str, t.Any], error: Exception | None = None) -> None:
+        self._facts = facts
+        self._error = error
+
+    def contains(self, name: str) -> bool:
+        if self._error:
+            raise self._error
+        return name in self._facts
+
+    def get(self, name: str) -> t.Any:
+        if isinstance(self._facts[name], Exception):
+            raise self._facts[name]
+        return {"azure_imds": self._facts[name]}
+
+
+def cached_facts(
+    monkeypatch: pytest.MonkeyPatch, cache: Cache
+) -> tuple[dict[str, t.Any], dict[str, str]]:
+    monkeypatch.setattr(instances.cache_loader, "get", lambda _name: cache)
+    broken: dict[str, str] = {}
+    return dict(instances._cached_facts(["a", "b", "c", "none"], broken)), broken
+
+
+def test_facts_of_one_host_that_can_not_be_read_cost_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deep: list[t.Any] = []
+    for _level in range(5_000):
+        deep = [deep]
+    odd = {"tags": {"__ansible_vault": "x", "half": "\ud83d"}, "compute": {"name": "b"}}
+    cache = Cache({"a": ValueError("input is not vault encrypted\n data"), "b": odd, "c": deep})
+    found, broken = cached_facts(monkeypatch, cache)
+    assert found == {"b": {"tags": {"half": "\ufffd"}, "compute": {"name": "b"}}}
+    assert list(broken) == ["a", "c"]
+    assert broken["a"] == "input is not vault encrypted data"
+
+
+def test_a_fact_cache_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnavailableError, match="the fact cache .* can't be read: down"):
+        cached_facts(monkeypatch, Cache({}, OSError("down")))
 
 
 @pytest.mark.parametrize(
