@@ -34,7 +34,8 @@ options:
       - Where VMs come from, any of the three, in the order given. Where two sources know the same C(vmId), the later one counts.
       - V(imds) is the VM that Ansible runs on.
       - V(facts) are the hosts that earlier inventory sources named, as Ansible's fact cache knows them. All of them stay in the inventory
-        under their names and with their variables; those without facts are in the group C(azure_unknown).
+        under their names and with their variables; those without facts are in the group C(azure_unknown). So are those whose cached facts
+        can't be read, with one warning that counts them.
       - V(documents) are the files of O(documents).
     type: list
     elements: str
@@ -223,6 +224,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.plugins.loader import cache_loader
 from ansible.utils.path import basedir
 
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
@@ -288,25 +290,25 @@ def _cached_facts(
 ) -> t.Iterator[tuple[str, t.Any]]:
     """The fact of each host that the fact cache knows, whichever plugin that is.
 
-    Each plugin has errors of its own. Where a plugin can't say which hosts it knows, for example
-    because its server is down, nothing can be read. Where it can't give one host's facts, these are
-    broken, which concerns that host alone.
+    Where a plugin can't say which hosts it knows, for example because its server is down, nothing
+    can be read. Where it can't give one host's facts, that concerns this host alone.
     """
     try:
         cache = cache_loader.get(C.CACHE_PLUGIN)
-        for name in names:
-            if cache.contains(name):
-                try:
-                    fact = cache.get(name).get(FACT)
-                except Exception as exc:  # noqa: BLE001 - of any kind, and told below
-                    on_broken(f"{name}: {printable(str(exc))}")
-                    continue
-                yield name, fact
+        known = [name for name in names if cache.contains(name)]
     except Exception as exc:
+        # Each plugin has errors of its own.
         raise UnavailableError(
             f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
             f"{printable(str(exc))}"
         ) from exc
+    for name in known:
+        try:
+            fact = cleaned(cache.get(name).get(FACT))
+        except Exception as exc:  # noqa: BLE001 - each plugin has errors of its own
+            on_broken(f"{name}: {printable(str(exc))}")
+            continue
+        yield name, fact
 
 
 def _why_no_facts(inventory: InventoryData) -> str:
@@ -365,30 +367,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
         )
         self._refuse_broken_keyed_groups()
-        broken: list[str] = []
-        sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
-            "imds": lambda: self._from_imds(path, cache),
-            "facts": lambda: self._from_facts(inventory, path, broken.append),
-            "documents": lambda: self._from_documents(path),
-        }
         wanted = self.get_option("sources")
-        unknown = [name for name in wanted if name not in sources]
-        if unknown:
-            raise OptionError(f"sources has no {listed(unknown)}: it takes {listed(sources)}")
-        earlier = set()
-        for name in wanted:
-            for document in sources[name]():
-                try:
-                    fleet.add(document)
-                except MalformedError as exc:
-                    broken.append(f"{document.host}: {exc}")
-                else:
-                    earlier.add(document.host)
-        if broken:
-            self._warn(
-                f"{path}: facts of {len(broken)} hosts can't be used and were treated as absent, for "
-                f"example of {broken[0]}"
-            )
+        earlier = self._fill(fleet, wanted, inventory, path, cache)
         vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
@@ -400,6 +380,35 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if "facts" in wanted:
             _add_unknown(inventory, {vm.name for vm in vms} | earlier)
         _keep_in_all(inventory)
+
+    def _fill(
+        self, fleet: Fleet, wanted: list[str], inventory: InventoryData, path: str, cache: bool
+    ) -> set[str]:
+        """Adds what the sources have to the fleet. Returns the hosts of earlier sources among it."""
+        broken: list[str] = []
+        sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
+            "imds": lambda: self._from_imds(path, cache),
+            "facts": lambda: self._from_facts(inventory, path, broken.append),
+            "documents": lambda: self._from_documents(path),
+        }
+        unknown = [name for name in wanted if name not in sources]
+        if unknown:
+            raise OptionError(f"sources has no {listed(unknown)}: it takes {listed(sources)}")
+        earlier: set[str] = set()
+        for name in wanted:
+            for document in sources[name]():
+                try:
+                    fleet.add(document)
+                except MalformedError as exc:
+                    broken.append(f"{document.host}: {exc}")
+                else:
+                    earlier.add(document.host)
+        if broken:
+            self._warn(
+                f"{path}: facts of {len(broken)} hosts can't be used and were treated as absent, for "
+                f"example of {broken[0]}. The playbook imds.azure.gather with --flush-cache replaces them"
+            )
+        return earlier
 
     def _from_imds(self, path: str, cache: bool) -> t.Iterator[Document]:
         self.load_cache_plugin()

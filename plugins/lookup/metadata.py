@@ -14,7 +14,12 @@ description:
   - As every lookup it runs on the controller, so it reads what IMDS says of B(the controller's own VM), whatever the hosts of the play.
     Use M(imds.azure.instance_facts) for the VMs that a play runs on.
   - Routes below C(instance) are answered out of one document, which is fetched once for a whole run of Ansible, whatever the number of hosts, forks and
-    tasks. It is kept in Ansible's own temp folder, readable by its user only, and removed with that folder.
+    tasks. It is kept in Ansible's own temp folder, readable by its user only, and removed with that folder. If the run is killed, the folder
+    stays.
+  - C(userData) and C(customData) are not in that file. If the VM has user data, the first lookup whose answer has it (C(instance),
+    C(instance/compute), C(instance/compute/userData), C(instance/compute/customData)) keeps the whole document in a file of its own, which costs
+    a second request if another lookup came before it. With O(cache=false) nothing is kept.
+  - One process asks for the document, and others wait for it, no longer than O(deadline). The wait and the request together stay within it.
   - All other roots (C(versions), C(attested/document), C(scheduledevents), C(loadbalancer)) are asked for each time.
 requirements:
   - requests (on the controller), with O(cache=false) and for routes outside C(instance)
@@ -107,6 +112,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import comp
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLookup
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import (
     ask_route,
+    covers_user_data,
     leaf_text,
     parse_route,
     walk,
@@ -160,7 +166,8 @@ class LookupModule(ImdsLookup):
         if params:
             raise OptionError("params needs cache=false for routes below instance")
         # A copy, as the document is that of every other lookup as well, and a template may change what it gets.
-        return copy.deepcopy(walk(self._document(), below, root))
+        document = self._document(covers_user_data(segments))
+        return copy.deepcopy(walk(document, below, root))
 
     def _params(self) -> list[tuple[str, str]]:
         params = {str(name): leaf_text(value) for name, value in self.get_option("params").items()}

@@ -30,6 +30,12 @@ _BOOLEANS = {
 }
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 
+# Ansible's own JSON readers take an object with such a key for something else: a vault, a text
+# without templates, a value of another type.
+MARK = "__ansible_"
+# Escapes that may spell a part of a mark (`\u005f` is an underscore) or half a character.
+_ESCAPES = re.compile(r"\\u(?:00[567]|[dD][89a-fA-F])")
+
 
 def _boolean(value: t.Any) -> t.Any:
     return _BOOLEANS.get(value, value) if isinstance(value, str) else value
@@ -92,11 +98,41 @@ def parse_json_text(text: str) -> t.Any:
 
 
 def decode_json(text: str) -> t.Any:
-    """The data of a JSON text, however deep it nests; a part of parse_json_text."""
+    """The data of a JSON text without marks and half characters; a part of parse_json_text.
+
+    It may nest deeper than a document may, unless it had to be cleaned.
+    """
     try:
-        return _DECODER.decode(text)
+        data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
+    if _is_harmless(text):
+        return data
+    check_depth(text, data)
+    return cleaned(data)
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether a look at the text is enough: nearly all documents end here."""
+    if MARK in text or ("\\" in text and _ESCAPES.search(text)):
+        return False
+    return text.isascii() or _is_unicode(text)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def cleaned(data: t.Any) -> t.Any:
+    """A copy in plain types, without keys that Ansible takes for marks and without half characters."""
+    # Imported here because only odd documents need it.
+    from . import _marks
+
+    return _marks.cleaned(data, MARK)
 
 
 def check_depth(text: str, data: t.Any) -> None:
@@ -192,30 +228,36 @@ def part(document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
 def tags_of(compute: dict[str, t.Any]) -> tuple[dict[str, t.Any], bool]:
     """Tags as a dict, and whether they had to be guessed from the old text form.
 
-    IMDS should not repeat a name; where it does, the first one counts.
+    IMDS should not repeat a name; where it does, the first one counts. Names that Ansible takes
+    for marks are left out.
     """
+    tags: dict[str, t.Any] = {}
+    pairs, guessed = _tag_pairs(compute)
+    for name, value in pairs:
+        if not name.startswith(MARK):
+            tags.setdefault(name, value)
+    return tags, guessed
+
+
+def marked_tags(compute: dict[str, t.Any]) -> list[str]:
+    """The names that tags_of leaves out."""
+    return [name for name, _value in _tag_pairs(compute)[0] if name.startswith(MARK)]
+
+
+def _tag_pairs(compute: dict[str, t.Any]) -> tuple[list[tuple[str, t.Any]], bool]:
     listed_tags = compute.get("tagsList")
     if isinstance(listed_tags, list):
-        tags: dict[str, t.Any] = {}
-        for tag in listed_tags:
-            if isinstance(tag, dict) and isinstance(tag.get("name"), str):
-                value = tag.get("value")
-                tags.setdefault(tag["name"], "" if value is None else value)
-        return tags, False
+        return [
+            (tag["name"], "" if tag.get("value") is None else tag["value"])
+            for tag in listed_tags
+            if isinstance(tag, dict) and isinstance(tag.get("name"), str)
+        ], False
     text = compute.get("tags")
     if not isinstance(text, str) or not text:
-        return {}, False
-    return _tags_from_text(text), True
-
-
-def _tags_from_text(text: str) -> dict[str, t.Any]:
+        return [], False
     # "name:value;name:value", with nothing quoted: a ";" within a value cuts it short.
-    tags: dict[str, t.Any] = {}
-    for pair in text.split(";"):
-        name, _colon, value = pair.partition(":")
-        if name:
-            tags.setdefault(name, value)
-    return tags
+    pairs = (pair.partition(":") for pair in text.split(";"))
+    return [(name, value) for name, _colon, value in pairs if name], True
 
 
 def addresses_of(network: dict[str, t.Any]) -> dict[str, list[str]]:
@@ -246,12 +288,15 @@ def _texts(entries: list[dict[str, t.Any]], key: str) -> list[str]:
 
 
 __all__ = (
+    "MARK",
     "MAX_DEPTH",
     "addresses_of",
     "check_depth",
+    "cleaned",
     "decode_json",
     "instance_document",
     "kind_of",
+    "marked_tags",
     "parse_json",
     "parse_json_text",
     "part",

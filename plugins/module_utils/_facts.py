@@ -78,6 +78,16 @@ def azure_imds(
     return facts, warnings
 
 
+def marks_notice(names: t.Collection[str]) -> list[str]:
+    """A warning about tags that `tags` can't have, or none."""
+    if not names:
+        return []
+    return [
+        f"tags lacks {_errors.listed(sorted(set(names)), 10)}, because Ansible takes names that begin "
+        f"with {_document.MARK} for marks of its own: compute.tagsList has every tag"
+    ]
+
+
 def _text(compute: dict[str, t.Any], key: str) -> str:
     value = compute.get(key)
     return value if isinstance(value, str) else ""
@@ -100,4 +110,4 @@ def _decoded(user_data: t.Any, warnings: list[str]) -> str:
         return ""
 
 
-__all__ = ("GATHERED_AT", "SUBSETS", "azure_imds", "chosen_subsets")
+__all__ = ("GATHERED_AT", "SUBSETS", "azure_imds", "chosen_subsets", "marks_notice")

@@ -121,7 +121,9 @@ ansible_facts:
           description:
             - The VM in the names and the nesting of IMDS. Documented booleans are booleans and documented quantities integers (unless O(raw=true));
               identifiers such as C(zone), C(platformFaultDomain) and C(vmId) are text; what does not apply to the VM is an empty text.
-            - Fields that this collection does not know are passed through.
+            - Fields that this collection does not know are passed through, except those whose name begins with C(__ansible_), which Ansible itself
+              would take for a mark of its own. IMDS has none.
+            - Half a character (a lone surrogate), which no file could hold, becomes C(U+FFFD).
           returned: when O(gather_subset) has it and the document does (those of some classic VMs do not)
           type: dict
           sample:
@@ -185,6 +187,8 @@ ansible_facts:
         tags:
           description:
             - The VM's tags, names and values untouched. Where IMDS repeats a name, the first one counts.
+            - A name that begins with C(__ansible_) is left out, with a warning, because Ansible itself would take it for a mark of its own.
+              C(compute.tagsList) has it.
             - Versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning, because values that hold a
               semicolon are cut there.
           returned: when O(gather_subset) has it
@@ -232,6 +236,7 @@ from ansible_collections.imds.azure.plugins.module_utils import _archive
 _archive.compile_once()
 
 from ansible_collections.imds.azure.plugins.module_utils import (
+    _document,
     _errors,
     _facts,
     _options,
@@ -273,6 +278,9 @@ def main() -> None:
         facts, warnings = _facts.azure_imds(
             answer.data, answer.api_version, subsets, option("raw"), option("user_data")
         )
+        if "tags" in facts:
+            compute = _document.part(answer.data, "compute")
+            warnings.extend(_facts.marks_notice(_document.marked_tags(compute)))
         facts["gathered_at"] = time.strftime(_facts.GATHERED_AT, time.gmtime())
     except _errors.OptionError as exc:
         module.fail_json(msg=str(exc))

@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     addresses_of,
+    marked_tags,
     part,
     tags_of,
 )
@@ -22,7 +23,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
-from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
+from ansible_collections.imds.azure.plugins.module_utils._facts import (
+    SUBSETS,
+    azure_imds,
+    marks_notice,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._addresses import is_usable, leads_home
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
@@ -91,6 +96,7 @@ class _Seen(t.NamedTuple):
     groups: list[Membership]
     notices: list[str]
     failures: list[_Failure]
+    marked: list[str]  # the names of tags that `tags` can't have
 
 
 class _Taken:
@@ -157,6 +163,7 @@ class Fleet:
         vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
         return vms, [
             *_counted(every),
+            *_marked(every),
             *_failed([*self._earlier.values(), *self._found.values()]),
             *self._without_address(found),
             *_unusable(found, self._address),
@@ -182,6 +189,9 @@ class Fleet:
             )
         compute = part(whole, "compute")
         tags = _dict(whole, "tags") or tags_of(compute)[0]
+        if not isinstance(whole.get("tags", tags), dict):
+            # Ansible read the tags of an older fact for something else.
+            whole = {**whole, "tags": tags}
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
@@ -218,6 +228,7 @@ class Fleet:
             groups=self._groups_of(compute, tags),
             notices=notices,
             failures=failures,
+            marked=marked_tags(compute),
         )
 
     def _is_in(self, evaluated: _Evaluated) -> bool:
@@ -295,6 +306,12 @@ def _unusable(found: list[_Seen], kind: str) -> list[str]:
         f"({len(vms)} VMs, {without} of them without another), for example "
         f"{vms[0].unusable!r} of {vms[0].names[0]}"
     ]
+
+
+def _marked(vms: t.Iterable[_Seen]) -> list[str]:
+    concerned = [seen.marked for seen in vms if seen.marked]
+    names = {name for marked in concerned for name in marked}
+    return [f"{text} ({len(concerned)} VMs)" for text in marks_notice(names)]
 
 
 def _contested(names: dict[str, int]) -> list[str]:

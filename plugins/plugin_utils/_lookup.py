@@ -11,14 +11,19 @@ from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
+from ansible_collections.imds.azure.plugins.plugin_utils._routes import without_user_data
 from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
 
 if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
-    from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
 
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
+
+
+# Names of results: the document as it is, and without the user data that it has.
+_WHOLE = "whole"
+_BARE = "without_user_data"
 
 
 class ImdsLookup(LookupBase):
@@ -60,41 +65,60 @@ class ImdsLookup(LookupBase):
             known = sorted(name for name in self.option_definitions if not name.startswith("_"))
             raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
 
-    def _document(self) -> t.Any:
-        """The instance document of this run, from whichever process asked for it first."""
-        return self._cached(self.get_option("api_version"), lambda imds: imds.instance().data)
+    def _document(self, user_data: bool) -> t.Any:
+        """The instance document of this run, from whichever process asked for it first.
+
+        Without user data, userData and customData are empty in it, unless another lookup of the run
+        asked for them.
+        """
+        return self._cached(
+            self.get_option("api_version"), lambda imds: imds.instance().data, user_data
+        )
 
     def _newest_document(self) -> t.Any:
         """The same for a lookup whose api_version is not one of instance documents."""
         from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
 
-        return self._cached(LATEST, lambda imds: imds.newest_instance())
+        return self._cached(LATEST, lambda imds: imds.newest_instance(), user_data=False)
 
-    def _cached(self, api_version: t.Any, ask: t.Callable[[ImdsClient], t.Any]) -> t.Any:
+    def _cached(
+        self, api_version: t.Any, ask: t.Callable[[ImdsClient], t.Any], user_data: bool
+    ) -> t.Any:
         key = (self.get_option("endpoint"), api_version)
         cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
-        return cache.get(lambda: ask(self._for_one_request()))
 
-    def _for_one_request(self) -> ImdsClient:
+        def make(seconds: float) -> tuple[str, t.Any]:
+            document = ask(self._for_one_request(seconds))
+            bare = document if user_data else without_user_data(document)
+            return (_WHOLE if bare is document else _BARE), bare
+
+        return cache.get([_WHOLE] if user_data else [_BARE, _WHOLE], make, self._deadline)
+
+    def _deadline(self) -> float:
+        from ansible_collections.imds.azure.plugins.module_utils._options import seconds
+
+        return seconds("deadline", self.get_option("deadline"))
+
+    def _for_one_request(self, seconds: float) -> ImdsClient:
         # A library that keeps connections would take longer to import than the request takes.
+        from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
-        return self._client(http_transport)
+        def option(name: str) -> t.Any:
+            return seconds if name == "deadline" else self.get_option(name)
+
+        return client_from(option, http_transport)
 
     def _imds(self) -> ImdsClient:
+        # Imported here because a lookup that finds the run's document needs none of it.
         if self._pooled is None:
+            from ansible_collections.imds.azure.plugins.module_utils._options import client_from
             from ansible_collections.imds.azure.plugins.plugin_utils._session import (
                 requests_transport,
             )
 
-            self._pooled = self._client(requests_transport())
+            self._pooled = client_from(self.get_option, requests_transport())
         return self._pooled
-
-    def _client(self, send: Transport) -> ImdsClient:
-        # Imported here because lookups that the run's document answers do not need it.
-        from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-
-        return client_from(self.get_option, send)
 
 
 __all__ = ("C", "ImdsLookup")

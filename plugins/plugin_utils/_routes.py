@@ -29,6 +29,10 @@ if t.TYPE_CHECKING:
 # is made of them (IMDS decodes percent signs before it splits) is refused.
 _UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
 
+# What a VM was given at its creation, often with secrets in it.
+_USER_DATA = ("userData", "customData")
+_COMPUTE = ("instance", "compute")
+
 
 def parse_route(route: str) -> tuple[str, ...]:
     """The segments of a route-parameter path; a leading "/" or "/metadata/" is tolerated."""
@@ -46,6 +50,22 @@ def parse_route(route: str) -> tuple[str, ...]:
                 "nor an index. Query parameters go into the option params"
             )
     return segments
+
+
+def covers_user_data(segments: tuple[str, ...]) -> bool:
+    """Whether the answer for a route has user data in it."""
+    if len(segments) <= len(_COMPUTE):
+        return segments == _COMPUTE[: len(segments)]
+    return segments[:2] == _COMPUTE and segments[2] in _USER_DATA
+
+
+def without_user_data(document: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The document with empty texts for its user data; the document itself if it has none."""
+    compute = document.get("compute")
+    if not isinstance(compute, dict) or not any(compute.get(name) for name in _USER_DATA):
+        return document
+    emptied = {name: "" for name in _USER_DATA if name in compute}
+    return {**document, "compute": {**compute, **emptied}}
 
 
 def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
@@ -119,4 +139,11 @@ def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.An
     return f"there is no {printable(wanted)!r}: {printable(deepest)!r} {there}"
 
 
-__all__ = ("ask_route", "leaf_text", "parse_route", "walk")
+__all__ = (
+    "ask_route",
+    "covers_user_data",
+    "leaf_text",
+    "parse_route",
+    "walk",
+    "without_user_data",
+)

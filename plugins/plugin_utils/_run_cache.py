@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One result for a whole run of Ansible, whatever the number of its worker processes.
+"""Results for a whole run of Ansible, whatever the number of its worker processes.
 
-The result is a file in Ansible's own temp folder, which belongs to this run, can be entered by
-its user only and goes with it. Private to imds.azure.
+A result is a file in Ansible's own temp folder, which belongs to this run, can be entered by
+its user only and goes with it. If the run is killed, the folder stays. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -15,71 +15,130 @@ import functools
 import hashlib
 import json
 import os
+import random
 import tempfile
+import time
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     UnavailableError,
+    in_seconds,
 )
+
+# Seconds between two looks at a lock that another process holds.
+_NAP = 0.02
+# What the last wait for a lock leaves for a request: enough to get an answer of a healthy IMDS.
+_AT_LEAST = 0.05
+
+# Gets the seconds that are left; returns the name under which its result is kept, and the result.
+Make = t.Callable[[float], tuple[str, t.Any]]
 
 
 class RunCache:
+    """Results under names, with one lock for all of them."""
+
     def __init__(self, folder: str, *key: str) -> None:
         self._path = os.path.join(folder, _file_name(key))
-        # What failed last, for those who waited meanwhile; beside the result, never instead of it.
+        # The last failure, for the processes that waited meanwhile; beside the results.
         self._failure_path = self._path + ".failed"
 
-    def get(self, make: t.Callable[[], t.Any]) -> t.Any:
-        """The run's result; the first caller makes it, and whoever comes meanwhile waits for it.
+    def get(self, names: t.Sequence[str], make: Make, deadline: t.Callable[[], float]) -> t.Any:
+        """The run's result under the first of these names; else the result that `make` gives.
 
-        It is everybody's: who gives a part of it away gives a copy.
+        One process makes it, and others that come meanwhile wait for it. The wait and `make` together
+        stay within the deadline, which is a number of seconds. It is a function because most callers
+        find a result and need no deadline.
+
+        All callers share the result, so a caller that gives a part of it away gives a copy.
 
         A failure is raised for those who waited too, so that a group of callers fails after one
         deadline and not one after the other; whoever comes later tries anew.
         """
-        found = _read(self._path, "result", _stamp(self._path))
+        found = self._found(names)
         if found is not None:
             return found["result"]
         failures = _stamp(self._failure_path)
-        with self._lock():
-            found = _read(self._path, "result", _stamp(self._path))
+        patience = deadline()
+        end = time.monotonic() + patience
+        with self._lock(end, patience):
+            found = self._found(names)
             if found is not None:
                 return found["result"]
             if _stamp(self._failure_path) != failures:
                 failed = _read(self._failure_path, "message", _stamp(self._failure_path))
                 if failed is not None:
                     raise UnavailableError(failed["message"])
-            return self._make(make)
+            return self._make(make, max(end - time.monotonic(), _AT_LEAST))
 
-    def _make(self, make: t.Callable[[], t.Any]) -> t.Any:
+    def _found(self, names: t.Sequence[str]) -> dict[str, t.Any] | None:
+        for name in names:
+            path = self._result_path(name)
+            found = _read(path, "result", _stamp(path))
+            if found is not None:
+                return found
+        return None
+
+    def _result_path(self, name: str) -> str:
+        return f"{self._path}.{name}.json"
+
+    def _make(self, make: Make, seconds: float) -> t.Any:
         try:
-            result = make()
+            name, result = make(seconds)
         except ImdsError as exc:
             _write(self._failure_path, {"message": str(exc)})
             raise
-        _write(self._path, {"result": result})
+        _write(self._result_path(name), {"result": result})
         return result
 
     @contextlib.contextmanager
-    def _lock(self) -> t.Iterator[None]:
-        # The kernel frees the lock of a process that dies, so a killed one blocks nobody.
+    def _lock(self, end: float, patience: float) -> t.Iterator[None]:
+        # The kernel frees the lock of a process that dies, so a killed one blocks nobody. A stopped
+        # process keeps it, so nobody waits for longer than the deadline.
         try:
             lock = os.open(self._path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
             yield  # No place for a cache: everybody asks for themselves.
             return
         try:
-            with contextlib.suppress(OSError):  # Some file systems of networks have no locks.
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            while not _locked(lock):
+                if time.monotonic() >= end:
+                    raise UnavailableError(_held(lock, patience))
+                # Part of it is drawn, so that those who wait do not all look at the same moment.
+                time.sleep(_NAP * (0.5 + random.random()))
             yield
         finally:
             os.close(lock)
 
 
+def _locked(lock: int) -> bool:
+    """Whether this process holds the lock now, or may do without because the file system has none."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # Some file systems of networks have no locks.
+    with contextlib.suppress(OSError):
+        os.pwrite(lock, f"{os.getpid():<20}".encode(), 0)
+    return True
+
+
+def _held(lock: int, patience: float) -> str:
+    try:
+        holder = f"the process {int(os.pread(lock, 20, 0))}"
+    except (OSError, ValueError):
+        holder = "another process"
+    return (
+        f"no instance document within the deadline of {in_seconds(patience)}: {holder} of this run asks "
+        "IMDS for the document of all processes and has not finished. If that process is stopped, "
+        "continue it or end it. Otherwise raise the option deadline"
+    )
+
+
 @functools.lru_cache(maxsize=16)
 def _file_name(key: tuple[str, ...]) -> str:
-    return f"imds_azure_{hashlib.sha256(chr(10).join(key).encode()).hexdigest()[:16]}.json"
+    return f"imds_azure_{hashlib.sha256(chr(10).join(key).encode()).hexdigest()[:16]}"
 
 
 @functools.lru_cache(maxsize=16)
@@ -118,4 +177,4 @@ def _write(path: str, data: t.Any) -> None:
                 os.unlink(temporary)
 
 
-__all__ = ("RunCache",)
+__all__ = ("Make", "RunCache")

@@ -20,6 +20,7 @@ LAYERS = {
     "plugins/module_utils/_errors.py": 0,
     "plugins/module_utils/_files.py": 0,
     "plugins/module_utils/_clouds.py": 0,
+    "plugins/module_utils/_marks.py": 0,
     "plugins/module_utils/_platform.py": 0,
     "plugins/module_utils/_times.py": 0,
     "plugins/module_utils/_network.py": 0,

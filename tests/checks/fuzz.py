@@ -13,7 +13,7 @@ import typing as t
 from checks import report
 from environments import ROOT, VENVS, bin_folder
 
-TARGETS = ("answers", "bodies", "documents", "files")
+TARGETS = ("answers", "bodies", "documents", "files", "texts")
 SECONDS = 20
 # What was tried is kept, so that each run begins where the one before it ended.
 CORPUS = VENVS / "fuzz-corpus"

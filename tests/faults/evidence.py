@@ -20,6 +20,7 @@ _UTILS = "tests/unit/plugins/module_utils"
 _TARGET = "tests/integration/targets/faults/files"
 _ROUTES = "tests/unit/plugins/plugin_utils/test__routes.py"
 _CACHE = "tests/unit/plugins/plugin_utils/test__run_cache.py"
+_LOOKUP = "tests/unit/plugins/lookup/test_metadata.py"
 _FAULTS = "tests/unit/test_faults.py"
 _FUZZ = "tests/fuzz/targets.py"
 
@@ -78,6 +79,14 @@ CACHE = (
         ),
     ),
     Trial(
+        "A process that is stopped while it asks",
+        "The others wait no longer than their deadline, and one message names the process",
+        (
+            (_CACHE, "test_a_holder_that_is_stopped_holds_nobody_beyond_their_deadline"),
+            (_CACHE, "test_the_wait_takes_from_the_time_for_the_request"),
+        ),
+    ),
+    Trial(
         "A full temporary folder, and one that has become read-only",
         "The right answer, with a request for each host",
         ((f"{_TARGET}/cache.py", "full_folder"), (f"{_TARGET}/cache.py", "read_only_folder")),
@@ -100,6 +109,14 @@ CACHE = (
         ),
     ),
     Trial(
+        "User data, while the run goes on and after it is killed",
+        "In no file, unless a lookup asked for it",
+        (
+            (_LOOKUP, "test_user_data_is_kept_only_if_a_lookup_asks_for_it"),
+            ("tests/integration/targets/metadata/tasks/main.yml", "A run that is killed"),
+        ),
+    ),
+    Trial(
         "Tokens",
         "None is kept, in no file and for no moment",
         (("tests/integration/targets/access_token_secrecy/files/secrecy.py", "searched"),),
@@ -115,6 +132,19 @@ HOSTILE = (
         "Tags named like paths, YAML tags, variables that Ansible reserves, or lines of its output",
         "Text in ``tags``, and valid names of groups",
         ((f"{_TARGET}/hostile.py", "def tags"), (f"{_TARGET}/hostile.py", "problems_of_names")),
+    ),
+    Trial(
+        "Tags and keys that begin with ``__ansible_``, which Ansible's own readers take for something else",
+        "Left out at any depth; a warning names the tags, and ``tagsList`` has them",
+        (
+            ("tests/integration/targets/gather/tasks/marked.yml", "__ansible_vault"),
+            (f"{_UTILS}/test__document.py", "test_marks_and_half_characters_do_not_get_in"),
+        ),
+    ),
+    Trial(
+        "Half a character (a lone surrogate), which no file can hold",
+        "U+FFFD in its place",
+        (("tests/integration/targets/gather/tasks/marked.yml", "\\ud83d"),),
     ),
     Trial(
         "Escape sequences of terminals in tags, names, messages and headers",
@@ -177,13 +207,14 @@ ANYTHING = (
         ),
     ),
     Trial(
-        "Bytes for an HTTP answer, a body, a file of documents and an older snapshot, by coverage-guided fuzzing",
+        "Bytes for an HTTP answer, a body, a file of documents, an older snapshot and a cached text, by coverage-guided fuzzing",
         "An answer or one message",
         (
             (_FUZZ, "def answers"),
             (_FUZZ, "def bodies"),
             (_FUZZ, "def documents"),
             (_FUZZ, "def files"),
+            (_FUZZ, "def texts"),
         ),
     ),
 )

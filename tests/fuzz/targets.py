@@ -9,6 +9,7 @@ Imported with atheris watching, so that it sees which code the bytes lead to.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import re
@@ -19,6 +20,14 @@ import typing as t
 from ansible_collections.imds.azure.plugins.module_utils import _transport
 from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    MARK,
+    cleaned,
+    instance_document,
+    marked_tags,
+    parse_json_text,
+    part,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._events import (
     scheduled_events,
@@ -84,6 +93,7 @@ def documents(data: bytes) -> None:
         path.write_bytes(data[1:])
         for document in documents_in(str(path), errors.append):
             fleet.add(document)
+            _check_harmless(document.data)
             _check_routes(document)
     for error in errors:
         assert re.match(r".*fleet\.(nd)?json:[0-9]+:", str(error))
@@ -174,7 +184,27 @@ def _sparse(path: str, content: bytes) -> None:
 _KINDS = (_regular, _fifo, _folder, _zeros, _loop, _link, _sparse)
 _FACT = {"compute": {"name": "web-1"}}
 
-TARGETS = {target.__name__: target for target in (answers, bodies, documents, files)}
+
+def texts(data: bytes) -> None:
+    """Bytes for a JSON text as a cache gives it back: no mark and no half character gets in."""
+    # Bytes that are no UTF-8 become half characters, which a cache may give back as they are.
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        document = instance_document(parse_json_text(text))
+    except (ValueError, ImdsError) as exc:
+        assert str(exc)
+        return
+    _check_harmless(document)
+    fact, _warnings = azure_imds(document, "2025-04-07", user_data=True)
+    _check_harmless(fact)
+    # What was read once is not changed by reading it again, from a fact cache or a snapshot.
+    assert cleaned(fact) is fact
+    assert parse_json_text(json.dumps(fact)) == fact
+    compute = part(document, "compute")
+    assert not set(marked_tags(compute)) & set(fact["tags"])
+
+
+TARGETS = {target.__name__: target for target in (answers, bodies, documents, files, texts)}
 
 
 def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> None:
@@ -183,8 +213,23 @@ def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> 
     except ImdsError as exc:
         _check_line(str(exc))
     else:
+        _check_harmless(found)
         if isinstance(found, dict) and "compute" in found:
             azure_imds(found, "2025-04-07")
+
+
+def _check_harmless(data: t.Any) -> None:
+    """No key that Ansible takes for a mark, and no text that UTF-8 can't hold."""
+    if isinstance(data, str):
+        data.encode("utf-8")
+    elif isinstance(data, dict):
+        for key, child in data.items():
+            assert not key.startswith(MARK)
+            _check_harmless(key)
+            _check_harmless(child)
+    elif isinstance(data, list):
+        for child in data:
+            _check_harmless(child)
 
 
 def _check_line(message: str) -> None:

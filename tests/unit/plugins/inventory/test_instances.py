@@ -582,6 +582,7 @@ def test_broken_facts_of_one_host_cost_the_others_nothing(
         broken=ValueError("no JSON\x1b[2J"),
         other=[],
         numbers={"azure_imds": {"compute": {7: 8}}},
+        marks={"azure_imds": {"tags": {"__ansible_vault": "x", "half": "\ud83d"}, "compute": {}}},
         deep={"azure_imds": {"compute": {"zone": "1", "deep": deep}}},
         bare={},
     )
@@ -592,10 +593,12 @@ def test_broken_facts_of_one_host_cost_the_others_nothing(
         inventory.add_host(host)
     read(inventory, sources=["facts"])
     assert members(inventory, "zone_1") == ["good"]
-    assert members(inventory, "azure_unknown") == ["bare", "broken", "deep", "numbers", "other"]
+    assert inventory.hosts["marks"].vars["azure_imds"]["tags"] == {"half": "\ufffd"}
+    assert inventory.hosts["numbers"].vars["azure_imds"]["compute"] == {"7": 8}
+    assert members(inventory, "azure_unknown") == ["bare", "broken", "deep", "other"]
     assert warnings == [
-        "facts of 4 hosts can't be used and were treated as absent, for example of broken: no JSON "
-        "[2J"
+        "facts of 3 hosts can't be used and were treated as absent, for example of broken: no JSON "
+        "[2J. The playbook imds.azure.gather with --flush-cache replaces them"
     ]
     monkeypatch.setattr(cache, "contains", lambda _name: 1 / 0)
     with pytest.raises(AnsibleParserError, match=r"the fact cache jsonfile .* can't be read: div"):

@@ -77,6 +77,66 @@ def test_what_somebody_does_to_a_result_is_nobody_elses(look: Look) -> None:
     assert look("instance/compute/plan") == [EVERYTHING["compute"]["plan"]]
 
 
+def kept_in(folder: pathlib.Path) -> str:
+    """All that the lookups of a run have written."""
+    return "".join(file.read_text() for file in folder.iterdir())
+
+
+USER_DATA = EVERYTHING["compute"]["userData"]
+
+
+def test_user_data_is_kept_only_if_a_lookup_asks_for_it(
+    look: Look, vm: Vm, tmp_path: pathlib.Path
+) -> None:
+    assert look("instance/compute/name", "instance/compute/plan/name", "instance/network")[0]
+    assert '"tagsList"' in kept_in(tmp_path)
+    assert USER_DATA not in kept_in(tmp_path)
+    assert len(vm.requests) == 1
+    assert look("instance/compute/userData") == [USER_DATA]
+    assert USER_DATA in kept_in(tmp_path)
+    # The second request is the last one, whatever is asked for.
+    assert look("instance/compute", query="userData") == [USER_DATA]
+    assert look("instance")[0]["compute"]["name"] == look("instance/compute/name")[0]
+    assert len(vm.requests) == 2
+
+
+def test_a_run_that_begins_with_user_data_takes_one_request(look: Look, vm: Vm) -> None:
+    assert look("instance")[0]["compute"]["userData"] == USER_DATA
+    assert look("instance/compute/zone", "instance/compute/customData", "instance/compute")
+    assert len(vm.requests) == 1
+
+
+@pytest.mark.parametrize("empty", [{"userData": "", "customData": ""}, {}])
+def test_a_vm_without_user_data_takes_one_request(
+    look: Look, vm: Vm, empty: dict[str, str]
+) -> None:
+    compute = {
+        key: value
+        for key, value in EVERYTHING["compute"].items()
+        if key not in ("userData", "customData")
+    }
+    vm.document = {"compute": {**compute, **empty}, "network": {"interface": []}}
+    assert look("instance/compute/zone", "instance")[1]["compute"]["zone"] == "3"
+    assert look("instance/compute")[0].get("userData", "") == ""
+    assert len(vm.requests) == 1
+
+
+def routes(value: t.Any, above: str) -> t.Iterator[str]:
+    yield above
+    if isinstance(value, (dict, list)):
+        for key, child in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from routes(child, f"{above}/{key}")
+
+
+def test_every_route_is_answered_in_the_same_way_with_and_without_the_cache(look: Look) -> None:
+    whole = look("instance", cache=False)[0]
+    every = list(routes(whole, "instance"))
+    assert len(every) > 100
+    # Backwards, so that routes without user data come first.
+    for route in reversed(every):
+        assert look(route) == look(route, cache=False), route
+
+
 def test_without_the_cache_imds_is_asked_for_that_very_route(look: Look, vm: Vm) -> None:
     assert look("instance/compute/zone", "instance/compute/plan", cache=False) == [
         "3",

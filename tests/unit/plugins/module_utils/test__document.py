@@ -19,7 +19,9 @@ from hypothesis import strategies as st
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     MAX_DEPTH,
     addresses_of,
+    cleaned,
     instance_document,
+    marked_tags,
     parse_json,
     parse_json_text,
     part,
@@ -82,7 +84,62 @@ def test_reading_gives_data_or_a_value_error(body: bytes) -> None:
     data = None
     with contextlib.suppress(ValueError):
         data = parse_json(body)
-    json.dumps(data, allow_nan=False)
+    json.dumps(data, allow_nan=False, ensure_ascii=False).encode("utf-8")
+
+
+MARKED = {
+    "__ansible_type": "_AnsibleTaggedStr",
+    "value": "{{ 1 + 1 }}",
+    "tags": [{"__ansible_type": "TrustedAsTemplate"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (json.dumps(MARKED), {"value": "{{ 1 + 1 }}", "tags": [{}]}),
+        ('{"a": [{"__ansible_vault": {"b": 1}, "__ansible_": 2, "c": 3}]}', {"a": [{"c": 3}]}),
+        ('{"_\\u005fansible_unsafe": 1, "__\\u0061nsible_x": 2}', {}),
+        ('{"\\u005F\\u005F\\u0061\\u006E\\u0073\\u0069\\u0062\\u006C\\u0065\\u005Fx": 1}', {}),
+        ('{"_ansible_x": 1, "ansible__x": 2}', {"_ansible_x": 1, "ansible__x": 2}),
+        ('{"name": "__ansible_vault"}', {"name": "__ansible_vault"}),
+        ('["\\ud83d", "a\\uDE00b", "\\uDFFF"]', ["\ufffd", "a\ufffdb", "\ufffd"]),
+        ('{"\\ud83d": {"\\udc00x": 1}}', {"\ufffd": {"\ufffdx": 1}}),
+        ('["\\ud83d\\ude00", "\\u00e9", "\\\\ud83d"]', ["\U0001f600", "é", "\\ud83d"]),
+        ('["\ud83d", "é"]', ["\ufffd", "é"]),
+    ],
+)
+def test_marks_and_half_characters_do_not_get_in(text: str, wanted: t.Any) -> None:
+    assert parse_json_text(text) == wanted
+    if text.isascii():
+        assert parse_json(text.encode()) == wanted
+
+
+def test_a_document_that_has_to_be_cleaned_may_nest_as_deep_as_any_other() -> None:
+    inner = '{"__ansible_vault": 1}'
+    depth = MAX_DEPTH - 1
+    for limit in (depth, 100_000):
+        text = "[" * limit + inner + "]" * limit
+        if limit == depth:
+            assert json.dumps(parse_json_text(text)) == "[" * limit + "{}" + "]" * limit
+        else:
+            with pytest.raises(ValueError, match="nests deeper than 64 levels"):
+                parse_json_text(text)
+
+
+class _Text(str):
+    """As Ansible's marked texts: not a plain one."""
+
+    __slots__ = ()
+
+
+def test_data_that_somebody_else_read_is_cleaned_as_well() -> None:
+    """As that of a fact cache, where older Ansible makes other types of marks."""
+    found = cleaned({"tags": object(), "é": (_Text("\udc00"), 1, None), _Text("__ansible_x"): 1})
+    assert found == {"tags": "", "é": ["\ufffd", 1, None]}
+    assert {type(text) for text in (*found, *found["é"][:1])} == {str}
+    # Facts of a large fleet are in memory once.
+    assert cleaned(EVERYTHING) is EVERYTHING
 
 
 @pytest.mark.parametrize("data", [{}, {"compute": {}}, {"network": None}, {"later": 1}])
@@ -291,10 +348,19 @@ def test_tags() -> None:
         ({"tagsList": [{"name": "a", "value": 1}, {"name": "a", "value": 2}]}, {"a": 1}, False),
         ({"tagsList": ["a", None, {}, {"name": 5, "value": "x"}, {"value": "x"}]}, {}, False),
         ({"tagsList": [{"name": "", "value": "x"}]}, {"": "x"}, False),
+        ({"tagsList": [{"name": "__ansible_vault", "value": "x"}]}, {}, False),
+        ({"tags": "__ansible_unsafe:x;a:b;__ansible_"}, {"a": "b"}, True),
     ],
 )
 def test_odd_tags(compute: dict[str, t.Any], tags: dict[str, str], guessed: bool) -> None:
     assert tags_of(compute) == (tags, guessed)
+
+
+def test_names_that_tags_can_not_have_are_known() -> None:
+    pairs = [{"name": name, "value": "x"} for name in ("__ansible_type", "Role", "__ansible_")]
+    assert marked_tags({"tagsList": pairs}) == ["__ansible_type", "__ansible_"]
+    assert marked_tags({"tags": "__ansible_type:x;Role:y;_ansible_z:1"}) == ["__ansible_type"]
+    assert marked_tags(EVERYTHING["compute"]) == []
 
 
 # Addresses

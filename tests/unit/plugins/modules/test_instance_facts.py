@@ -135,12 +135,34 @@ def test_a_vm_without_compute(run: Run, vm: Vm, document: dict[str, t.Any]) -> N
 
 
 def test_odd_texts_arrive_whole(run: Run, vm: Vm) -> None:
-    odd = "{{ 7 * 7 }} \u2028 \x00 日本 🦊 \udc80 \\ \" ' \r\n"
+    odd = "{{ 7 * 7 }} \u2028 \x00 日本 🦊 \\ \" ' \r\n"
     vm.document = {"compute": {"name": odd, "tagsList": [{"name": odd, "value": odd}]}}
     vm.faults = [Fault("status", status=200, body=json.dumps(vm.document))]
     fact = run()["ansible_facts"]["azure_imds"]
     assert fact["compute"]["name"] == odd
     assert fact["tags"] == {odd: odd}
+
+
+def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
+    names = ["__ansible_vault", "half\ud83d", "__ansible_type"]
+    compute = {
+        "tagsList": [{"name": name, "value": "x"} for name in names],
+        "later": {"__ansible_unsafe": {"deep": 1}, "kept": [{"__ansible_type": "x"}]},
+    }
+    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute}))]
+    found = run()
+    fact = found["ansible_facts"]["azure_imds"]
+    assert fact["tags"] == {"half\ufffd": "x"}
+    assert fact["compute"]["later"] == {"kept": [{}]}
+    assert [tag["name"] for tag in fact["compute"]["tagsList"]] == [
+        "__ansible_vault",
+        "half\ufffd",
+        "__ansible_type",
+    ]
+    (warning,) = found["said"]
+    assert "tags lacks __ansible_type, __ansible_vault, because" in warning
+    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute}))]
+    assert run(gather_subset=["compute"])["said"] == []
 
 
 def test_a_document_as_deep_as_it_may_be(run: Run, vm: Vm) -> None:

@@ -190,6 +190,31 @@ def test_addresses_of_a_snapshot_that_are_no_list_are_none(private: t.Any) -> No
     assert vms([snapshot])[0].address == ""
 
 
+def test_tags_that_ansible_takes_for_marks_make_no_group_and_one_warning() -> None:
+    marked = [
+        vm(name, tagsList=[{"name": tag, "value": "x"} for tag in ("Role", "__ansible_type", tag)])
+        for name, tag in (("a", "__ansible_vault"), ("b", "__ansible_unsafe"))
+    ]
+    found, said = fleet_of([*marked, vm("c")], address="none").vms(())
+    assert [one.fact["tags"] for one in found] == [{"Role": "x"}, {"Role": "x"}, {}]
+    assert {group for one in found for group, *_others in one.groups if group[:4] == "tag_"} == {
+        "tag_Role_x"
+    }
+    (notice,) = said
+    assert "lacks __ansible_type, __ansible_unsafe, __ansible_vault, because" in notice
+    assert notice.endswith("compute.tagsList has every tag (2 VMs)")
+
+
+@pytest.mark.parametrize("tags", ["", "a vault", None, ["a"]])
+def test_tags_of_an_older_fact_that_ansible_read_for_something_else_are_made_anew(
+    tags: t.Any,
+) -> None:
+    compute = vm("a", tagsList=[{"name": "Role", "value": "x"}])["compute"]
+    (found,) = vms([Document({"compute": compute, "tags": tags}, is_fact=True, host="a")])
+    assert found.fact["tags"] == {"Role": "x"}
+    assert ("tag_Role_x", "tags", ("Role", "x")) in found.groups
+
+
 def test_an_id_that_is_no_id_makes_no_odd_name() -> None:
     found, said = fleet_of([{"compute": {"vmId": "a b/{{ x }}"}}], address="none").vms(())
     assert [one.name for one in found] == ["vm_a_b_x_"]

@@ -14,9 +14,11 @@ import pathlib
 import signal
 import stat
 import time
+import types
 import typing as t
 
 import pytest
+from doubles import Clock
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
@@ -29,6 +31,17 @@ from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCa
 # As Ansible makes its workers.
 FORK = multiprocessing.get_context("fork")
 DOCUMENT = {"compute": {"name": "wéb-1", "odd": "\ud800"}}
+
+
+def get(
+    cache: RunCache,
+    make: t.Callable[[], t.Any],
+    *names: str,
+    deadline: float = 60.0,
+) -> t.Any:
+    """The result under one of the names; a new one gets the last name."""
+    names = names or ("whole",)
+    return cache.get(names, lambda _seconds: (names[-1], make()), lambda: deadline)
 
 
 class Calls:
@@ -96,10 +109,10 @@ def slowly(calls: Calls, error: ImdsError | None = None) -> t.Callable[[], t.Any
 
 def test_fifty_at_once_ask_once(folder: pathlib.Path, calls: Calls) -> None:
     cache = RunCache(str(folder), "instance")
-    assert in_processes(50, lambda: cache.get(slowly(calls))) == [DOCUMENT] * 50
+    assert in_processes(50, lambda: get(cache, slowly(calls))) == [DOCUMENT] * 50
     assert calls.count == 1
     # And whoever comes later doesn't ask, either.
-    assert RunCache(str(folder), "instance").get(slowly(calls)) == DOCUMENT
+    assert get(RunCache(str(folder), "instance"), slowly(calls)) == DOCUMENT
     assert calls.count == 1
 
 
@@ -110,31 +123,30 @@ def test_any_result_is_kept(folder: pathlib.Path, calls: Calls, result: t.Any) -
         return result
 
     cache = RunCache(str(folder), "x")
-    assert [cache.get(make), cache.get(make)] == [result, result]
+    assert [get(cache, make), get(cache, make)] == [result, result]
     assert calls.count == 1
 
 
 def test_keys_share_nothing(folder: pathlib.Path) -> None:
     keys = [("a",), ("b",), ("a", "b"), ("a\nb", "c")]
     for number, key in enumerate(keys):
-        assert RunCache(str(folder), *key).get(lambda number=number: number) == number
+        assert get(RunCache(str(folder), *key), lambda number=number: number) == number
 
 
 def test_only_their_user_may_read_what_is_left(folder: pathlib.Path) -> None:
     old = os.umask(0)
     try:
-        RunCache(str(folder), "x").get(lambda: DOCUMENT)
+        get(RunCache(str(folder), "x"), lambda: DOCUMENT)
         with pytest.raises(UnavailableError):
-            RunCache(str(folder), "y").get(_fail)
+            get(RunCache(str(folder), "y"), _fail)
     finally:
         os.umask(old)
     files = sorted(folder.iterdir())
-    assert [file.name.partition(".")[2] for file in files] != []
     assert sorted(file.name.partition(".")[2] for file in files) == [
-        "json",
-        "json.failed",
-        "json.lock",
-        "json.lock",
+        "failed",
+        "lock",
+        "lock",
+        "whole.json",
     ]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 
@@ -159,7 +171,7 @@ def test_a_failure_is_shared_with_those_who_waited(
 
     def ask() -> t.Any:
         come.add()
-        return cache.get(make)
+        return get(cache, make)
 
     assert set(in_processes(20, ask)) == {"UnavailableError: GET x failed: no answer"}
     # One that the machine stopped between coming and looking tries anew.
@@ -170,10 +182,10 @@ def test_a_failure_is_not_for_those_who_come_later(folder: pathlib.Path, calls: 
     cache = RunCache(str(folder), "x")
     for _count in range(2):
         with pytest.raises(UnavailableError, match="no answer"):
-            cache.get(slowly(calls, UnavailableError("no answer")))
+            get(cache, slowly(calls, UnavailableError("no answer")))
     assert calls.count == 2
-    assert cache.get(slowly(calls)) == DOCUMENT
-    assert cache.get(_fail) == DOCUMENT
+    assert get(cache, slowly(calls)) == DOCUMENT
+    assert get(cache, _fail) == DOCUMENT
 
 
 def test_the_first_keeps_the_kind_of_its_error(folder: pathlib.Path) -> None:
@@ -181,14 +193,14 @@ def test_the_first_keeps_the_kind_of_its_error(folder: pathlib.Path) -> None:
         raise OptionError("endpoint is refused")
 
     with pytest.raises(OptionError):
-        RunCache(str(folder), "x").get(refuse)
+        get(RunCache(str(folder), "x"), refuse)
 
 
 def test_another_exception_passes_and_blocks_nobody(folder: pathlib.Path) -> None:
     cache = RunCache(str(folder), "x")
     with pytest.raises(KeyError):
-        cache.get(lambda: {}["x"])
-    assert cache.get(lambda: DOCUMENT) == DOCUMENT
+        get(cache, lambda: {}["x"])
+    assert get(cache, lambda: DOCUMENT) == DOCUMENT
 
 
 def test_a_holder_that_is_killed_blocks_nobody(folder: pathlib.Path, calls: Calls) -> None:
@@ -198,11 +210,11 @@ def test_a_holder_that_is_killed_blocks_nobody(folder: pathlib.Path, calls: Call
         calls.add()
         time.sleep(60)
 
-    holder = FORK.Process(target=lambda: cache.get(hang))
+    holder = FORK.Process(target=lambda: get(cache, hang))
     holder.start()
     while not calls.count:
         time.sleep(0.01)
-    waiting = FORK.Process(target=lambda: cache.get(slowly(calls)))
+    waiting = FORK.Process(target=lambda: get(cache, slowly(calls)))
     waiting.start()
     time.sleep(0.2)
     assert calls.count == 1
@@ -211,7 +223,65 @@ def test_a_holder_that_is_killed_blocks_nobody(folder: pathlib.Path, calls: Call
     waiting.join(10)
     assert (holder.exitcode, waiting.exitcode) == (-signal.SIGKILL, 0)
     assert calls.count == 2
-    assert cache.get(_fail) == DOCUMENT
+    assert get(cache, _fail) == DOCUMENT
+
+
+def test_a_holder_that_is_stopped_holds_nobody_beyond_their_deadline(
+    folder: pathlib.Path, calls: Calls
+) -> None:
+    cache = RunCache(str(folder), "x")
+
+    def stop() -> t.Any:
+        calls.add()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return DOCUMENT
+
+    holder = FORK.Process(target=lambda: get(cache, stop))
+    holder.start()
+    try:
+        os.waitid(os.P_PID, holder.pid or 0, os.WSTOPPED | os.WNOWAIT)
+        (said,) = set(in_processes(3, lambda: get(cache, slowly(calls), deadline=0.2)))
+        assert said.startswith(
+            f"UnavailableError: no instance document within the deadline of 0.2 s: the process {holder.pid} of "
+            "this run asks IMDS"
+        )
+        assert "continue it or end it" in said
+    finally:
+        os.kill(holder.pid or 0, signal.SIGCONT)
+        holder.join(10)
+    assert calls.count == 1
+    assert get(cache, _fail) == DOCUMENT
+
+
+def test_the_wait_takes_from_the_time_for_the_request(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a clock that moves ten seconds with each look at a lock that is held for thirty."""
+    cache, clock = RunCache(str(folder), "x"), Clock()
+    get(cache, lambda: "", "other")
+    (lock,) = folder.glob("*.lock")
+    holder = os.open(lock, os.O_RDWR)
+    fcntl.flock(holder, fcntl.LOCK_EX)
+
+    def sleep(_seconds: float) -> None:
+        clock.sleep(10)
+        if clock.now == 30:
+            os.close(holder)
+
+    fake = types.SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep)
+    monkeypatch.setattr(_run_cache, "time", fake)
+    assert cache.get(["x"], lambda seconds: ("x", seconds), lambda: 50.0) == 20.0
+
+
+def test_a_result_is_found_under_each_of_the_names(folder: pathlib.Path) -> None:
+    cache = RunCache(str(folder), "x")
+    assert get(cache, lambda: "without", "whole", "bare") == "without"
+    assert get(cache, _fail, "bare") == "without"
+    assert get(cache, lambda: "with", "whole") == "with"
+    assert get(cache, _fail, "whole", "bare") == "with"
+    assert get(cache, _fail, "bare", "whole") == "without"
+    # And no deadline is read if there is a result.
+    assert cache.get(["bare"], lambda _seconds: _fail(), _fail) == "without"
 
 
 def test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half(
@@ -226,29 +296,29 @@ def test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half(
 
     with monkeypatch.context() as patched:
         patched.setattr(_run_cache.json, "dump", killed)
-        holder = FORK.Process(target=lambda: cache.get(lambda: DOCUMENT))
+        holder = FORK.Process(target=lambda: get(cache, lambda: DOCUMENT))
         holder.start()
         holder.join(10)
     assert holder.exitcode == -signal.SIGKILL
-    assert cache.get(lambda: "made anew") == "made anew"
+    assert get(cache, lambda: "made anew") == "made anew"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", "{}", '{"other": 1}', "\x00"])
 def test_a_file_that_is_not_of_the_cache_is_no_result(folder: pathlib.Path, content: str) -> None:
     cache = RunCache(str(folder), "x")
-    cache.get(lambda: DOCUMENT)
+    get(cache, lambda: DOCUMENT)
     (path,) = folder.glob("*.json")
     path.write_text(content)
-    assert cache.get(lambda: "made anew") == "made anew"
-    assert cache.get(_fail) == "made anew"
+    assert get(cache, lambda: "made anew") == "made anew"
+    assert get(cache, _fail) == "made anew"
 
 
 def test_without_a_folder_everybody_asks(tmp_path: pathlib.Path, calls: Calls) -> None:
     cache = RunCache(str(tmp_path / "none"), "x")
     for _count in range(2):
-        assert cache.get(slowly(calls)) == DOCUMENT
+        assert get(cache, slowly(calls)) == DOCUMENT
     with pytest.raises(UnavailableError):
-        cache.get(_fail)
+        get(cache, _fail)
     assert calls.count == 2
 
 
@@ -285,9 +355,9 @@ def test_a_folder_that_takes_nothing_costs_the_cache_and_not_the_run(
 ) -> None:
     cache = RunCache(str(folder), "x")
     with refused(monkeypatch, target, name, number):
-        assert cache.get(lambda: DOCUMENT) == DOCUMENT
+        assert get(cache, lambda: DOCUMENT) == DOCUMENT
         with pytest.raises(UnavailableError, match="no answer"):
-            RunCache(str(folder), "y").get(_fail)
+            get(RunCache(str(folder), "y"), _fail)
     assert [
         file.name for file in folder.iterdir() if file.suffix not in (".json", ".lock", ".failed")
     ] == []
@@ -303,8 +373,8 @@ def test_a_disk_that_is_really_full(folder: pathlib.Path) -> None:
 
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-        return cache.get(lambda: large) == large
+        return get(cache, lambda: large) == large
 
     assert in_processes(1, ask) == [True]
     assert [file.suffix for file in folder.iterdir()] == [".lock"]
-    assert cache.get(lambda: large) == large
+    assert get(cache, lambda: large) == large

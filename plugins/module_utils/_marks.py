@@ -1,0 +1,73 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Data from outside without anything that Ansible's own readers and writers can't handle.
+
+`_document` imports this file for the rare text that needs it. Private to imds.azure.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+def cleaned(data: t.Any, mark: str) -> t.Any:
+    """The data, or a copy in plain types, if something in it is a mark, half a character or not of JSON.
+
+    Keys that begin with the mark are left out. Half a character becomes U+FFFD. A value that JSON does
+    not have becomes an empty text: older Ansible makes a vault of an object with the key `__ansible_vault`
+    when it reads its fact cache.
+    """
+    return data if _is_clean(data, mark) else _copy(data, mark)
+
+
+def _is_clean(data: t.Any, mark: str) -> bool:
+    # The fact cache of a large fleet is looked through here. Copies of all facts would not fit.
+    kind = type(data)
+    if kind is str:
+        return _is_whole(data)
+    if kind is dict:
+        for key, child in data.items():
+            if type(key) is not str or key.startswith(mark) or not _is_whole(key):
+                return False
+            if not _is_clean(child, mark):
+                return False
+        return True
+    if kind is list:
+        for child in data:  # noqa: SIM110 - a generator takes three times as long
+            if not _is_clean(child, mark):
+                return False
+        return True
+    return data is None or kind in (bool, int, float)
+
+
+def _copy(data: t.Any, mark: str) -> t.Any:
+    if isinstance(data, str):
+        return _whole(data)
+    if isinstance(data, dict):
+        named = ((_whole(str(key)), child) for key, child in data.items())
+        return {name: _copy(child, mark) for name, child in named if not name.startswith(mark)}
+    if isinstance(data, (list, tuple)):
+        return [_copy(child, mark) for child in data]
+    return data if data is None or isinstance(data, (bool, int, float)) else ""
+
+
+def _whole(text: str) -> str:
+    """The text as a plain one that can be written as UTF-8."""
+    plain = str.__str__(text)
+    if _is_whole(plain):
+        return plain
+    return "".join("\ufffd" if "\ud800" <= sign <= "\udfff" else sign for sign in plain)
+
+
+def _is_whole(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+__all__ = ("cleaned",)
