@@ -7,7 +7,10 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    MalformedError,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
 
@@ -32,6 +35,9 @@ class ActionModule(ActionBase):
             path, changed = write_snapshot(
                 arguments["folder"], host, arguments["azure_imds"], dry=self._task.check_mode
             )
+        except MalformedError as exc:
+            msg = f"azure_imds could not be read again, so no snapshot is written: {exc}"
+            return dict(result, failed=True, msg=msg)
         except ImdsError as exc:
             return dict(result, failed=True, msg=str(exc))
         return dict(result, changed=changed, path=path)
