@@ -42,7 +42,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._trust import trust_fro
 Verify = t.Callable[[str], Attested]
 # Of what a VM says, only what a failure needs gets into the result.
 _OF_A_FAILURE = ("msg", "reason", "exception", "module_stdout", "module_stderr", "rc")
-# Characters of the message of a failure.
+# Characters of what it says.
 _LONGEST = 3000
 
 
@@ -125,7 +125,8 @@ class ActionModule(ActionBase):
         if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):
             failure = {key: answer[key] for key in _OF_A_FAILURE if key in answer}
             failure.setdefault("msg", "the module attested_info came back without a document")
-            failure["msg"] = printable(str(failure["msg"]), _LONGEST)
+            said = {"msg", "reason"} & set(failure)
+            failure.update({key: printable(str(failure[key]), _LONGEST) for key in said})
             return {**failure, "failed": True, "verified": False}
         return {
             "changed": False,

@@ -101,10 +101,11 @@ def test_a_verified_document(trust: dict[str, Any]) -> None:
 
 
 def test_the_node_does_not_write_to_the_terminal(trust: dict[str, Any]) -> None:
-    failure = {"failed": True, "msg": CONTROLS * 1000, "more": CONTROLS}
+    failure = {"failed": True, "msg": CONTROLS * 1000, "reason": CONTROLS, "more": CONTROLS}
     result = Action(dict(trust), failure).run(task_vars={})
     assert result["failed"] is True
     assert result["msg"].isprintable()
+    assert result["reason"].isprintable()
     assert len(result["msg"]) <= 3000
     assert "more" not in result
 

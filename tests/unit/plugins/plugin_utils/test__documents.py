@@ -339,14 +339,8 @@ def test_links_to_folders_lead_no_pattern_in_circles(folder: pathlib.Path) -> No
     for name in ("x", "y", "deep/z"):
         (folder / name).symlink_to(folder)
     assert names(folder, "**/*.json") == ["a.json", "b.json", "deep/er/d.json"]
-    assert names(folder, "**") == [
-        "a.json",
-        "b.json",
-        "c.ndjson",
-        "deep",
-        "deep/er",
-        *(["deep/er/d.json", "deep/z", "x", "y"]),
-    ]
+    everything = "a.json b.json c.ndjson deep deep/er deep/er/d.json deep/z x y"
+    assert names(folder, "**") == everything.split()
     assert names(folder, "x/*.json", "d*/**/*.json") == ["deep/er/d.json", "x/a.json", "x/b.json"]
     assert names(folder, "**/er/**/d.json") == ["deep/er/d.json"]
 
