@@ -163,7 +163,7 @@ def _too_few_zones(
 ) -> t.Iterator[Violation]:
     zones = certain_zones(locations)
     if zones < least:
-        message = f"the hosts are in {_plural(zones, 'zone')}, and {least} are required"
+        message = f"the hosts are in {_plural(zones, 'zone')}, and {_required(least)}"
         yield _too_few("min_zones", message, locations, least - zones, moving)
 
 
@@ -175,7 +175,7 @@ def _too_few_zones_somewhere(
         if zones < least:
             message = (
                 f"the hosts in {location.label} are in {_plural(zones, 'zone')}, "
-                f"and {least} are required in each location"
+                f"and {_required(least)} in each location"
             )
             yield _too_few("min_zones_per_location", message, [location], least - zones, moving)
 
@@ -208,7 +208,7 @@ def _too_few_domains(
     others = [Part("", [vm for vm in hosts if vm.name not in kept])]
     message = (
         f"the hosts are certainly in {_plural(domains, 'fault domain')} only, "
-        f"and {least} are required"
+        f"and {_required(least)}"
     )
     move = _spare(counted, others, least - domains, moving)
     yield Violation("min_fault_domains", message, sorted(vm.name for vm in hosts), move)
@@ -244,9 +244,7 @@ def _shares(locations: list[Location], total: int, limit: float) -> t.Iterator[V
     for location in locations:
         found = [
             *_too_full("zone", location.zones, [], allowed),
-            *_too_full(
-                "fault domain", location.zoneless.domains, location.zoneless.loose, allowed
-            ),
+            *_too_full("fault domain", location.zoneless.domains, location.zoneless.loose, allowed),
         ]
         for place, hosts, move in found:
             message = (
@@ -298,6 +296,10 @@ def _surplus(numberings: Numberings, loose: list[Replica], surplus: int) -> list
 
 def _fullest(parts: list[list[str]]) -> int:
     return max(map(len, parts))
+
+
+def _required(least: int) -> str:
+    return f"{least} is required" if least == 1 else f"{least} are required"
 
 
 def _plural(count: int, noun: str) -> str:

@@ -65,7 +65,11 @@ def shop() -> list[dict[str, t.Any]]:
         *({"zone": "2", "platformFaultDomain": str(number % 3)} for number in range(3)),
         {"zone": "3", "platformFaultDomain": "0", "resourceGroupName": "shop-2"},
         {"zone": "", "platformFaultDomain": "1", "vmScaleSetName": ""},
-        {"zone": "", "vmScaleSetName": "", "extendedLocation": {"type": "EdgeZone", "name": "paris1"}},
+        {
+            "zone": "",
+            "vmScaleSetName": "",
+            "extendedLocation": {"type": "EdgeZone", "name": "paris1"},
+        },
         {"azEnvironment": "AzureUSGovernmentCloud", "location": "usgovvirginia", "zone": "1"},
         {"location": "eastus2", "zone": "1", "physicalZone": "eastus2-az1", "host": host},
         {"location": "eastus2", "zone": "1", "subscriptionId": "sub-2"},

@@ -225,7 +225,9 @@ def test_the_replicas_that_would_have_to_move_are_marked(shop: Drawn, show: Open
     assert sorted(page.texts(".host.bad span")) == marked
     assert page.one("#verdict").text.endswith("2 violations")
     assert page.one("#rules-title").text == "Required of all (15 hosts)"
-    assert page.one("#marks").text.startswith("Marked (\u26a0\ufe0e) are the replicas that would have")
+    assert page.one("#marks").text.startswith(
+        "Marked (\u26a0\ufe0e) are the replicas that would have"
+    )
     # The locations where something has to move come first.
     assert page.texts(".location h4 .bad") == ["\u26a0\ufe0e 1 to move", "\u26a0\ufe0e 3 to move"]
     assert page.texts("#rule-list li") == [
@@ -264,10 +266,10 @@ def test_clouds_and_sets_stand_apart(shop: Drawn, show: Open, width: str) -> Non
     (europe,) = (one for one in sections if "Zone 3" in one.text)
     rows = [head.text for head in europe.find_elements("css selector", "tbody th")]
     assert rows == [
-        "web (resource group shop, subscription sub-1)",
-        *("FD 0", "FD 1", "FD 2"),
         "web (resource group shop-2, subscription sub-1)",
         "FD 0",
+        "web (resource group shop, subscription sub-1)",
+        *("FD 0", "FD 1", "FD 2"),
         "No scale set",
     ]
     (notice,) = page.texts("#notices li")

@@ -36,7 +36,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
   // What hosts can be coloured by: a label, and a function to a host's value; "" is none.
   const schemes = [
     // The number of a fault domain says nothing outside of its scale set.
-    { group: "Place", label: "Fault domain", value: (host) => (host.scaleSet && host.faultDomain ? `${host.scaleSet}, FD ${host.faultDomain}` : "") },
+    { group: "Place", label: "Fault domain", value: (host) => (host.scaleSet && host.faultDomain ? `FD ${host.faultDomain} of ${host.scaleSet}` : "") },
     { group: "Place", label: "Zone", value: (host) => host.column },
     { group: "Place", label: "Location", value: (host) => host.site },
     { group: "Place", label: "Scale set", value: (host) => host.scaleSet },

@@ -89,7 +89,13 @@ def test_an_edge_zone_is_not_the_location_that_it_belongs_to() -> None:
         Mismatch("locations", "westus or eastus", "microsoftlosangeles1, an edge zone of westus")
     ]
     assert mismatches(facts, locations=["westus", "Microsoft Los Angeles 1"]) == []
-    assert mismatches({"compute": {"location": "westus", "extendedLocation": {"name": ""}}}, locations=["westus"]) == []
+    assert (
+        mismatches(
+            {"compute": {"location": "westus", "extendedLocation": {"name": ""}}},
+            locations=["westus"],
+        )
+        == []
+    )
 
 
 def test_every_requirement_is_reported() -> None:

@@ -102,12 +102,18 @@ def test_sets_of_one_name_are_told_apart_by_what_differs() -> None:
         ([zonal("1"), zonal("2", subscriptionId="")], 1, 1),
         # Physical zones decide where all hosts have them.
         (
-            [zonal("1", physicalZone="we-az1"), zonal("2", subscriptionId="b", physicalZone="WE-AZ1")],
+            [
+                zonal("1", physicalZone="we-az1"),
+                zonal("2", subscriptionId="b", physicalZone="WE-AZ1"),
+            ],
             1,
             0,
         ),
         (
-            [zonal("1", physicalZone="we-az1"), zonal("1", subscriptionId="b", physicalZone="we-az2")],
+            [
+                zonal("1", physicalZone="we-az1"),
+                zonal("1", subscriptionId="b", physicalZone="we-az2"),
+            ],
             2,
             0,
         ),
@@ -126,9 +132,7 @@ def test_sets_of_one_name_are_told_apart_by_what_differs() -> None:
         ([zonal("1", physicalZone="x"), zonal("2", physicalZone="y"), zonal("")], 2, 0),
     ],
 )
-def test_zones_of_several_subscriptions(
-    computes: list[Compute], zones: int, notices: int
-) -> None:
+def test_zones_of_several_subscriptions(computes: list[Compute], zones: int, notices: int) -> None:
     result = found(*computes)
     assert result["counts"]["zones"] == zones
     assert len(result["notices"]) == notices
@@ -179,7 +183,7 @@ def test_an_edge_zone_is_another_place_than_its_location() -> None:
     assert result["counts"]["fault_domains"] == 3
     (low,) = found(edge("x"), zonal("1"), min_zones_per_location=1)["violations"]
     assert low["message"] == (
-        "the hosts in edge zone x of westeurope are in 0 zones, and 1 are required in each location"
+        "the hosts in edge zone x of westeurope are in 0 zones, and 1 is required in each location"
     )
 
 
@@ -209,9 +213,7 @@ def test_each_location_can_need_zones_of_its_own() -> None:
     result = found(*hosts, min_zones=3, min_zones_per_location=2)
     (low,) = result["violations"]
     assert low["rule"] == "min_zones_per_location"
-    assert low["message"] == (
-        "the hosts in ne are in 1 zone, and 2 are required in each location"
-    )
+    assert low["message"] == ("the hosts in ne are in 1 zone, and 2 are required in each location")
     assert (low["hosts"], low["move"]) == (["vm-02", "vm-03"], ["vm-03"])
 
 
@@ -264,9 +266,7 @@ FLEETS = st.lists(
     min_size=1,
     max_size=9,
 )
-RULES = st.builds(
-    Rules, st.integers(0, 4), st.integers(0, 4), st.floats(0.2, 1), st.integers(0, 3)
-)
+RULES = st.builds(Rules, st.integers(0, 4), st.integers(0, 4), st.floats(0.2, 1), st.integers(0, 3))
 
 
 def verdict(computes: t.Sequence[Compute], rules: Rules, name: str = "vm-{:02}") -> t.Any:
