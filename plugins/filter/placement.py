@@ -17,8 +17,9 @@ def _placed(
     min_zones: t.Any = 0,
     min_fault_domains: t.Any = 0,
     max_share: t.Any = 1,
+    min_zones_per_location: t.Any = 0,
 ) -> dict[str, t.Any]:
-    rules = _rules("placement", min_zones, min_fault_domains, max_share)
+    rules = _rules("placement", min_zones, min_fault_domains, max_share, min_zones_per_location)
     return _placement.placement(_replicas("placement", hostvars, hosts), rules)
 
 
@@ -31,8 +32,9 @@ def _map(
     min_zones: t.Any = 0,
     min_fault_domains: t.Any = 0,
     max_share: t.Any = 1,
+    min_zones_per_location: t.Any = 0,
 ) -> str:
-    rules = _rules("placement_map", min_zones, min_fault_domains, max_share)
+    rules = _rules("placement_map", min_zones, min_fault_domains, max_share, min_zones_per_location)
     fleet = _replicas("placement_map", hostvars, hosts)
     members = {str(name): [str(host) for host in groups[name]] for name in groups}
     checked = _replicas("placement_map", hostvars, members.get(str(group), []))

@@ -104,6 +104,10 @@ options:
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
       - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
+      - A VM in an edge zone is in the group of its location as well, since that is its C(location) in Azure. The host pattern C(location_westus:!edge_zones)
+        is the location without its edge zones, with V(edge_zone) in this list.
+      - V(dedicated_host) gives C(dedicated_host_HOSTGROUP_HOST) for the VMs that were placed on a dedicated host by its name. VMs that share such a group fail
+        together. Host groups of one name in two resource groups share it, too.
     type: list
     elements: str
     choices:
@@ -119,6 +123,8 @@ options:
       - os_type
       - physical_zone
       - subscription
+      - edge_zone
+      - dedicated_host
     default:
       - zone
       - fault_domain

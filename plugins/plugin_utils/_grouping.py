@@ -18,6 +18,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._place import (
+    dedicated_host_of,
+    edge_zone_of,
     one_spelling,
     scale_set_of,
     text_of,
@@ -44,6 +46,12 @@ def _cloud(compute: _Compute) -> str:
     return cloud_named(text_of(compute.get("azEnvironment"))).name
 
 
+def _dedicated_host(compute: _Compute) -> str:
+    # /subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/hostGroups/GROUP/hosts/HOST
+    parts = dedicated_host_of(compute).split("/")
+    return "_".join((*parts[-3:-2], *parts[-1:]))
+
+
 _GROUPINGS = {
     "zone": _Grouping("zones", "zone_", _field("zone")),
     "fault_domain": _Grouping("fault_domains", "fault_domain_", _field("platformFaultDomain")),
@@ -56,6 +64,8 @@ _GROUPINGS = {
     "os_type": _Grouping("os_types", "os_type_", _lower("osType")),
     "physical_zone": _Grouping("physical_zones", "physical_zone_", _field("physicalZone")),
     "subscription": _Grouping("subscriptions", "subscription_", _lower("subscriptionId")),
+    "edge_zone": _Grouping("edge_zones", "edge_zone_", edge_zone_of),
+    "dedicated_host": _Grouping("dedicated_hosts", "dedicated_host_", _dedicated_host),
 }
 _TAGS = "tags"
 # How many groups, and values of each, a message names.

@@ -53,6 +53,16 @@ def _one_of(what: str, field: str, same: _Same) -> _Check:
     return check
 
 
+def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
+    """An edge zone is a place of its own: only its own name lets its VMs pass."""
+    names = _texts("locations", required)
+    place = place_of(part_of(facts, "compute"))
+    if not names or (place.site and any(_same_spelling(place.site, name) for name in names)):
+        return None
+    more = f", an edge zone of {place.location}" if place.edge_zone else ""
+    return Mismatch("locations", " or ".join(map(printable, names)), printable(place.site + more))
+
+
 def _texts(what: str, required: t.Any) -> list[str]:
     values = _entries(required)
     if not all(_is_plain(value) and text_of(value) for value in values):
@@ -102,7 +112,7 @@ def _shown(name: str, values: list[str]) -> str:
 
 _CHECKS: dict[str, _Check] = {
     "clouds": _one_of("clouds", "cloud", same_cloud),
-    "locations": _one_of("locations", "location", _same_spelling),
+    "locations": _locations,
     "zones": _one_of("zones", "zone", str.__eq__),
     "tags": _tags,
     "scale_sets": _one_of("scale_sets", "scale_set", _same_spelling),

@@ -5,41 +5,103 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
+
 _Compute = t.Mapping[str, t.Any]
+_RESOURCE_GROUP = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/", re.IGNORECASE)
 
 
 class Place(t.NamedTuple):
     """What of a VM's document says where it runs; "" where the document doesn't say."""
 
-    cloud: str
-    location: str
-    zone: str
-    fault_domain: str
-    scale_set: str
+    cloud: str = ""
+    location: str = ""
+    zone: str = ""
+    fault_domain: str = ""
+    scale_set: str = ""
+    # A place outside of the datacenters of its location, which has a name of its own.
+    edge_zone: str = ""
+    physical_zone: str = ""
+    subscription: str = ""
+    # A scale set's name is unique only within a resource group of a subscription.
+    set_subscription: str = ""
+    set_resource_group: str = ""
+    # A large scale set numbers its fault domains anew in each of its placement groups.
+    placement_group: str = ""
+    dedicated_host: str = ""
+
+    @property
+    def site(self) -> str:
+        """The name that a place requirement is compared with: an edge zone is not its location."""
+        return self.edge_zone or self.location
 
 
 def place_of(compute: _Compute) -> Place:
+    scale_set = scale_set_of(compute)
+    subscription, resource_group = _owner_of_set(compute) if scale_set else ("", "")
     return Place(
         cloud=text_of(compute.get("azEnvironment")),
         location=one_spelling(compute.get("location")),
         zone=text_of(compute.get("zone")),
         fault_domain=text_of(compute.get("platformFaultDomain")),
-        scale_set=scale_set_of(compute),
+        scale_set=scale_set,
+        edge_zone=edge_zone_of(compute),
+        physical_zone=one_spelling(compute.get("physicalZone")),
+        subscription=folded(compute.get("subscriptionId")),
+        set_subscription=subscription,
+        set_resource_group=resource_group,
+        placement_group=folded(compute.get("placementGroupId")) if scale_set else "",
+        dedicated_host=dedicated_host_of(compute),
     )
 
 
 def scale_set_of(compute: _Compute) -> str:
     # A uniform set gives its name; a flexible one only its resource id.
-    flexible = compute.get("virtualMachineScaleSet")
-    resource_id = flexible.get("id") if isinstance(flexible, dict) else ""
-    return text_of(compute.get("vmScaleSetName")) or text_of(resource_id).rpartition("/")[2]
+    flexible = _flexible_set_of(compute)
+    return text_of(compute.get("vmScaleSetName")) or flexible.rstrip("/").rpartition("/")[2]
+
+
+def _flexible_set_of(compute: _Compute) -> str:
+    return text_of(part_of(compute, "virtualMachineScaleSet").get("id"))
+
+
+def _owner_of_set(compute: _Compute) -> tuple[str, str]:
+    """The subscription and the resource group of a VM's scale set."""
+    found = _RESOURCE_GROUP.match(_flexible_set_of(compute))
+    if found and not text_of(compute.get("vmScaleSetName")):
+        return folded(found[1]), folded(found[2])
+    return folded(compute.get("subscriptionId")), folded(compute.get("resourceGroupName"))
+
+
+def edge_zone_of(compute: _Compute) -> str:
+    return one_spelling(part_of(compute, "extendedLocation").get("name"))
+
+
+def dedicated_host_of(compute: _Compute) -> str:
+    """The resource id of the dedicated host.
+
+    A VM that Azure placed within a group of hosts gives only the id of the group (hostGroup), which
+    proves nothing about the host.
+    """
+    return folded(part_of(compute, "host").get("id")).rstrip("/")
+
+
+def cloud_key(name: str) -> str:
+    """One spelling for each cloud, also for a cloud that this collection does not know."""
+    return "".join(sign for sign in cloud_named(name).name.lower() if sign.isalnum())
 
 
 def one_spelling(name: t.Any) -> str:
     # Azure does not keep to one casing of a location, nor of a group; "West Europe" is westeurope.
-    return text_of(name).lower().replace(" ", "")
+    return folded(name).replace(" ", "")
+
+
+def folded(name: t.Any) -> str:
+    """Azure compares names and ids of resources without casing."""
+    return text_of(name).lower()
 
 
 def text_of(value: t.Any) -> str:
@@ -52,4 +114,15 @@ def part_of(facts: t.Any, name: str) -> dict[str, t.Any]:
     return dict(found) if isinstance(found, t.Mapping) else {}
 
 
-__all__ = ("Place", "one_spelling", "part_of", "place_of", "scale_set_of", "text_of")
+__all__ = (
+    "Place",
+    "cloud_key",
+    "dedicated_host_of",
+    "edge_zone_of",
+    "folded",
+    "one_spelling",
+    "part_of",
+    "place_of",
+    "scale_set_of",
+    "text_of",
+)

@@ -62,10 +62,25 @@ class Drawn(t.NamedTuple):
     hosts: dict[str, dict[str, t.Any]]
     groups: dict[str, list[str]]
 
-    def places(self) -> collections.Counter[tuple[str, str, str]]:
-        computes = (host["azure_imds"]["compute"] for host in self.hosts.values())
+    def places(self) -> collections.Counter[tuple[str, str, str, str]]:
+        """Location, zone, scale set and (within one) fault domain of each host."""
+        computes = [host["azure_imds"]["compute"] for host in self.hosts.values()]
+        groups = collections.defaultdict(set)
+        for compute in computes:
+            groups[compute["vmScaleSetName"]].add(compute["resourceGroupName"])
+
+        def scale_set(compute: dict[str, t.Any]) -> str:
+            name: str = compute["vmScaleSetName"]
+            several = name and len(groups[name]) > 1
+            return f"{name} (resource group {compute['resourceGroupName']})" if several else name
+
         return collections.Counter(
-            (compute["location"], compute["zone"], compute["platformFaultDomain"])
+            (
+                compute["location"],
+                compute["zone"],
+                scale_set(compute),
+                compute["platformFaultDomain"] if compute["vmScaleSetName"] else "",
+            )
             for compute in computes
         )
 
@@ -91,6 +106,12 @@ def draw(tmp_path_factory: pytest.TempPathFactory) -> Draw:
         return known[key]
 
     return drawn
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    rules = {"placement_min_zones_per_location": 1, "placement_max_share": 0.25}
+    return make(tmp_path_factory.mktemp("shop"), fleets.shop(), rules)
 
 
 def make(folder: pathlib.Path, documents: list[t.Any], variables: dict[str, t.Any]) -> Drawn:

@@ -37,11 +37,14 @@ def vm(draw: random.Random, number: int, size: int) -> dict[str, t.Any]:
         tags[HOSTILE] = "its name"
     return {
         "compute": {
-            "azEnvironment": "AzurePublicCloud",
+            "azEnvironment": "AzureUSGovernmentCloud"
+            if location.startswith("usgov")
+            else "AzurePublicCloud",
             "location": location,
             "name": f"{role}-{number:04}",
             "platformFaultDomain": str(draw.randrange(3)) if draw.random() > 0.02 else "",
-            "resourceGroupName": "shop",
+            # Sets of one name in two resource groups are two sets.
+            "resourceGroupName": "shop" if number % 3 else "shop-2",
             "tags": "",
             "tagsList": [{"name": name, "value": value} for name, value in tags.items()],
             "vmId": f"00000000-0000-4000-8000-{number:012}",
@@ -50,6 +53,31 @@ def vm(draw: random.Random, number: int, size: int) -> dict[str, t.Any]:
             "zone": "" if location == "usgovvirginia" else str(draw.choice((1, 1, 2, 3))),
         }
     }
+
+
+def shop() -> list[dict[str, t.Any]]:
+    """A fleet by hand: a zone that is too full, two clouds, an edge zone, two subscriptions."""
+    own = {"location": "westeurope", "subscriptionId": "sub-1", "resourceGroupName": "shop"}
+    own |= {"azEnvironment": "AzurePublicCloud", "vmScaleSetName": "web"}
+    host = {"id": "/subscriptions/sub-1/resourceGroups/shop/x/hostGroups/racks/hosts/h1"}
+    places: list[dict[str, t.Any]] = [
+        *({"zone": "1", "platformFaultDomain": str(number % 3)} for number in range(6)),
+        *({"zone": "2", "platformFaultDomain": str(number % 3)} for number in range(3)),
+        {"zone": "3", "platformFaultDomain": "0", "resourceGroupName": "shop-2"},
+        {"zone": "", "platformFaultDomain": "1", "vmScaleSetName": ""},
+        {
+            "zone": "",
+            "vmScaleSetName": "",
+            "extendedLocation": {"type": "EdgeZone", "name": "paris1"},
+        },
+        {"azEnvironment": "AzureUSGovernmentCloud", "location": "usgovvirginia", "zone": "1"},
+        {"location": "eastus2", "zone": "1", "physicalZone": "eastus2-az1", "host": host},
+        {"location": "eastus2", "zone": "1", "subscriptionId": "sub-2"},
+    ]
+    return [
+        {"compute": {**own, "name": f"web-{number:02}", "vmId": f"{number}", **place}}
+        for number, place in enumerate(places)
+    ]
 
 
 def lost(size: int) -> list[dict[str, t.Any]]:

@@ -26,20 +26,25 @@ SPDX-License-Identifier: GPL-3.0-or-later
   const hosts = data.hosts.map((host, number) => {
     const tags = new Map(host.tags);
     const groups = host.groups.map((group) => data.groups[group]);
-    const words = [host.name, host.location, host.scaleSet, host.size, ...groups, ...host.tags.map(([name, value]) => `${name}=${value}`)];
+    const words = [host.name, host.cloud, host.location, host.edgeZone, host.scaleSet, host.physicalZone, host.subscription, host.dedicatedHost, host.size, ...groups, ...host.tags.map(([name, value]) => `${name}=${value}`)];
     if (host.zone) words.push(`zone ${host.zone}`);
     if (host.faultDomain) words.push(`fault domain ${host.faultDomain}`);
-    return { ...host, number, tags, groups, groupSet: new Set(host.groups), words: words.join("\n").toLowerCase(), shown: true };
+    const site = host.edgeZone ? `${host.edgeZone} (edge zone of ${host.location})` : host.location;
+    return { ...host, number, site, tags, groups, groupSet: new Set(host.groups), words: words.join("\n").toLowerCase(), shown: true };
   });
 
   // What hosts can be coloured by: a label, and a function to a host's value; "" is none.
   const schemes = [
-    { group: "Place", label: "Fault domain", value: (host) => host.faultDomain },
-    { group: "Place", label: "Zone", value: (host) => host.zone },
-    { group: "Place", label: "Location", value: (host) => host.location },
+    // The number of a fault domain says nothing outside of its scale set.
+    { group: "Place", label: "Fault domain", value: (host) => (host.scaleSet && host.faultDomain ? `FD ${host.faultDomain} of ${host.scaleSet}` : "") },
+    { group: "Place", label: "Zone", value: (host) => host.column },
+    { group: "Place", label: "Location", value: (host) => host.site },
     { group: "Place", label: "Scale set", value: (host) => host.scaleSet },
     { group: "Place", label: "Size", value: (host) => host.size },
   ];
+  for (const [label, key] of [["Cloud", "cloud"], ["Subscription", "subscription"], ["Physical zone", "physicalZone"], ["Dedicated host", "dedicatedHost"]]) {
+    if (hosts.some((host) => host[key])) schemes.push({ group: "Place", label, value: (host) => host[key] });
+  }
   const tagNames = [...new Set(hosts.flatMap((host) => [...host.tags.keys()]))].sort(collator.compare);
   for (const name of tagNames) {
     schemes.push({ group: "Tags", label: name, value: (host) => (host.tags.has(name) ? host.tags.get(name) || "(empty)" : "") });
@@ -61,23 +66,26 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
   const state = { scheme: bestScheme(), picked: null, search: "", only: false, sort: "name", down: false, chosen: null };
 
-  function zoneOf(host) { return host.zone ? `Zone ${host.zone}` : "No zone"; }
-  function domainOf(host) { return host.faultDomain ? `Fault domain ${host.faultDomain}` : "No fault domain"; }
-  function placeOf(host) { return host.location ? `${host.location}, ${zoneOf(host)}, ${domainOf(host)}` : "place not known"; }
-  function ruleOf(host) { return host.violations.length ? "violated" : ""; }
+  function domainOf(host) {
+    if (!host.faultDomain) return "No fault domain";
+    return `Fault domain ${host.faultDomain} ${host.scaleSet ? `of ${host.scaleSet}` : "(no scale set)"}`;
+  }
+  function placeOf(host) { return host.location ? `${host.site}, ${host.column || "No zone"}, ${domainOf(host)}` : "place not known"; }
+  function ruleOf(host) { return host.violations.length ? (host.location ? "to move" : "not known") : ""; }
 
   // ---- head
 
   function drawHead() {
     const known = hosts.filter((host) => host.location);
-    const locations = new Set(known.map((host) => host.location));
-    const zones = new Set(known.filter((host) => host.zone).map((host) => JSON.stringify([host.location, host.zone])));
+    const locations = new Set(known.map(locationKey));
     byId("title").textContent = data.title;
     const lost = hosts.length - known.length;
-    byId("summary").textContent = [plural(hosts.length, "host"), plural(locations.size, "location"), plural(zones.size, "zone")]
+    byId("summary").textContent = [plural(hosts.length, "host"), plural(locations.size, "location"), plural(data.zones, "zone")]
       .concat(lost ? [`${lost.toLocaleString("en")} not known`] : []).join(" · ");
     const bad = data.violations.length;
-    byId("only-label").hidden = !bad;
+    const marked = hosts.some((host) => host.violations.length);
+    byId("only-label").hidden = byId("marks").hidden = !marked;
+    byId("notices").append(...data.notices.map((text) => make("li", { text })));
     if (!data.rules.length) return;
     byId("rules").hidden = false;
     byId("rules-title").textContent = `Required of ${data.group} (${plural(data.replicas, "host")})`;
@@ -88,6 +96,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
   }
 
   // ---- map
+
+  function locationKey(host) { return JSON.stringify([host.cloud, host.location, host.edgeZone]); }
 
   function grouped(list, key) {
     const found = new Map();
@@ -108,11 +118,16 @@ SPDX-License-Identifier: GPL-3.0-or-later
     const density = hosts.length <= 80 ? "large" : hosts.length <= 900 ? "medium" : "small";
     const locations = byId("locations");
     locations.className = density;
-    const places = grouped(hosts, (host) => host.location);
-    // Where something is wrong comes first; sorting keeps the order of the names.
-    const wrong = (location) => places.get(location).some((host) => host.violations.length);
-    const order = sortedKeys(places).sort((one, other) => wrong(other) - wrong(one));
-    order.forEach((location, index) => locations.append(drawLocation(location, places.get(location), index)));
+    const marked = (members) => members.some((host) => host.violations.length);
+    // Where something has to move comes first; sorting keeps the order of the names.
+    const ordered = (map) => sortedKeys(map).sort((one, other) => marked(map.get(other)) - marked(map.get(one)));
+    const clouds = grouped(hosts, (host) => host.cloud);
+    let index = 0;
+    for (const cloud of ordered(clouds)) {
+      locations.append(make("h3", { class: "cloud", text: cloud || "Cloud not known" }));
+      const places = grouped(clouds.get(cloud), (host) => host.site);
+      for (const site of ordered(places)) locations.append(drawLocation(site, places.get(site), index++));
+    }
     if (!hosts.length) locations.append(make("p", { class: "nothing", text: "There are no hosts." }));
     const first = locations.querySelector(".host");
     if (first) first.tabIndex = 0;
@@ -123,32 +138,41 @@ SPDX-License-Identifier: GPL-3.0-or-later
     return make("small", { text: ` · ${number}` }, make("span", { class: "unit", text: ` ${unit}` }));
   }
 
-  function drawLocation(location, members, index) {
-    const zones = grouped(members, (host) => host.zone);
-    const domains = grouped(members, (host) => host.faultDomain);
+  function drawLocation(site, members, index) {
+    const zones = grouped(members, (host) => host.column);
     const zoneNames = sortedKeys(zones);
-    const title = make("h3", { id: `location-${index}`, text: location || "Not known" }, make("small", { text: plural(members.length, "host") }));
+    const title = make("h4", { id: `location-${index}`, text: site || "Not known" }, make("small", { text: plural(members.length, "host") }));
     const bad = members.filter((host) => host.violations.length).length;
-    if (bad) title.append(make("small", { class: "bad", text: `\u26A0\uFE0E ${bad.toLocaleString("en")} in violation` }));
+    if (bad) title.append(make("small", { class: "bad", text: `\u26A0\uFE0E ${bad.toLocaleString("en")} ${site ? "to move" : "not known"}` }));
     const corner = make("tr", {}, make("td", { style: "background: none" }));
     for (const zone of zoneNames) {
-      corner.append(make("th", { scope: "col", text: zone ? `Zone ${zone}` : "No zone" }, zoneCount(zones.get(zone).length)));
+      corner.append(make("th", { scope: "col", text: zone || "No zone" }, zoneCount(zones.get(zone).length)));
     }
+    const sets = grouped(members, (host) => host.scaleSet);
+    const bodies = sortedKeys(sets).map((name) => drawSet(name, sets.get(name), zoneNames));
+    const grid = make("table", { class: "grid", "aria-labelledby": `location-${index}` }, make("thead", {}, corner), ...bodies);
+    const fullest = Math.max(...[...grid.querySelectorAll(".cell")].map((cell) => cell.childElementCount));
+    const section = make("section", { class: "location", "aria-labelledby": `location-${index}` }, title, grid);
+    section.style.setProperty("--beside", Math.min(20, Math.max(4, Math.ceil(Math.sqrt(2 * fullest)))));
+    section.style.setProperty("--zones", zoneNames.length);
+    return section;
+  }
+
+  // Fault domains are rows only within a scale set: elsewhere their numbers can't be compared.
+  function drawSet(name, members, zoneNames) {
     const body = make("tbody");
+    if (name) body.append(make("tr", {}, make("th", { class: "set", scope: "rowgroup", colspan: zoneNames.length + 1, text: name, title: `Scale set ${name}` })));
+    const domains = grouped(members, (host) => (name ? host.faultDomain : ""));
     for (const domain of sortedKeys(domains)) {
-      const line = make("tr", {}, make("th", { scope: "row", text: domain ? `FD ${domain}` : "No FD" }));
-      const inZone = grouped(domains.get(domain), (host) => host.zone);
+      const label = name ? (domain ? `FD ${domain}` : "No FD") : "No scale set";
+      const line = make("tr", {}, make("th", { scope: "row", text: label }));
+      const inZone = grouped(domains.get(domain), (host) => host.column);
       for (const zone of zoneNames) {
         line.append(make("td", {}, make("div", { class: "cell" }, ...(inZone.get(zone) || []).map(drawHost))));
       }
       body.append(line);
     }
-    const grid = make("table", { class: "grid", "aria-labelledby": `location-${index}` }, make("thead", {}, corner), body);
-    const fullest = Math.max(...[...domains.values()].flatMap((own) => [...grouped(own, (host) => host.zone).values()].map((list) => list.length)));
-    const section = make("section", { class: "location", "aria-labelledby": `location-${index}` }, title, grid);
-    section.style.setProperty("--beside", Math.min(20, Math.max(4, Math.ceil(Math.sqrt(2 * fullest)))));
-    section.style.setProperty("--zones", zoneNames.length);
-    return section;
+    return body;
   }
 
   function drawHost(host) {
@@ -162,7 +186,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 
   const columns = [
     { key: "name", label: () => "Host", value: (host) => host.name },
-    { key: "location", label: () => "Location", value: (host) => host.location },
+    { key: "location", label: () => "Location", value: (host) => host.site },
     { key: "zone", label: () => "Zone", value: (host) => host.zone },
     { key: "domain", label: () => "FD", value: (host) => host.faultDomain, title: "Fault domain" },
     { key: "value", label: () => state.scheme.label, value: (host) => state.scheme.value(host) },
@@ -186,8 +210,8 @@ SPDX-License-Identifier: GPL-3.0-or-later
       const swatch = make("i");
       const value = make("td", {}, swatch, make("span"));
       host.row = make("tr", { tabindex: "-1", "data-host": host.number },
-        make("td", { text: host.name, title: host.name }), make("td", { text: host.location, title: host.location }),
-        make("td", { text: host.zone }), make("td", { text: host.faultDomain }), value);
+        make("td", { text: host.name, title: host.name }), make("td", { text: host.site, title: host.site }),
+        make("td", { text: host.zone, title: host.column }), make("td", { text: host.faultDomain }), value);
       if (data.rules.length) host.row.append(make("td", { text: ruleOf(host), class: host.violations.length ? "bad" : "" }));
       host.swatch = swatch;
       host.valueText = value.lastChild;
@@ -241,7 +265,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
       host.swatch.style.setProperty("--own", host.paint.colour);
       host.valueText.textContent = value || "–";
       host.valueCell.title = value;
-      const rule = host.violations.length ? ", violates a rule" : "";
+      const rule = host.violations.length ? (host.location ? ", would have to move" : ", marked because nothing is known of it") : "";
       host.cell.setAttribute("aria-label", `${host.name}, ${placeOf(host)}, ${state.scheme.label}: ${value || "none"}${rule}`);
       host.cell.title = `${host.name}\n${placeOf(host)}\n${state.scheme.label}: ${value || "none"}${rule}`;
     }
@@ -326,10 +350,14 @@ SPDX-License-Identifier: GPL-3.0-or-later
   function drawDetail(host) {
     const list = make("dl");
     const add = (name, value, style = "") => value && list.append(make("dt", { text: name }), make("dd", { text: value, class: style }));
+    add("Cloud", host.cloud);
     add("Place", placeOf(host));
+    add("Physical zone", host.physicalZone);
+    add("Subscription", host.subscription);
     add("Scale set", host.scaleSet);
+    add("Dedicated host", host.dedicatedHost);
     add("Size", host.size);
-    for (const violation of host.violations) add("Violates", data.violations[violation], "bad");
+    for (const violation of host.violations) add(host.location ? "Would have to move" : "Marked", data.violations[violation], "bad");
     for (const [name, value] of host.tags) add(name || "(no name)", value || "(empty)");
     add("Groups", host.groups.join(", "));
     byId("detail").append(make("h3", { text: host.name }), list);

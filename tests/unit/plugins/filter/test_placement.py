@@ -49,6 +49,7 @@ def test_the_rules_are_for_hosts_that_the_map_does_not_show_as_well() -> None:
         (HOSTVARS, ["c"], {}),
         (HOSTVARS, ["a"], {"min_zones": "x"}),
         (HOSTVARS, ["a"], {"max_share": 2}),
+        (HOSTVARS, ["a"], {"min_zones_per_location": -1}),
     ],
 )
 def test_bad_input_is_one_message(hostvars: t.Any, hosts: t.Any, rules: dict[str, t.Any]) -> None:

@@ -49,6 +49,8 @@ def test_every_group() -> None:
         ("os_type_linux", "os_types"),
         ("physical_zone_westeurope_az3", "physical_zones"),
         (f"subscription_{SUBSCRIPTION}", "subscriptions"),
+        ("edge_zone_microsoftlosangeles", "edge_zones"),
+        ("dedicated_host_g_h", "dedicated_hosts"),
         ("tag_Role_WebRole", "tags"),
         ("tag_Env", "tags"),
         ("tag_when_2026_01_31T12_00_00Z", "tags"),
@@ -73,6 +75,9 @@ def test_every_group() -> None:
         ({"osType": "Linux"}, "os_type", "os_type_linux"),
         ({"resourceGroupName": "RG-1"}, "resource_group", "resource_group_rg_1"),
         ({"platformFaultDomain": 0}, "fault_domain", "fault_domain_0"),
+        ({"extendedLocation": {"name": "Los Angeles"}}, "edge_zone", "edge_zone_losangeles"),
+        ({"host": {"id": "/x/hostGroups/G/hosts/H/"}}, "dedicated_host", "dedicated_host_g_h"),
+        ({"host": {"id": "H"}}, "dedicated_host", "dedicated_host_h"),
     ],
 )
 def test_one_group(compute: dict[str, t.Any], group_by: str, group: str) -> None:
@@ -82,7 +87,8 @@ def test_one_group(compute: dict[str, t.Any], group_by: str, group: str) -> None
 def test_what_is_empty_gives_no_group() -> None:
     empty = dict.fromkeys(EVERYTHING["compute"], "")
     odd = dict.fromkeys(EVERYTHING["compute"])
-    for compute in ({}, empty, odd, {"tagsList": [{"name": "", "value": "x"}]}):
+    odder = {"extendedLocation": {"name": None}, "host": [], "virtualMachineScaleSet": {"id": ""}}
+    for compute in ({}, empty, odd, odder, {"tagsList": [{"name": "", "value": "x"}]}):
         assert groups({"compute": compute}) == []
 
 

@@ -82,6 +82,22 @@ def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
         assert mismatches(facts, **{name: ["x"]}) == [Mismatch(name, "x", "")]
 
 
+def test_an_edge_zone_is_not_the_location_that_it_belongs_to() -> None:
+    edge = {"type": "EdgeZone", "name": "microsoftlosangeles1"}
+    facts = {"compute": {"location": "westus", "extendedLocation": edge}}
+    assert mismatches(facts, locations=["westus", "eastus"]) == [
+        Mismatch("locations", "westus or eastus", "microsoftlosangeles1, an edge zone of westus")
+    ]
+    assert mismatches(facts, locations=["westus", "Microsoft Los Angeles 1"]) == []
+    assert (
+        mismatches(
+            {"compute": {"location": "westus", "extendedLocation": {"name": ""}}},
+            locations=["westus"],
+        )
+        == []
+    )
+
+
 def test_every_requirement_is_reported() -> None:
     found = mismatches(
         {}, **{name: {"x": "y"} if name == "tags" else ["x"] for name in REQUIREMENTS}

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.plugin_utils._place import Place
 from ansible_collections.imds.azure.plugins.plugin_utils._placement import (
     Replica,
     Rules,
-    certain_fault_domains,
     checked_rules,
     map_data,
     placement,
@@ -28,7 +28,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._placement import (
 def vm(name: str, place: str) -> Replica:
     """LOCATION/ZONE/FAULT DOMAIN/SCALE SET, where all that follows can be left out."""
     location, zone, domain, scale_set = (*place.split("/"), "", "", "")[:4]
-    return Replica(name, location, zone, domain, scale_set, "", {})
+    where = Place(location=location, zone=zone, fault_domain=domain, scale_set=scale_set)
+    return Replica(name, where, "", {})
 
 
 def group(*places: str) -> list[Replica]:
@@ -47,8 +48,11 @@ def broken(places: t.Sequence[str], **rules: t.Any) -> list[str]:
     [
         ([], 0),
         (["we"], 0),
-        (["we/1/0", "we/1/0"], 1),
-        (["we/1/0", "we/1/1"], 2),
+        (["we/1/0/s", "we/1/0/s"], 1),
+        (["we/1/0/s", "we/1/1/s"], 2),
+        # Without a set the numbers prove nothing: IMDS does not name availability sets.
+        (["we/1/0", "we/1/1"], 1),
+        (["we//0", "we//1", "we//2"], 1),
         # Another zone is another fault domain, whatever its number.
         (["we/1/0", "we/2/0"], 2),
         (["we/1/0", "ne/1/0"], 2),
@@ -62,7 +66,7 @@ def broken(places: t.Sequence[str], **rules: t.Any) -> list[str]:
 def test_fault_domains_count_where_they_are_certainly_different(
     places: list[str], count: int
 ) -> None:
-    assert certain_fault_domains(group(*places)) == count
+    assert placement(group(*places), Rules())["counts"]["fault_domains"] == count
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,10 @@ def test_fault_domains_count_where_they_are_certainly_different(
         (["we/1"] * 7 + ["we/2"] * 3, {"max_share": 0.7}, []),
         # Without zones it is fault domains, and without these the location.
         (["we//0/a", "we//0/a", "we//1/a"], {"max_share": 0.5}, ["max_share"]),
-        (["we//0/a", "we//0/b"], {"max_share": 0.5}, []),
+        (["we//0/a", "we//1/a", "we//0/b", "we//1/b"], {"max_share": 0.5}, []),
+        # Of two sets, at worst the fullest fault domains are one; without a set, all of them are.
+        (["we//0/a", "we//0/b"], {"max_share": 0.5}, ["max_share"]),
+        (["we//0", "we//1", "ne//0"], {"max_share": 0.5}, ["max_share"]),
         (["we", "we", "ne"], {"max_share": 0.5}, ["max_share"]),
         (["we/1", ""], {"min_zones": 1}, ["unknown"]),
         ([], {"max_share": 0.5}, ["empty"]),
@@ -97,6 +104,7 @@ def test_violations(places: list[str], rules: dict[str, t.Any], expected: list[s
 def test_hosts_that_violate_are_named() -> None:
     (share,) = violations(group("we/1", "we/1", "we/2"), Rules(max_share=0.5))
     assert share.hosts == ["vm-0", "vm-1"]
+    assert share.move == ["vm-1"]
     assert (
         share.message == "zone 1 of we has 2 of 3 hosts, which is 67%, and at most 50% are allowed"
     )
@@ -146,7 +154,8 @@ FACTS = {
     ],
 )
 def test_the_fact_counts_before_the_inventory(variables: dict[str, t.Any]) -> None:
-    assert replica("a", variables) == Replica("a", "westeurope", "1", "", "", "D2", {"Env": "prod"})
+    place = Place(location="westeurope", zone="1")
+    assert replica("a", variables) == Replica("a", place, "D2", {"Env": "prod"})
 
 
 @pytest.mark.parametrize(
@@ -168,11 +177,21 @@ def test_placement_as_data() -> None:
     assert found["passed"] is False
     assert [violation["rule"] for violation in found["violations"]] == ["unknown", "min_zones"]
     assert found["counts"] == {"hosts": 4, "locations": 1, "zones": 2, "fault_domains": 3}
+    site = {"cloud": "", "location": "we", "edge_zone": ""}
+    zone = {**site, "subscription": "", "physical_zone": ""}
     assert found["zones"] == [
-        {"location": "we", "zone": "1", "hosts": 2, "share": 0.5},
-        {"location": "we", "zone": "2", "hosts": 1, "share": 0.25},
+        {**zone, "zone": "1", "hosts": 2, "share": 0.5},
+        {**zone, "zone": "2", "hosts": 1, "share": 0.25},
     ]
-    assert len(found["fault_domains"]) == 3
+    scale_set = {"set_subscription": "", "resource_group": "", "placement_group": ""}
+    scale_set["scale_set"] = "s"
+    assert found["fault_domains"][1:] == [
+        {**zone, "zone": "1", **scale_set, "fault_domain": "1", "hosts": 1, "share": 0.25},
+        {**zone, "zone": "2", **scale_set, "fault_domain": "0", "hosts": 1, "share": 0.25},
+    ]
+    assert found["locations"] == [{**site, "zones": 2, "hosts": 3, "share": 0.75}]
+    assert found["scale_sets"] == [{**scale_set, "hosts": 3, "share": 0.75}]
+    assert found["dedicated_hosts"] == found["notices"] == []
     assert found["unknown"] == ["vm-3"]
     assert placement([], Rules())["passed"]
 
@@ -204,17 +223,18 @@ def test_more_than_there_is_can_never_be_met(places: list[str]) -> None:
 
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_no_text_leaves_the_data_of_a_map(name: str, tags: dict[str, str]) -> None:
-    hosts = [Replica(name, "we", "1", "0", "", "", tags)]
-    text = map_data(hosts, hosts, {"all": [name], "web": [name]}, name, "web", Rules(min_zones=2))
+    place = Place(name, "we", "1", "0", name, physical_zone=name, subscription=name)
+    hosts = [Replica(name, place, "", tags), vm(f"{name}-", "we/1")]
+    text = map_data(hosts, hosts, {"all": [name], "web": [name]}, name, "web", Rules(min_zones=3))
     assert not set("<>&") & set(text)
     assert text.isascii()
     data = json.loads(text)
     assert data["title"] == data["hosts"][0]["name"] == name
     assert dict(data["hosts"][0]["tags"]) == tags
-    assert data["hosts"][0]["violations"] == [0]
+    assert data["violations"]
 
 
-def test_a_map_marks_only_what_the_group_violates() -> None:
+def test_a_map_marks_only_the_replicas_that_would_have_to_move() -> None:
     hosts = [vm("a", "we/1"), vm("b", "we/1"), vm("c", "we/1")]
     groups = {"all": ["a", "b", "c"], "ungrouped": ["c"], "web": ["a", "b"], "other": ["x"]}
     data = json.loads(map_data(hosts, hosts[:2], groups, "t", "web", Rules(2, 0, 0.5)))
@@ -224,5 +244,5 @@ def test_a_map_marks_only_what_the_group_violates() -> None:
         "at least 2 zones",
         "at most 50% of the hosts in one zone or fault domain",
     ]
-    assert [host["violations"] for host in data["hosts"]] == [[0, 1], [0, 1], []]
+    assert [host["violations"] for host in data["hosts"]] == [[], [0, 1], []]
     assert [host["groups"] for host in data["hosts"]] == [[0], [0], []]
