@@ -181,7 +181,7 @@ class Folder:
             os.close(file)
 
     @contextlib.contextmanager
-    def _held(self, token: str) -> t.Iterator[None]:
+    def _held(self, token: str) -> t.Iterator[dict[str, t.Any]]:
         """Renews the lease of this run, which may change the folder meanwhile."""
         with self._file() as file:
             held = _holder(file)
@@ -192,16 +192,12 @@ class Folder:
                     "Set maintenance_lock_seconds to more than the longest drain or restore takes"
                 )
             self._write_holder(file, held)
-            yield
+            yield held
 
     def _write_holder(self, file: int, held: dict[str, t.Any]) -> None:
         held = {"since": iso_8601(time.time()), **held}
         held.update(boot_id=boot_id(), expires=self.clock() + held["seconds"])
-        content = json.dumps(held).encode("ascii")
-        # A reader takes a text that was cut off for no lock. Its writer is dead then, and so is its task.
-        os.ftruncate(file, 0)
-        os.pwrite(file, content, 0)
-        os.fsync(file)
+        _overwrite(file, held)
 
     def _is_alive(self, held: dict[str, t.Any], dead: str) -> bool:
         if not held or held["boot_id"] != boot_id():
@@ -266,7 +262,13 @@ class Folder:
 
     def remember(self, token: str, event: Event, done: str) -> None:
         """Writes down what was done for an event."""
-        with self._held(token):
+        with self._held(token) as held:
+            if done == DRAINED and held.get("disturbed"):
+                raise LostError(
+                    "an earlier run of the role maintenance, which was taken for dead, has restored the VM while "
+                    "this run drained it: nothing was approved, and the next run drains it again. Set "
+                    "maintenance_lock_seconds to more than the longest drain or restore takes"
+                )
             self._write(State(event, done, self._files_of(event)))
 
     def remember_restoring(self, token: str) -> None:
@@ -289,7 +291,10 @@ class Folder:
 
     def _drain_again(self) -> None:
         """This run has restored the VM after another one had drained it: the next run drains it anew."""
-        with self._file():
+        with self._file() as file:
+            held = _holder(file)
+            if held:
+                _overwrite(file, {**held, "disturbed": True})
             for state in self.states()[0]:
                 if state.done == DRAINED:
                     self._write(state._replace(done=DRAINING))
@@ -343,6 +348,13 @@ def _holder(file: int) -> dict[str, t.Any]:
         and all(isinstance(held.get(name), (int, float)) for name in numbers)
     )
     return held if is_one else {}
+
+
+def _overwrite(file: int, held: dict[str, t.Any]) -> None:
+    # A reader takes a text that was cut off for no lock. Its writer is dead then, and so is its task.
+    os.ftruncate(file, 0)
+    os.pwrite(file, json.dumps(held).encode("ascii"), 0)
+    os.fsync(file)
 
 
 def _started(held: dict[str, t.Any]) -> str:

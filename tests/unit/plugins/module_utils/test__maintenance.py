@@ -241,6 +241,20 @@ def test_a_run_that_lost_the_lock_and_restored_makes_the_next_one_drain(
     assert done(folder)[OTHER_ID] == DRAINING
 
 
+def test_a_restore_during_a_drain_spoils_the_drain(folder: Folder, clock: Clock) -> None:
+    slow = take(folder, ELSEWHERE)
+    clock.now += 900
+    token = take(folder)
+    folder.remember(token, event(), DRAINING)
+    with pytest.raises(LostError):
+        folder.forget(slow, event(OTHER_ID))
+    with pytest.raises(LostError, match="has restored the VM while this run drained it"):
+        folder.remember(token, event(), DRAINED)
+    assert done(folder) == {ID: DRAINING}
+    folder.release(token)
+    folder.remember(take(folder), event(), DRAINED)
+
+
 @pytest.mark.parametrize("name", [ID, ID.lower()])
 def test_files_of_version_0_1_0(folder: Folder, name: str) -> None:
     (pathlib.Path(folder.path) / f"{name}.json").write_text(json.dumps(event(name, notice=60)))
