@@ -23,7 +23,7 @@ from run_cases import HERE, Stage, lines_of
 ROUTE = "/metadata/scheduledevents"
 FREEZE = "602D9444-D2CD-49C7-8624-8643E7171293"
 REBOOT = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
-PATIENCE = 120.0
+PATIENCE = 300.0
 Sequences = list[dict[str, t.Any]]
 
 
@@ -32,7 +32,7 @@ class Run:
 
     def __init__(self, vm: Vm, number: int, **variables: t.Any) -> None:
         self.output = vm.folder / f"run-{number}.txt"
-        extra = {"folder": str(vm.folder), "maintenance_lock_wait": 90, **variables}
+        extra = {"folder": str(vm.folder), "maintenance_lock_wait": 240, **variables}
         env = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
         env.pop("ANSIBLE_FORCE_COLOR", None)
         with self.output.open("w", encoding="utf-8") as output:
