@@ -39,6 +39,9 @@ _ABSENT: Event = {
 # Documented as a globally unique identifier; never the type of an event or the name of a VM.
 _EVENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+# A key like this in a result fails the task, or is read as something else than data.
+_RESERVED = "__ansible_"
 
 
 def scheduled_events(client: ImdsClient) -> Answer:
@@ -84,15 +87,34 @@ def shaped_events(document: dict[str, t.Any], now: float) -> list[Event]:
 
 
 def _shaped(event: Event, now: float) -> Event:
-    shaped = {**_ABSENT, **{key: value for key, value in event.items() if value is not None}}
+    sent = _plain(event)
+    shaped = {**_ABSENT, **{key: value for key, value in sent.items() if value is not None}}
     names = shaped.get("Resources")
-    shaped["Resources"] = [str(name) for name in names] if isinstance(names, list) else []
+    # An entry that is not text becomes an empty name, so that `is_alone` can tell that something odd was there.
+    shaped["Resources"] = (
+        [name if isinstance(name, str) else "" for name in names] if isinstance(names, list) else []
+    )
     duration = shaped.get("DurationInSeconds")
     shaped["DurationInSeconds"] = _integer(duration, UNKNOWN_DURATION)
     begins = epoch_of(str(shaped["NotBefore"]))
     shaped["not_before"] = "" if begins is None else iso_8601(begins)
     shaped["notice"] = _notice(shaped, begins, now)
     return shaped
+
+
+def _plain(value: t.Any) -> t.Any:
+    """The value without what Ansible's own readers take for a mark of theirs, and without half characters."""
+    if isinstance(value, str):
+        return _HALF_CHARACTER.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {
+            _plain(key): _plain(item)
+            for key, item in value.items()
+            if not key.startswith(_RESERVED)
+        }
+    return value
 
 
 def _notice(event: Event, begins: float | None, now: float) -> int:
@@ -125,17 +147,34 @@ def about(events: t.Iterable[Event], resource: str) -> list[Event]:
 
 
 def others_in(event: Event, resource: str) -> list[str]:
-    """The resources of an event beside one."""
+    """The resources of an event other than this one."""
     return [name for name in event["Resources"] if name.lower() != resource.lower()]
+
+
+def is_alone(event: Event, resource: str) -> bool:
+    """Whether an event names exactly one resource, which is this one."""
+    names = event["Resources"]
+    return resource not in ("", ANYBODY) and len(names) == 1 and not others_in(event, resource)
 
 
 def _names(event: Event, resource: str) -> bool:
     return resource.lower() in (name.lower() for name in event["Resources"])
 
 
-def event_by_id(events: t.Iterable[Event], event_id: str) -> Event | None:
-    wanted = event_id.lower()
-    return next((event for event in events if event["EventId"].lower() == wanted), None)
+def key_of(event_id: str) -> str:
+    """Identifies an event. IMDS takes identifiers in any casing."""
+    return event_id.lower()
+
+
+def events_by_id(events: t.Iterable[Event], event_id: str) -> list[Event]:
+    """The events that IMDS may mean by an identifier: one, or none, unless the document is odd."""
+    wanted = key_of(event_id)
+    return [event for event in events if key_of(event["EventId"]) == wanted]
+
+
+def is_ambiguous(events: t.Sequence[Event]) -> bool:
+    """Whether events with one identifier are different ones. The same event twice is one."""
+    return any(event != events[0] for event in events)
 
 
 def is_event_id(text: str) -> bool:
@@ -186,10 +225,13 @@ __all__ = (
     "Event",
     "about",
     "changes",
-    "event_by_id",
+    "events_by_id",
     "events_document",
     "incarnation_of",
+    "is_alone",
+    "is_ambiguous",
     "is_event_id",
+    "key_of",
     "name_in",
     "others_in",
     "own_name",

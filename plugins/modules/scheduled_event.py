@@ -43,6 +43,7 @@ options:
       - The C(EventId) of the event, as M(imds.azure.scheduled_events_info) and the event source C(imds.azure.scheduled_events) return it.
       - Nothing changes for an event that has started, and neither for one that is over or cancelled. IMDS lists the latter no more, but still knows their
         identifiers; what IMDS does not know is refused, with the identifiers that it lists.
+      - An empty identifier is refused. So is one that IMDS gives to several different events, or to events that differ in its casing only.
     type: str
     required: true
   state:
@@ -54,7 +55,9 @@ options:
     default: started
   only_if_alone:
     description:
-      - Refuse to approve an event that names other resources than O(resource), because they would have to be ready for it, too.
+      - Refuse to approve an event unless its C(Resources) name O(resource) and nothing else. Other resources would have to be ready for it, too.
+      - An event whose C(Resources) are missing, empty, no list, or hold something else than names is refused as well. So is every event when O(resource)
+        is V(*).
       - An O(event_id) that IMDS does not list any more is not looked into, as nobody could say what else it is for.
     type: bool
     default: false
@@ -139,7 +142,9 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 from ansible_collections.imds.azure.plugins.module_utils._events import (
     STARTED,
     Event,
-    event_by_id,
+    events_by_id,
+    is_alone,
+    is_ambiguous,
     is_event_id,
     others_in,
     own_name,
@@ -182,9 +187,16 @@ class Approval(t.NamedTuple):
     def run(self) -> dict[str, t.Any]:
         """The module's result."""
         events = self._events()
-        event = event_by_id(events, self.event_id)
-        if event is None:
+        found = events_by_id(events, self.event_id)
+        if not found or not self.event_id:
             return self._unlisted(events)
+        event = found[0]
+        if is_ambiguous(found):
+            raise OptionError(
+                f"IMDS lists {len(found)} different events by the identifier "
+                f"{printable(self.event_id)!r}, in this casing or another, so nobody can say which of "
+                "them an approval would start: none was approved"
+            )
         if event["EventStatus"] == STARTED:
             return _result(event, changed=False)
         if self.only_if_alone:
@@ -200,22 +212,30 @@ class Approval(t.NamedTuple):
             start_event(self.client, event["EventId"])
         except RefusedError:
             # Somebody else's approval, or the end of its notice, may have come first.
-            now = event_by_id(self._events(), event["EventId"])
-            if now is None or now["EventStatus"] == STARTED:
+            now = events_by_id(self._events(), event["EventId"])
+            if not now or now[0]["EventStatus"] == STARTED:
                 return False
             raise
         return True
 
     def _refuse_others(self, event: Event) -> None:
         resource = self.resource or own_name(self.client)
-        others = others_in(event, resource)
+        if is_alone(event, resource):
+            return
+        said = f"event {printable(event['EventId'])} is not only for {printable(resource)!r}"
+        others = [name for name in others_in(event, resource) if name]
         if others:
             raise NotAlone(
-                f"event {event['EventId']} is not only for {printable(resource)!r}, and an approval "
-                f"would be for {listed(others)} as well: approve it when they are ready, too, with "
-                "only_if_alone=false",
+                f"{said}, and an approval would be for {listed(others)} as well: approve it when "
+                "they are ready, too, with only_if_alone=false",
                 event["Resources"],
             )
+        raise NotAlone(
+            f"{said} as far as IMDS says: its Resources are missing, empty, or not a list of exactly "
+            "that one name. Find out what an approval would be for before you approve it with "
+            "only_if_alone=false",
+            event["Resources"],
+        )
 
     def _unlisted(self, events: list[Event]) -> dict[str, t.Any]:
         """An event that is over, unless it never was: IMDS knows which."""

@@ -100,7 +100,9 @@ events:
       type: str
       sample: VirtualMachine
     Resources:
-      description: The VMs that it affects. An approval is for all of them.
+      description:
+        - The VMs that it affects. An approval is for all of them.
+        - Empty where IMDS sends no list. An entry that is no text is an empty name.
       returned: success
       type: list
       elements: str

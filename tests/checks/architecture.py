@@ -42,6 +42,7 @@ LAYERS = {
     "plugins/module_utils/_tokens.py": 6,
     "plugins/module_utils/_turns.py": 6,
     "plugins/module_utils/_attested.py": 7,
+    "plugins/module_utils/_maintenance.py": 7,
     "plugins/module_utils/_token_options.py": 7,
     "plugins/plugin_utils/_addresses.py": 10,
     "plugins/plugin_utils/_certificates.py": 10,

@@ -126,6 +126,35 @@ def test_cancelled_and_straight_to_started(vm: Vm) -> None:
     asyncio.run(scenario())
 
 
+HOSTILE = "{{ lookup('pipe', 'id') }}{% set x = 1 %}{# \x1b[31m #}\n"
+
+
+def test_hostile_text_is_no_template(vm: Vm) -> None:
+    fields = {
+        "EventId": HOSTILE,
+        "EventStatus": HOSTILE,
+        "Description": HOSTILE,
+        "meta": {"hosts": HOSTILE, HOSTILE: [HOSTILE], "__ansible_vault": HOSTILE},
+    }
+    vm.document = {"compute": {"name": HOSTILE}}
+    vm.maintenance.add(Sequence("reboot", [HOSTILE], fields=fields))
+
+    async def scenario() -> None:
+        async with Watch(vm, resource="*") as watch:
+            emitted = await watch.next()
+            assert set(emitted) == {
+                *("change", "scheduled_event", "previous_status", "incarnation", "resource")
+            }
+            text = repr(emitted["scheduled_event"]["meta"])
+            assert "__ansible_vault" not in text
+            event = emitted["scheduled_event"]
+            for said in (*event["meta"], *map(str, event.values()), event["meta"]["hosts"]):
+                assert not re.search(r"[{][{%#]|[\x1b\n]", said)
+            assert event["EventId"].startswith("(( lookup('pipe', 'id') ))")
+
+    asyncio.run(scenario())
+
+
 def test_everybodys_events(vm: Vm) -> None:
     vm.maintenance.add(Sequence("freeze", ["web-7"]))
 

@@ -14,6 +14,8 @@ description:
   - It runs where ansible-rulebook runs, so it reads the events of B(that VM), and those of the other VMs of its availability set or placement group.
   - Emits one event for each appearance, each change of the status and each disappearance of a scheduled event. What is there already when the source
     starts appears then.
+  - Text in an event is whatever IMDS says. As rules hand it to playbooks, where it would be a template, curly brackets in it become round ones, and control
+    characters become blanks. Nothing in an event is a host or a limit for C(run_playbook).
   - When IMDS does not answer, or not as it should, the source says so in the log and goes on asking, with waits that grow up to 16 seconds. No event is
     taken for gone because of that.
 options:
@@ -109,6 +111,7 @@ T = t.TypeVar("T")
 _LOG = logging.getLogger("imds.azure.scheduled_events")
 _CORE = "_imds_azure_core"
 _SHORTEST_INTERVAL = 1.0
+_BRACKETS = {"{": "(", "}": ")"}
 
 
 def _import_core() -> None:
@@ -175,11 +178,29 @@ def payload(change: _events.Change, document: dict[str, t.Any], resource: str) -
     """What the conditions of rules see as `event`."""
     return {
         "change": change.change,
-        "scheduled_event": change.event,
-        "previous_status": change.previous_status,
+        "scheduled_event": harmless(change.event),
+        "previous_status": harmless(change.previous_status),
         "incarnation": _events.incarnation_of(document),
-        "resource": resource,
+        "resource": harmless(resource),
     }
+
+
+def harmless(value: t.Any) -> t.Any:
+    """The value with text that is no template, and that no terminal obeys.
+
+    A rule hands fields of events to playbooks as extra variables, and Ansible takes those for templates.
+    """
+    if isinstance(value, str):
+        return "".join(map(_harmless_character, value))
+    if isinstance(value, list):
+        return [harmless(item) for item in value]
+    if isinstance(value, dict):
+        return {harmless(key): harmless(item) for key, item in value.items()}
+    return value
+
+
+def _harmless_character(character: str) -> str:
+    return _BRACKETS.get(character) or (character if character.isprintable() else " ")
 
 
 def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:

@@ -97,7 +97,10 @@ def test_what_is_unknown_passes_through() -> None:
     )
 
 
-@pytest.mark.parametrize(("sent", "names"), [(None, []), ("a", []), ([1, "b"], ["1", "b"])])
+@pytest.mark.parametrize(
+    ("sent", "names"),
+    [(None, []), ("a", []), ({"a": "a"}, []), ([1, "b", None, ["c"]], ["", "b", "", ""])],
+)
 def test_resources_are_a_list_of_texts(sent: t.Any, names: list[str]) -> None:
     assert shaped(Resources=sent)["Resources"] == names
 
@@ -176,10 +179,62 @@ def test_others_in_an_event() -> None:
     assert _events.others_in({"Resources": ["a"]}, "A") == []
 
 
-def test_event_by_id() -> None:
-    events = [{"EventId": ID}]
-    assert _events.event_by_id(events, ID.lower()) is events[0]
-    assert _events.event_by_id(events, ID[:-1]) is None
+@pytest.mark.parametrize("name", ["WestNO_0", "westno_0"])
+def test_an_event_for_one_vm_alone(name: str) -> None:
+    assert _events.is_alone(shaped(Resources=[name]), "WestNO_0")
+
+
+NOT_ALONE = [
+    None,
+    "WestNO_0",
+    {"WestNO_0": "WestNO_0"},
+    [],
+    [""],
+    [["WestNO_0"]],
+    ["WestNO_0", ""],
+    ["WestNO_0", None],
+    ["WestNO_0", {}],
+    ["WestNO_0", "WestNO_1"],
+    ["WestNO_0", "westno_0"],
+    ["WestNO_1"],
+    [" WestNO_0"],
+    ["*"],
+]
+
+
+@pytest.mark.parametrize("sent", NOT_ALONE)
+def test_an_event_that_is_not_surely_for_one_vm_alone(sent: t.Any) -> None:
+    assert not _events.is_alone(shaped(Resources=sent), "WestNO_0")
+    assert not _events.is_alone(shaped(Resources=sent), "*")
+    assert not _events.is_alone(shaped(Resources=sent), "")
+
+
+def test_a_number_is_not_the_name_of_a_vm() -> None:
+    assert not _events.is_alone(shaped(Resources=[1]), "1")
+
+
+def test_what_ansible_takes_for_a_mark_is_left_out() -> None:
+    event = shaped(
+        New=[{"__ansible_type": "x", "kept": {"__ansible_unsafe": "y"}}],
+        __ansible_vault="z",
+        Description="half \ud83d",
+    )
+    assert event["New"] == [{"kept": {}}]
+    assert "__ansible_vault" not in event
+    assert event["Description"] == "half \ufffd"
+
+
+def test_events_by_id() -> None:
+    events = [{"EventId": ID}, {"EventId": ID.lower()}, {"EventId": "other"}]
+    assert _events.events_by_id(events, ID.lower()) == events[:2]
+    assert _events.events_by_id(events, ID[:-1]) == []
+
+
+def test_different_events_by_one_identifier_are_ambiguous() -> None:
+    assert not _events.is_ambiguous([])
+    assert not _events.is_ambiguous([shaped(), shaped()])
+    assert _events.is_ambiguous([shaped(), shaped(EventId=ID.lower())])
+    assert _events.is_ambiguous([shaped(), shaped(Resources=["WestNO_0"])])
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,38 @@ def test_only_if_alone_refuses_for_others(vm: Vm, run: Run) -> None:
     assert run(scheduled_event, event_id=ID, only_if_alone=True, resource="web-9")["failed"]
 
 
+ODD = [None, "web-0", {}, [], [""], ["web-0", None], ["web-0", ""], ["web-0", 1], ["web-0"] * 2]
+
+
+@pytest.mark.parametrize("resources", ODD)
+def test_only_if_alone_refuses_odd_resources(vm: Vm, run: Run, resources: t.Any) -> None:
+    vm.maintenance.add(Sequence("reboot", [], event_id=ID, fields={"Resources": resources}))
+    result = run(scheduled_event, event_id=ID, only_if_alone=True, resource="web-0")
+    assert result["failed"]
+    assert "is not only for 'web-0'" in result["msg"]
+    assert posts(vm) == []
+
+
+def test_only_if_alone_of_everybody_is_refused(vm: Vm, run: Run) -> None:
+    vm.maintenance.add(Sequence("reboot", ["*"], event_id=ID))
+    assert run(scheduled_event, event_id=ID, only_if_alone=True, resource="*")["failed"]
+    assert posts(vm) == []
+
+
+def test_an_identifier_of_several_events_is_refused(vm: Vm, run: Run) -> None:
+    vm.maintenance.add(Sequence("reboot", ["web-0"], event_id=ID))
+    vm.maintenance.add(Sequence("freeze", ["web-0", "web-1"], event_id=ID.lower()))
+    result = run(scheduled_event, event_id=ID, only_if_alone=True)
+    assert result["msg"].startswith("IMDS lists 2 different events by the identifier")
+    assert posts(vm) == []
+
+
+def test_an_empty_identifier_is_refused_although_imds_lists_it(vm: Vm, run: Run) -> None:
+    vm.maintenance.add(Sequence("reboot", ["web-0"], event_id=""))
+    assert run(scheduled_event, event_id="")["msg"].startswith("IMDS knows no event ''")
+    assert posts(vm) == []
+
+
 def test_only_if_alone_does_not_look_into_what_is_not_listed(vm: Vm, run: Run) -> None:
     result = run(scheduled_event, event_id=OTHER_ID, only_if_alone=True)
     assert not result["changed"]

@@ -70,6 +70,9 @@ class Stage:
         if "sequences" in case:
             self.set(case["sequences"])
         self.control("PUT", "clock", {"advance": case.get("advance", 0)})
+        for name, content in case.get("files", {}).items():
+            self.states.mkdir(exist_ok=True)
+            (self.states / name).write_text(content, encoding="utf-8")
         variables = {
             "ansible_python_interpreter": sys.executable,
             "azure_imds_endpoint": self.url,
@@ -89,7 +92,7 @@ class Stage:
         calls = self.systemctl / "calls.txt"
         return {
             "approvals": sum(request["method"] == "POST" for request in requests),
-            "remembered": len(list(self.states.glob("*"))),
+            "remembered": len(list(self.states.glob("*.json"))),
             "systemctl": [line for line in lines_of(calls) if not line.startswith(("show", "is-"))],
             "units": {unit.name: lines_of(unit) for unit in self.units.glob("*")},
         }
@@ -137,8 +140,14 @@ def problems(stage: Stage, case: Case, output: str) -> list[str]:
     wanted = case.get("fails", case.get("says", ""))
     if not re.search(wanted, " ".join(said.split())):
         found.append(f"it does not say {wanted!r}")
+    warnings = " ".join(output.split())
+    for warning in case.get("warns", []):
+        if not re.search(warning, warnings):
+            found.append(f"it does not warn {warning!r}")
     actual = {"log": SAID.findall(said), **stage.state()}
     expected = {"log": [], "approvals": 0, "systemctl": [], "units": {}, **case}
+    if case.get("log_in_any_order"):
+        actual["log"], expected["log"] = sorted(actual["log"]), sorted(expected["log"])
     for name, value in actual.items():
         if value != expected[name]:
             found.append(f"{name} is {value!r}, not {expected[name]!r}")

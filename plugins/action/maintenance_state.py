@@ -1,0 +1,50 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tells the module which process of this controller the run is, and which of its runs are dead.
+
+A VM can't know that of a process of another machine. Documented in plugins/modules/maintenance_state.py.
+"""
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.imds.azure.plugins.module_utils._maintenance import is_dead, process
+
+
+class ActionModule(ActionBase):
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        if self._task.args.get("step") != "take":
+            return {**result, **self._module({}, variables)}
+        # Actions run in a worker of the process that is the run.
+        run = {"run": process(os.getppid())}
+        answer = self._module({**run, "wait": 0}, variables)
+        if answer.get("holder"):
+            answer = self._module({**run, "dead": _dead(answer["holder"])}, variables)
+        return {**result, **answer}
+
+    def _module(self, args: dict[str, t.Any], variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        answer: dict[str, t.Any] = self._execute_module(
+            module_name="imds.azure.maintenance_state",
+            module_args={**self._task.args, **args},
+            task_vars=variables,
+        )
+        return answer
+
+
+def _dead(holder: t.Any) -> str:
+    """The token of a run of this controller that has ended without freeing the lock."""
+    run, token = (holder.get("run"), holder.get("token")) if isinstance(holder, dict) else ("", "")
+    is_one = isinstance(run, dict) and isinstance(token, str)
+    return str(token) if is_one and is_dead(run) else ""
