@@ -37,6 +37,15 @@ def inert(value: t.Any) -> t.Any:
     return _each_text(value, _unsafe) if _trust is None else value
 
 
+def untrusted(value: t.Any) -> t.Any:
+    """A copy of what Ansible read from a cache, in which no string is trusted.
+
+    From 2.19 on the reader of caches makes trusted strings of dictionaries with certain keys,
+    whoever wrote these keys.
+    """
+    return value if _trust is None else _each_text(value, str.__str__)
+
+
 def is_shown(path: str) -> bool:
     """Does this run only print what the inventory source at this path sets?
 
@@ -93,4 +102,4 @@ def _plain(text: str) -> str:
     return str.__str__(text) if _trust is None else _trust(text)
 
 
-__all__ = ("inert", "is_shown", "shown")
+__all__ = ("inert", "is_shown", "shown", "untrusted")
