@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils._mismatches import mismatches
+from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 
 def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
@@ -17,7 +18,8 @@ def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
             "imds.azure.mismatches is for ansible_facts.azure_imds, which is a dictionary"
         )
     try:
-        return [found._asdict() for found in mismatches(facts, **requirements)]
+        # Sentences that quote foreign texts have lost the marks of these.
+        return [inert(found._asdict()) for found in mismatches(facts, **requirements)]
     except ImdsError as exc:
         raise AnsibleFilterError(f"imds.azure.mismatches: {exc}") from None
 

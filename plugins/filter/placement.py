@@ -9,6 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils import _placement
+from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 
 def _placed(
@@ -20,7 +21,10 @@ def _placed(
     min_zones_per_location: t.Any = 0,
 ) -> dict[str, t.Any]:
     rules = _rules("placement", min_zones, min_fault_domains, max_share, min_zones_per_location)
-    return _placement.placement(_replicas("placement", hostvars, hosts), rules)
+    found: dict[str, t.Any] = inert(
+        _placement.placement(_replicas("placement", hostvars, hosts), rules)
+    )
+    return found
 
 
 def _map(
@@ -38,7 +42,8 @@ def _map(
     fleet = _replicas("placement_map", hostvars, hosts)
     members = {str(name): [str(host) for host in groups[name]] for name in groups}
     checked = _replicas("placement_map", hostvars, members.get(str(group), []))
-    return _placement.map_data(fleet, checked, members, str(title), str(group), rules)
+    found: str = inert(_placement.map_data(fleet, checked, members, str(title), str(group), rules))
+    return found
 
 
 def _rules(name: str, *values: t.Any) -> _placement.Rules:

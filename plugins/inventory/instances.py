@@ -166,7 +166,8 @@ notes:
     C(ansible_user) of it. C(ansible_host) is left out where it would be an option of ssh. A prefix keeps groups of O(keyed_groups) apart from all others.
   - A value of one VM of which O(keyed_groups) can't make a group, for example a boolean, costs only that VM the group, with one warning. With O(strict) it is
     an error that names the VM.
-  - Only what O(sources=imds) asks for is cached by the options of inventory caches. Files and the fact cache are read each time.
+  - Only what O(sources=imds) asks for is cached by the options of inventory caches, without C(userData) and C(customData). Files and the fact cache
+    are read each time.
   - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
     gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
   - JMESPath expressions see the fields of C(compute) by themselves and the parts of C(azure_imds) beside them. So V(name), V(compute.name),
@@ -219,6 +220,7 @@ keyed_groups:
 import collections
 import contextlib
 import gc
+import json
 import os
 import time
 import typing as t
@@ -230,7 +232,12 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.plugins.loader import cache_loader
 from ansible.utils.path import basedir
 
-from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    cleaned,
+    instance_document,
+    parse_json_text,
+    part,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
@@ -242,6 +249,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
     GATHERED_AT,
+    USER_DATA,
     chosen_subsets,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._constructed import (
@@ -315,6 +323,31 @@ def _cached_facts(
             on_broken(f"{name}: {printable(str(exc))}")
             continue
         yield name, fact
+
+
+def _cache_text(document: Document) -> str:
+    """The entry of the inventory cache.
+
+    It is a text because Ansible's readers of caches give some dictionaries a meaning of their own:
+    they become trusted templates, or texts that Ansible Vault encrypts.
+    """
+    kept = {**document.data}
+    compute = part(kept, "compute")
+    if compute:
+        kept["compute"] = {name: compute[name] for name in compute if name not in USER_DATA}
+    return json.dumps({"api_version": document.api_version, "document": kept})
+
+
+def _cached_document(text: t.Any) -> Document | None:
+    """The document of a cache entry; None if this version of the plugin did not write the entry."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = parse_json_text(text)
+        data, api_version = instance_document(found["document"]), found["api_version"]
+    except (ImdsError, ValueError, TypeError, KeyError):
+        return None
+    return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 
 
 def _why_no_facts(inventory: InventoryData) -> str:
@@ -420,20 +453,33 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.load_cache_plugin()
         key = self.get_cache_key(path)
         use_cache = self.get_option("cache")
-        found = self._cache.get(key) if use_cache and cache else None
-        if not (isinstance(found, dict) and isinstance(found.get("document"), dict)):
-            found = self._ask_imds()
-        if use_cache:
-            self._cache[key] = found
-        yield Document(found["document"], api_version=str(found.get("api_version", "")))
+        document = self._from_cache(path, key) if use_cache and cache else None
+        if document is None:
+            document = self._ask_imds()
+            if use_cache:
+                # Loaded anew because Ansible compares the entry that was read with the new one,
+                # which fails if the old one is a text that can't be decrypted.
+                self.load_cache_plugin()
+                self._cache[key] = _cache_text(document)
+        yield document
 
-    def _ask_imds(self) -> dict[str, t.Any]:
-        # An inventory of files asks nobody, so it doesn't pay for the import of what does.
+    def _from_cache(self, path: str, key: str) -> Document | None:
+        try:
+            return _cached_document(self._cache.get(key))
+        except Exception as exc:  # noqa: BLE001
+            # Each plugin has errors of its own: a server that is down, a file that is broken.
+            self.display.warning(
+                f"{path}: the inventory cache can't be read, so IMDS is asked: {printable(str(exc))}"
+            )
+            return None
+
+    def _ask_imds(self) -> Document:
+        # Imported here because an inventory of files asks nobody.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
         answer = client_from(self.get_option, http_transport).instance()
-        return {"api_version": answer.api_version, "document": answer.data}
+        return Document(answer.data, api_version=answer.api_version)
 
     def _from_documents(self, path: str) -> t.Iterator[Document]:
         patterns = self.get_option("documents")

@@ -14,7 +14,7 @@ from . import _clouds, _document, _errors, _times
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
 # When a fact was gathered: UTC by the clock of the VM.
 GATHERED_AT = _times.ISO_8601
-_USER_DATA = ("userData", "customData")
+USER_DATA = ("userData", "customData")
 
 
 def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
@@ -97,7 +97,7 @@ def _user_data(compute: dict[str, t.Any], wanted: bool, warnings: list[str]) -> 
     """Takes user data out of compute, or gives what is beside it where it is wanted."""
     if wanted:
         return {"user_data_text": _decoded(compute.get("userData"), warnings)}
-    for name in _USER_DATA:
+    for name in USER_DATA:
         compute.pop(name, None)
     return {}
 
@@ -110,4 +110,4 @@ def _decoded(user_data: t.Any, warnings: list[str]) -> str:
         return ""
 
 
-__all__ = ("GATHERED_AT", "SUBSETS", "azure_imds", "chosen_subsets", "marks_notice")
+__all__ = ("GATHERED_AT", "SUBSETS", "USER_DATA", "azure_imds", "chosen_subsets", "marks_notice")

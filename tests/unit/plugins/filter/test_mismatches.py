@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.imds.azure.plugins.filter.mismatches import FilterModule
 
@@ -17,6 +19,13 @@ def test_mismatches_are_plain_data() -> None:
     assert mismatches({"compute": {"zone": "1"}}, zones=["2"]) == [
         {"what": "zones", "required": "2", "actual": "1"}
     ]
+
+
+def test_sentences_that_quote_a_template_are_text() -> None:
+    facts = {"compute": {"zone": "{{ 7 * 7 }}"}, "tags": {"Role": "{{ 7 * 7 }}"}}
+    found = mismatches(facts, zones=["2"], tags={"Role": "web"})
+    assert str(found).count("{{ 7 * 7 }}") == 2
+    assert Templar(loader=DataLoader(), variables={}).template(found) == found
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
 
 from ansible_collections.imds.azure.plugins.filter.placement import FilterModule
 
@@ -39,6 +41,17 @@ def test_the_rules_are_for_hosts_that_the_map_does_not_show_as_well() -> None:
     assert [host["name"] for host in data["hosts"]] == ["b"]
     assert data["replicas"] == 2
     assert data["violations"] == ["the hosts are in 2 zones, and 3 are required"]
+
+
+def test_sentences_that_quote_a_template_are_text() -> None:
+    compute = {"location": "{{ 7 * 7 }}", "zone": "{{ 7 * 7 }}"}
+    hostvars = {"a": {"azure_imds": {"compute": compute, "tags": {"{{ 7 * 7 }}": "x"}}}}
+    for found in (
+        placement(hostvars, ["a"], min_zones=2, max_share=0.5),
+        placement_map(hostvars, ["a"], {"all": ["a"]}, max_share=0.5),
+    ):
+        assert "{{ 7 * 7 }}" in str(found)
+        assert Templar(loader=DataLoader(), variables={}).template(found) == found
 
 
 @pytest.mark.parametrize(

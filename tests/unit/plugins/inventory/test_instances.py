@@ -17,7 +17,7 @@ from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import inventory_loader
+from ansible.plugins.loader import cache_loader, inventory_loader
 from ansible.template import Templar
 from ansible.utils.display import Display
 from doubles import HOSTILE, load
@@ -186,6 +186,146 @@ def test_this_vm(read: Read) -> None:
         simulator["web-1"].faults = [Fault("status", status=403)]
         with pytest.raises(AnsibleParserError, match=r"imds\.yml: GET http.* status 403"):
             read(endpoint=simulator["web-1"].url)
+
+
+def marked_text(text: str) -> dict[str, t.Any]:
+    """A dictionary that the caches of ansible-core 2.19 and later read as a trusted template."""
+    trusted = [{"__ansible_type": "TrustedAsTemplate"}]
+    return {"__ansible_type": "_AnsibleTaggedStr", "value": text, "tags": trusted}
+
+
+@pytest.mark.skipif(not trust, reason="cores before 2.19 know no trust")
+def test_a_cached_fact_is_no_template(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(instances.C, "CACHE_PLUGIN", "ansible.builtin.jsonfile")
+    monkeypatch.setenv("ANSIBLE_CACHE_PLUGIN_CONNECTION", str(tmp_path / "facts"))
+    facts = {"azure_imds": vm("a", zone=marked_text("{{ 7 * 7 }}"))}
+    cache_loader.get(instances.C.CACHE_PLUGIN).set("a", facts)
+    inventory = InventoryData()
+    inventory.add_host("a")
+    facts = dict(instances._cached_facts(["a"]))
+    assert templated(facts["a"]["compute"]["zone"]) == 49
+    plugin = inventory_loader.get("imds.azure.instances")
+    options = {
+        "plugin": "imds.azure.instances",
+        "sources": ["facts"],
+        "compose": {"zone": "azure_imds.compute.zone"},
+    }
+    (tmp_path / "imds.yml").write_text(yaml.safe_dump(options))
+    plugin.parse(inventory, DataLoader(), str(tmp_path / "imds.yml"), cache=False)
+    variables = inventory.hosts["a"].vars
+    assert templated(variables["azure_imds"]["compute"]["zone"]) == "{{ 7 * 7 }}"
+    assert variables["zone"] == "{{ 7 * 7 }}"
+
+
+class Cached:
+    """An inventory of a simulated VM with a cache in files."""
+
+    def __init__(self, folder: pathlib.Path, vm: Vm) -> None:
+        self._path = folder / "imds.yml"
+        self._folder = folder / "cache"
+        options = {
+            "plugin": "imds.azure.instances",
+            "endpoint": vm.url,
+            "cache": True,
+            "cache_plugin": "ansible.builtin.jsonfile",
+            "cache_connection": str(self._folder),
+        }
+        self._path.write_text(yaml.safe_dump(options))
+
+    def read(self) -> dict[str, t.Any]:
+        inventory = InventoryData()
+        plugin = inventory_loader.get("imds.azure.instances")
+        plugin.parse(inventory, DataLoader(), str(self._path), cache=True)
+        plugin.update_cache_if_changed()
+        (host,) = inventory.hosts.values()
+        fact: dict[str, t.Any] = host.vars["azure_imds"]
+        return fact
+
+    def plant(self, value: t.Any) -> None:
+        plugin = inventory_loader.get("imds.azure.instances")
+        plugin.parse(InventoryData(), DataLoader(), str(self._path), cache=True)
+        plugin.cache[plugin.get_cache_key(str(self._path))] = value
+        plugin.update_cache_if_changed()
+
+    def texts(self) -> list[str]:
+        return [file.read_text() for file in self._folder.iterdir()]
+
+    def write(self, text: str) -> None:
+        for file in self._folder.iterdir():
+            file.write_text(text)
+
+
+@pytest.fixture
+def simulated() -> t.Iterator[Vm]:
+    with Simulator([Vm("web-1", EVERYTHING)], rate_limit=0) as simulator:
+        yield simulator["web-1"]
+
+
+def test_the_cache_keeps_a_document_as_it_is(simulated: Vm, tmp_path: pathlib.Path) -> None:
+    evil = marked_text("{{ 7 * 7 }}")
+    secret = "c2VjcmV0LXVzZXItZGF0YQ=="
+    compute = {**EVERYTHING["compute"], "userData": secret, "customData": secret, "evil": evil}
+    simulated.document = {**EVERYTHING, "compute": compute}
+    cached = Cached(tmp_path, simulated)
+    first = cached.read()
+    assert cached.read() == first
+    assert len(simulated.requests) == 1
+    assert secret not in "".join(cached.texts())
+    for fact in (first, cached.read()):
+        # What an entry with such a name becomes is not a matter of the cache.
+        assert "49" not in str(templated(fact["compute"].get("evil", "")))
+        assert fact["tags"]["Role"] == "WebRole"
+        assert fact["api_version"] == "2025-04-07"
+
+
+def templated(value: t.Any) -> t.Any:
+    return Templar(loader=DataLoader(), variables={}).template(value)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        {"api_version": "2025-04-07", "document": {"compute": {"name": "planted"}}},
+        {"__ansible_vault": "planted"},
+        ["planted"],
+        "planted",
+        "[" * 100_000,
+        '["planted"]',
+        '{"api_version": "2025-04-07"}',
+        '{"api_version": "2025-04-07", "document": {"compute": "planted"}}',
+        '{"api_version": 5, "document": {"compute": {"name": "planted"}}}',
+        '{"document": {"compute": {"name": "planted"}}}',
+    ],
+    ids=lambda planted: str(planted)[:60],
+)
+def test_anything_else_in_the_cache_is_asked_for_again(
+    simulated: Vm, tmp_path: pathlib.Path, planted: t.Any
+) -> None:
+    cached = Cached(tmp_path, simulated)
+    first = cached.read()
+    cached.plant(planted)
+    before = len(simulated.requests)
+    assert cached.read() == first
+    assert cached.read() == first
+    assert len(simulated.requests) == before + 1
+
+
+@pytest.mark.parametrize("text", ["", "{", '"text"', "[]", '{"__payload__": "{"}'])
+def test_a_cache_that_is_broken_costs_a_warning(
+    simulated: Vm, tmp_path: pathlib.Path, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warnings: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text, **_how: warnings.append(text))
+    cached = Cached(tmp_path, simulated)
+    first = cached.read()
+    cached.write(text)
+    assert cached.read() == first
+    assert len(simulated.requests) == 2
+    # Cores before 2.19 read the others as entries that are not of this plugin.
+    if trust or text in ("", "{"):
+        assert "the inventory cache can't be read, so IMDS is asked" in warnings[-1]
 
 
 @pytest.mark.parametrize(

@@ -426,7 +426,7 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=6,
 )
-_FIELDS = {name: _JSON for name in ("EventStatus", "EventType", "Resources", "NotBefore", "New")}
+_FIELDS = dict.fromkeys(("EventStatus", "EventType", "Resources", "NotBefore", "New"), _JSON)
 
 
 @given(st.lists(st.fixed_dictionaries({"EventId": st.text()}, optional=_FIELDS)))

@@ -17,7 +17,12 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from doubles import load
 
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert, is_shown, shown
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
+from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
+    inert,
+    is_shown,
+    shown,
+)
 
 trust: t.Callable[[str], str] | None = getattr(ansible.template, "trust_as_template", None)
 TEMPLATES = ("{{ 7 * 7 }}", "{% if true %}49{% endif %}", "a{# gone #}b", "{{", "x {{ y }} z")
@@ -89,6 +94,17 @@ def test_what_is_shown_reads_plainly() -> None:
         assert [type(text) for text in (plain[0], plain[2])] == [str, str]
         assert hasattr(made["half{"], "__UNSAFE__")
         assert hasattr(next(key for key in made if key == "half{"), "__UNSAFE__")
+
+
+@pytest.mark.skipif(not trust, reason="cores before 2.19 know no trust")
+def test_cached_strings_lose_their_trust() -> None:
+    assert trust
+    text = trust("{{ 7 * 7 }}")
+    cached = {trust("key"): [text, 5], "plain": text}
+    assert templated("{{ cached }}", {"cached": cached})["plain"] == 49
+    made = cleaned(cached)
+    assert made == cached
+    assert templated("{{ cached }}", {"cached": made}) == cached
 
 
 @pytest.mark.parametrize("mode", ["list", "host"])
