@@ -170,6 +170,9 @@ notes:
     are read each time.
   - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
     gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
+  - Tags and all else that IMDS says are text, and so is what O(compose) makes of them, even if it looks like a template.
+  - Before ansible-core 2.19 C(ansible-inventory --list) and C(--host) show texts with C({), C(}), C(%) or C(#) as C(__ansible_unsafe). Where another inventory
+    source comes after this one, they show all texts so, because that source may still template them.
   - JMESPath expressions see the fields of C(compute) by themselves and the parts of C(azure_imds) beside them. So V(name), V(compute.name),
     V(tags.Role) and V(location == 'westeurope') work. Snapshots add C(inventory_hostname).
 """
