@@ -32,7 +32,8 @@ options:
     default: false
 notes:
   - The token is a secret. Give C(no_log=true) to every task that has it among its arguments, because Ansible shows arguments with C(-vvv) and to callbacks.
-    The result of a lookup has no such mark of its own.
+    The result of a lookup has no such mark of its own. Turn pipelining on for these tasks, also on the controller, because Ansible
+    lays files with the arguments of a task on the controller and on the host that runs the task otherwise.
   - Do not keep a token with M(ansible.builtin.set_fact), and do not put the lookup into variables that many tasks and hosts evaluate. To use
     one token several times, register the result of M(imds.azure.access_token_info), delegated to C(localhost).
   - All processes of a run together keep within 20 tokens a second and 5 at once. They share files in Ansible's local temp folder for that, which hold times

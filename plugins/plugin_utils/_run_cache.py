@@ -105,7 +105,7 @@ class RunCache:
                 if time.monotonic() >= end:
                     raise UnavailableError(_held(lock, patience))
                 # Part of it is drawn, so that those who wait do not all look at the same moment.
-                time.sleep(_NAP * (0.5 + random.random()))
+                time.sleep(_NAP * (0.5 + random.random()))  # noqa: S311 - nothing is guarded by it
             yield
         finally:
             os.close(lock)

@@ -126,18 +126,18 @@ def test_cancelled_and_straight_to_started(vm: Vm) -> None:
     asyncio.run(scenario())
 
 
-HOSTILE = "{{ lookup('pipe', 'id') }}{% set x = 1 %}{# \x1b[31m #}\n"
+TEMPLATE = "{{ lookup('pipe', 'id') }}{% set x = 1 %}{# \x1b[31m #}\n"
 
 
 def test_hostile_text_is_no_template(vm: Vm) -> None:
     fields = {
-        "EventId": HOSTILE,
-        "EventStatus": HOSTILE,
-        "Description": HOSTILE,
-        "meta": {"hosts": HOSTILE, HOSTILE: [HOSTILE], "__ansible_vault": HOSTILE},
+        "EventId": TEMPLATE,
+        "EventStatus": TEMPLATE,
+        "Description": TEMPLATE,
+        "meta": {"hosts": TEMPLATE, TEMPLATE: [TEMPLATE], "__ansible_vault": TEMPLATE},
     }
-    vm.document = {"compute": {"name": HOSTILE}}
-    vm.maintenance.add(Sequence("reboot", [HOSTILE], fields=fields))
+    vm.document = {"compute": {"name": TEMPLATE}}
+    vm.maintenance.add(Sequence("reboot", [TEMPLATE], fields=fields))
 
     async def scenario() -> None:
         async with Watch(vm, resource="*") as watch:

@@ -204,8 +204,8 @@ def test_a_cached_fact_is_no_template(
     cache_loader.get(instances.C.CACHE_PLUGIN).set("a", facts)
     inventory = InventoryData()
     inventory.add_host("a")
-    facts = dict(instances._cached_facts(["a"]))
-    assert templated(facts["a"]["compute"]["zone"]) == 49
+    cached = cache_loader.get(instances.C.CACHE_PLUGIN).get("a")
+    assert templated(cached["azure_imds"]["compute"]["zone"]) == 49
     plugin = inventory_loader.get("imds.azure.instances")
     options = {
         "plugin": "imds.azure.instances",

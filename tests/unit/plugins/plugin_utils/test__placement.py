@@ -9,6 +9,7 @@ import json
 import typing as t
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,6 +205,7 @@ PLACES = st.tuples(
 ).map("/".join)
 
 
+@quick
 @given(st.lists(PLACES, max_size=12))
 def test_counts_add_up(places: list[str]) -> None:
     found = placement(group(*places), Rules(max_share=0.5))
@@ -213,6 +215,7 @@ def test_counts_add_up(places: list[str]) -> None:
     assert sum(zone["hosts"] for zone in found["zones"]) <= len(places)
 
 
+@quick
 @given(st.lists(PLACES, min_size=1, max_size=12))
 def test_more_than_there_is_can_never_be_met(places: list[str]) -> None:
     counts = placement(group(*places), Rules())["counts"]
@@ -221,6 +224,7 @@ def test_more_than_there_is_can_never_be_met(places: list[str]) -> None:
     assert "min_zones" not in broken(places, min_zones=counts["zones"])
 
 
+@quick
 @given(st.text(), st.dictionaries(st.text(), st.text()))
 def test_no_text_leaves_the_data_of_a_map(name: str, tags: dict[str, str]) -> None:
     place = Place(name, "we", "1", "0", name, physical_zone=name, subscription=name)

@@ -1,10 +1,12 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a playbook as talkative as Ansible gets, and searches all that it leaves and prints for tokens.
+"""Runs a playbook as talkative as Ansible gets, and searches all that it leaves, removes and prints for secrets.
 
-secrecy.py PLAYBOOK ENDPOINT EXTENSION_PORT
+secrecy.py PLAYBOOK|GUIDE ENDPOINT EXTENSION_PORT
 secrecy.py --search FOLDER ENDPOINT
+
+The secrets are tokens, and the password that a key vault gives for one. Of a guide, the first example is run.
 """
 
 from __future__ import annotations
@@ -28,25 +30,59 @@ HERE = pathlib.Path(__file__).resolve().parent
 TOKEN = (
     "metadata/identity/oauth2/token?api-version=2018-02-01&resource=https%3A%2F%2Fvault.azure.net"
 )
+PASSWORD_FILE = "password"
+PASSWORD = "correct-horse-battery-staple"
+
+
+class Vault(http.server.BaseHTTPRequestHandler):
+    """Stands for a key vault: a password for whoever has a token."""
+
+    def do_GET(self) -> None:
+        granted = self.headers["Authorization"].startswith("Bearer ey")
+        self.send_response(200 if granted else 401)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps({"value": PASSWORD}).encode() if granted else b"{}")
+
+    def log_message(self, *_arguments: object) -> None:
+        """Says nothing."""
 
 
 def main(playbook: str, endpoint: str, port: str) -> str:
     # Not below the folder of the tests: sockets of Ansible's own need a short path.
-    with tempfile.TemporaryDirectory(prefix="s") as folder:
-        return searched(pathlib.Path(folder), playbook, endpoint, port)
+    with (
+        tempfile.TemporaryDirectory(prefix="s") as folder,
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), Vault) as vault,
+    ):
+        threading.Thread(target=vault.serve_forever, daemon=True).start()
+        try:
+            return searched(pathlib.Path(folder), playbook, endpoint, port, vault.server_port)
+        finally:
+            vault.shutdown()
 
 
-def searched(scratch: pathlib.Path, playbook: str, endpoint: str, port: str) -> str:
+def searched(
+    scratch: pathlib.Path, playbook: str, endpoint: str, port: str, vault_port: int
+) -> str:
     with broken_service(endpoint) as variables:
-        run(scratch, playbook, endpoint, {**variables, "extension_port": port})
+        more = {
+            **variables,
+            "extension_port": port,
+            # Of the guide's example. The password has one place where it may be.
+            "vault": f"http://127.0.0.1:{vault_port}",
+            "password_file": str(scratch / PASSWORD_FILE),
+        }
+        run(scratch, playbook, endpoint, more)
     prove(scratch)
     found = search(scratch, endpoint)
-    (scratch / "planted").write_text(given(endpoint)[-1].rpartition(".")[2], encoding="utf-8")
-    try:
-        search(scratch, endpoint)
-    except SystemExit:
-        return found
-    sys.exit("the search finds nothing, even where there is something")
+    for secret in (given(endpoint)[-1].rpartition(".")[2], PASSWORD):
+        (scratch / "planted").write_text(secret, encoding="utf-8")
+        try:
+            search(scratch, endpoint)
+        except SystemExit:
+            continue
+        sys.exit("the search finds nothing, even where there is something")
+    return found
 
 
 @contextlib.contextmanager
@@ -94,12 +130,16 @@ def broken_answers(body: bytes, token: bytes) -> list[bytes]:
 def run(
     scratch: pathlib.Path, playbook: str, endpoint: str, more: typing.Mapping[str, int | str]
 ) -> None:
-    for name in ("home", "local", "remote", "tmp", "facts", "tree", "junit"):
+    for name in ("home", "local", "remote", "tmp", "facts", "tree", "junit", "removed"):
         (scratch / name).mkdir(parents=True, exist_ok=True)
     (scratch / "ansible.cfg").touch()
+    inventory = "one,two,"
+    if not playbook.endswith(".yml"):
+        inventory, more = "application,", {**more, "ansible_connection": "talkative"}
+        playbook = str(example_of(playbook, scratch))
     variables = {
-        "endpoint": endpoint,
         **more,
+        "endpoint": endpoint,
         "ansible_python_interpreter": sys.executable,
         "search": [sys.executable, __file__, "--search", str(scratch), endpoint],
     }
@@ -109,7 +149,7 @@ def run(
             [
                 "ansible-playbook",
                 "-vvvvv",
-                "--inventory=one,two,",
+                f"--inventory={inventory}",
                 f"--extra-vars={json.dumps(variables)}",
                 playbook,
             ],
@@ -123,6 +163,16 @@ def run(
     if done.returncode:
         ends = [(scratch / name).read_text(encoding="utf-8")[-3000:] for name in PRINTED]
         sys.exit(f"the playbook failed: {' '.join(ends)}")
+
+
+def example_of(guide: str, scratch: pathlib.Path) -> pathlib.Path:
+    collections = os.environ["ANSIBLE_COLLECTIONS_PATH"]
+    sys.path.insert(0, f"{collections}/ansible_collections/imds/azure/tests")
+    import guides
+
+    path = scratch / "guide.yml"
+    path.write_text(guides.blocks(guide)[0].text, encoding="utf-8")
+    return path
 
 
 def environment(scratch: pathlib.Path, endpoint: str, keep: bool) -> dict[str, str]:
@@ -146,6 +196,8 @@ def environment(scratch: pathlib.Path, endpoint: str, keep: bool) -> dict[str, s
         "ANSIBLE_CALLBACKS_ENABLED": "everything,tree,junit",
         "ANSIBLE_CALLBACK_TREE_DIR": str(scratch / "tree"),
         "JUNIT_OUTPUT_DIR": str(scratch / "junit"),
+        "PYTHONPATH": os.pathsep.join([str(HERE / "watch"), os.environ.get("PYTHONPATH", "")]),
+        "KEEP_REMOVED": str(scratch / "removed"),
         "EVERYTHING_PATH": str(scratch / "everything.json"),
         "ANSIBLE_NOCOLOR": "1",
     }
@@ -157,6 +209,8 @@ def prove(scratch: pathlib.Path) -> None:
         text = (scratch / name).read_text(encoding="utf-8")
         if "has been hidden" not in text and "censored" not in text:
             sys.exit(f"{name} has nothing that was hidden")
+    if not os.listdir(scratch / "removed"):
+        sys.exit("no removed file was kept")
     if not os.listdir(scratch / "tree") or not os.listdir(scratch / "junit"):
         sys.exit("a callback wrote nothing")
     if "talkative: " not in (scratch / "stdout.txt").read_text(encoding="utf-8"):
@@ -167,10 +221,14 @@ def search(scratch: pathlib.Path, endpoint: str) -> str:
     """How much was searched; exits when there is a part of a token in it."""
     tokens = given(endpoint)
     needles = [needle for token in tokens for needle in needles_of(token)]
-    files = [path for path in scratch.rglob("*") if path.is_file()]
+    needles += [PASSWORD.encode(), base64.b64encode(PASSWORD.encode())]
+    password_file = scratch / PASSWORD_FILE
+    files = [path for path in scratch.rglob("*") if path.is_file() and path != password_file]
     found = [str(path) for path in files if contains(path.read_bytes(), needles)]
     if found or not tokens or not files:
-        sys.exit(f"a part of one of {len(tokens)} tokens is in {', '.join(found)}")
+        sys.exit(
+            f"a part of one of {len(tokens)} tokens, or the password, is in {', '.join(found)}"
+        )
     return f"{len(tokens)} tokens, {len(files)} files, nothing found"
 
 
