@@ -8,7 +8,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: maintenance_state
 short_description: What the role maintenance remembers on a VM
-version_added: 0.2.0
+version_added: 1.0.0
 description:
   - B(This module is for the role) P(imds.azure.maintenance#role) B(alone), and its options may change with each release. Use the role.
   - Keeps a folder on the VM with a lock, so that one run of the role at a time works on the VM, and with what was done for each event.
