@@ -24,6 +24,7 @@ CONTENTS = (
     "MANIFEST.json",
     "FILES.json",
     "README.md",
+    "SECURITY.md",
     "LICENSE",
     "LICENSES/*.txt",
     "CONTRIBUTING.md",
