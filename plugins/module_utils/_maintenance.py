@@ -302,11 +302,7 @@ class Folder:
     def _files_of(self, event: Event) -> tuple[str, ...]:
         key = key_of(event["EventId"])
         return next(
-            (
-                state.files
-                for state in self.states()[0]
-                if key_of(state.event["EventId"]) == key
-            ),
+            (state.files for state in self.states()[0] if key_of(state.event["EventId"]) == key),
             (),
         )
 

@@ -169,25 +169,25 @@ TAKE, PLAN, RELEASE, RESTORED = "take", "plan", "release", "restored"
 
 
 def argument_spec() -> dict[str, t.Any]:
-    return dict(
-        folder={"type": "path", "required": True},
-        step={
+    return {
+        "folder": {"type": "path", "required": True},
+        "step": {
             "type": "str",
             "required": True,
             "choices": [TAKE, PLAN, "draining", "drained", RESTORING, RESTORED, RELEASE],
         },
-        token={"type": "str", "default": "", "no_log": False},
-        seconds={"type": "int", "default": 900},
-        wait={"type": "int", "default": 60},
-        run={"type": "dict", "default": {}},
-        dead={"type": "str", "default": ""},
-        event={"type": "dict"},
-        events={"type": "list", "elements": "dict", "default": []},
-        resource={"type": "str", "default": ""},
-        types={"type": "list", "elements": "str", "default": []},
-        notice={"type": "int", "default": 900},
-        approve={"type": "str", "choices": ["alone", "always", "never"], "default": "alone"},
-    )
+        "token": {"type": "str", "default": "", "no_log": False},
+        "seconds": {"type": "int", "default": 900},
+        "wait": {"type": "int", "default": 60},
+        "run": {"type": "dict", "default": {}},
+        "dead": {"type": "str", "default": ""},
+        "event": {"type": "dict"},
+        "events": {"type": "list", "elements": "dict", "default": []},
+        "resource": {"type": "str", "default": ""},
+        "types": {"type": "list", "elements": "str", "default": []},
+        "notice": {"type": "int", "default": 900},
+        "approve": {"type": "str", "choices": ["alone", "always", "never"], "default": "alone"},
+    }
 
 
 def main() -> None:

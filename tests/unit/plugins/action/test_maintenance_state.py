@@ -42,7 +42,7 @@ class Action(ActionModule):
 
 def test_the_lock_is_free() -> None:
     action = Action({"step": "take", "wait": 60}, {"token": "mine"})
-    assert action.run(task_vars={})["token"] == "mine"  # noqa: S105
+    assert action.run(task_vars={})["token"] == "mine"
     assert RUN
     assert action.sent == [{"step": "take", "wait": 0, "run": RUN}]
 
@@ -66,7 +66,7 @@ def test_another_run_has_it(holder: Any, dead: str) -> None:
     action = Action(
         {"step": "take", "wait": 60}, {"failed": True, "holder": holder}, {"token": "mine"}
     )
-    assert action.run(task_vars={})["token"] == "mine"  # noqa: S105
+    assert action.run(task_vars={})["token"] == "mine"
     assert action.sent[1] == {"step": "take", "wait": 60, "run": RUN, "dead": dead}
 
 

@@ -305,7 +305,7 @@ def test_half_a_file_is_set_aside_and_its_name_counts(folder: Folder, content: b
 
 
 @pytest.mark.parametrize("kind", ["file", "fifo", "link", "folder"])
-def test_a_foreign_file_is_set_aside(folder: Folder, tmp_path: pathlib.Path, kind: str) -> None:
+def test_a_foreign_file_is_set_aside(folder: Folder, kind: str) -> None:
     path = pathlib.Path(folder.path) / "notes.json"
     {
         "file": lambda: path.write_text("hello"),
@@ -426,7 +426,7 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner),
     max_leaves=6,
 )
-_FIELDS = {name: _JSON for name in ("EventStatus", "EventType", "Resources", "NotBefore", "New")}
+_FIELDS = dict.fromkeys(("EventStatus", "EventType", "Resources", "NotBefore", "New"), _JSON)
 
 
 @given(st.lists(st.fixed_dictionaries({"EventId": st.text()}, optional=_FIELDS)))

@@ -37,7 +37,14 @@ class Run:
         env.pop("ANSIBLE_FORCE_COLOR", None)
         with self.output.open("w", encoding="utf-8") as output:
             self.process = subprocess.Popen(
-                ["ansible-playbook", "-i", vm.inventory, str(HERE / "play.yml"), "-e", json.dumps(extra)],
+                [
+                    "ansible-playbook",
+                    "-i",
+                    vm.inventory,
+                    str(HERE / "play.yml"),
+                    "-e",
+                    json.dumps(extra),
+                ],
                 env=env,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -50,7 +57,10 @@ class Run:
 
     def ends(self, status: int = 0) -> str:
         actual = self.process.wait(PATIENCE)
-        must(actual == status, f"the run ends with {actual}, not {status}:\n{self.output.read_text()}")
+        must(
+            actual == status,
+            f"the run ends with {actual}, not {status}:\n{self.output.read_text()}",
+        )
         return self.said
 
     def kill(self) -> None:
@@ -247,7 +257,10 @@ def killed_while_it_restores(vm: Vm) -> None:
     vm.expect(*both("restore Freeze"), *both("drain Reboot"), approvals=1, remembered=2)
     vm.advance(300)
     vm.run().ends()
-    must(sorted(vm.journal[-4:]) == sorted(both("restore Freeze") + both("restore Reboot")), f"{vm.journal}")
+    must(
+        sorted(vm.journal[-4:]) == sorted(both("restore Freeze") + both("restore Reboot")),
+        f"{vm.journal}",
+    )
     must(len(list(vm.states.glob("*.json"))) == 0, "something is still remembered")
 
 
