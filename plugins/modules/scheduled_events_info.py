@@ -73,7 +73,7 @@ resource:
 events:
   description:
     - The events in the order and the names of IMDS. Every documented field is there, whatever the version and the status; other fields are passed through, as
-      are types that this collection does not know.
+      are types that this collection does not know. Fields whose names begin with C(__ansible_) are left out, because Ansible reads them as marks of its own.
     - An event that is over, or cancelled, is in it no more. There is no status for that.
   returned: success
   type: list
