@@ -70,7 +70,8 @@ options:
       - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
-      - The names of groups and C(localhost) are not given to a VM either. Characters other than letters, digits and C(._-:) become C(_).
+      - The names of groups and C(localhost) are not given to a VM either. Characters other than letters, digits and C(._-:) become C(_). A name that
+        begins with C(__ansible_), which Ansible's own readers take for something else, loses these underscores.
     type: list
     elements: str
     default:

@@ -11,6 +11,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._document import MARK
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 
@@ -46,7 +47,9 @@ def _name(value: t.Any) -> str:
 
 def fit(name: str) -> str:
     """The name with nothing in it that would mean something to Ansible."""
-    return _UNFIT.sub("_", name)
+    fitted = _UNFIT.sub("_", name)
+    # Names of hosts are keys of objects in what ansible-inventory writes for other programs.
+    return fitted.lstrip("_") if fitted.startswith(MARK) else fitted
 
 
 def distinct_names(
