@@ -78,7 +78,8 @@ options:
       - The names of groups, and names that lead to the controller itself, such as C(localhost) and C(127.1), are not given to a VM either. Only
         O(keyed_groups) can still make a group of a VM's name, and a warning then names it.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
-        address. A name of more than 200 bytes is cut, and ends in a hash of the whole.
+        address. A name of more than 200 bytes is cut, and ends in a hash of the whole. A name that begins with C(__ansible_), which
+        Ansible's own readers take for something else, loses these underscores.
       - Without O(strict), an expression that can't be evaluated for a VM gives no name for it, with one warning that counts these VMs. With O(strict) it
         is an error that names the VM.
     type: list

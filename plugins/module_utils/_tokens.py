@@ -9,12 +9,12 @@ No message ever has a word of a token in it. Private to imds.azure.
 from __future__ import annotations
 
 import base64
-import json
 import re
 import typing as t
 
 from ._client import Endpoint, ImdsClient, Params, Turns
 from ._clouds import Cloud
+from ._document import parse_json
 from ._errors import MalformedError, OptionError, printable
 
 # Options that say which identity, and the names that the endpoints have for them.
@@ -128,8 +128,8 @@ def claims_of(token: str) -> dict[str, str]:
     """Whose a token is and whom it is for. Its signature is for the receiver to check, not here."""
     payload = token.split(".")[1] if token.count(".") == 2 else ""
     try:
-        data = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, RecursionError):
+        data = parse_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
         data = None
     if not isinstance(data, dict):
         raise MalformedError("the token is not a JSON Web Token, so nothing can be read from it")

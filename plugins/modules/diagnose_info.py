@@ -203,6 +203,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
     is_healthy,
     report,
 )
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._observe import observe, this_machine
 from ansible_collections.imds.azure.plugins.module_utils._options import (
@@ -237,12 +238,14 @@ def main() -> None:
 
     observed = observe(this_machine(run), endpoint, timeout)
     found = causes(observed)
-    module.exit_json(
-        healthy=is_healthy(observed),
-        causes=[cause._asdict() for cause in found],
-        observed=observed,
-        report=report(observed, found, platform.node() or "this host"),
-    )
+    result = {
+        "healthy": is_healthy(observed),
+        "causes": [cause._asdict() for cause in found],
+        "observed": observed,
+        "report": report(observed, found, platform.node() or "this host"),
+    }
+    # The environment and files need not be Unicode, and Ansible reads nothing else.
+    module.exit_json(**cleaned(result))
 
 
 if __name__ == "__main__":

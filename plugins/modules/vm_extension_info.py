@@ -271,6 +271,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
 from ansible_collections.imds.azure.plugins.module_utils._extension import (
     CHANGE_TO,
@@ -422,7 +423,8 @@ def main() -> None:
             result["tokens"] = comparison(
                 None, str(exc), None, "not asked, as IMDS does not answer"
             )
-    module.exit_json(changed=False, state=state_of(result), **result)
+    # Names of files need not be Unicode, and Ansible reads nothing else.
+    module.exit_json(changed=False, state=state_of(result), **cleaned(result))
 
 
 def known_by_imds(

@@ -11,6 +11,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._document import MARK
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
 from ansible_collections.imds.azure.plugins.plugin_utils._addresses import is_usable
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
@@ -57,6 +58,9 @@ def fit(text: str) -> str:
         name = name.replace(":", "_")
     if starts_oddly(name):
         name = "_" + name[1:]
+    # Names of hosts are keys of objects in what ansible-inventory writes for other programs.
+    if name.startswith(MARK):
+        name = name.lstrip("_")
     encoded = name.encode()
     if len(encoded) <= _LONGEST:
         return name

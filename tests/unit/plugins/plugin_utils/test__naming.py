@@ -33,6 +33,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
         ("zero", "0"),
         ("odd", "a_b_c_d"),
         ("umlaut", "wéb.日本_1"),
+        ("mark", "ansible_vault"),
+        ("hidden", "ansible_type"),
         ("[]", ""),
         ("tag:Role", "web"),
         ("tag:a:b", "c"),
@@ -49,6 +51,8 @@ def test_a_name_by_an_expression(expression: str, name: str) -> None:
         "zero": 0,
         "odd": "a b/\t{{c}},d",
         "umlaut": "wéb.日本:1",
+        "mark": "__ansible_vault",
+        "hidden": " _ansible_type",
         "tags": {"Role": "web", "a:b": "c", "Empty": ""},
     }
     assert fit(namer(expression)(view)) == name
