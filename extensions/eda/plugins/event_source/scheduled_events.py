@@ -67,6 +67,7 @@ scheduled_event:
   description:
     - The event in the shape of RV(imds.azure.scheduled_events_info#module:events), as it is, or as it was last when it has disappeared. One that disappears
       while it is V(Scheduled) was cancelled, unless it started and ended between two requests.
+    - Braces in its texts become parentheses, because a playbook that a rule runs would take them for a template. Azure's own texts have none.
   type: dict
 previous_status:
   description: The status before. Empty when it appeared.
@@ -108,6 +109,7 @@ T = t.TypeVar("T")
 _LOG = logging.getLogger("imds.azure.scheduled_events")
 _CORE = "_imds_azure_core"
 _SHORTEST_INTERVAL = 1.0
+_NO_BRACES = str.maketrans("{}", "()")
 
 
 def _import_core() -> None:
@@ -172,13 +174,31 @@ async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
 
 def payload(change: _events.Change, document: dict[str, t.Any], resource: str) -> dict[str, t.Any]:
     """What the conditions of rules see as `event`."""
-    return {
-        "change": change.change,
-        "scheduled_event": change.event,
-        "previous_status": change.previous_status,
-        "incarnation": _events.incarnation_of(document),
-        "resource": resource,
-    }
+    found: dict[str, t.Any] = without_templates(
+        {
+            "change": change.change,
+            "scheduled_event": change.event,
+            "previous_status": change.previous_status,
+            "incarnation": _events.incarnation_of(document),
+            "resource": resource,
+        }
+    )
+    return found
+
+
+def without_templates(value: t.Any) -> t.Any:
+    """The value without braces, in which Ansible finds no template.
+
+    ansible-rulebook hands each event on as an extra variable, and Ansible trusts these: a template in
+    one runs on the controller. Nothing that Azure says of an event has braces.
+    """
+    if isinstance(value, str):
+        return value.translate(_NO_BRACES).replace("#jinja2:", "# jinja2:")
+    if isinstance(value, dict):
+        return {without_templates(key): without_templates(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [without_templates(child) for child in value]
+    return value
 
 
 def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
