@@ -70,6 +70,7 @@ scheduled_event:
   description:
     - The event in the shape of RV(imds.azure.scheduled_events_info#module:events), as it is, or as it was last when it has disappeared. One that disappears
       while it is V(Scheduled) was cancelled, unless it started and ended between two requests.
+    - Braces in its texts become parentheses, because a playbook that a rule runs would take them for a template. Azure's own texts have none.
   type: dict
 previous_status:
   description: The status before. Empty when it appeared.
@@ -191,7 +192,8 @@ def harmless(value: t.Any) -> t.Any:
     A rule hands fields of events to playbooks as extra variables, and Ansible takes those for templates.
     """
     if isinstance(value, str):
-        return "".join(map(_harmless_character, value))
+        # The header may name delimiters of its own, so braces are not all.
+        return "".join(map(_harmless_character, value)).replace("#jinja2:", "# jinja2:")
     if isinstance(value, list):
         return [harmless(item) for item in value]
     if isinstance(value, dict):
