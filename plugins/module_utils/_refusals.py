@@ -160,13 +160,14 @@ def error_text(request: _transport.Request, response: _transport.Response) -> st
 
 
 def _plain_words(request: _transport.Request, response: _transport.Response) -> str:
-    """An error as text. Whatever may be a part of a document, or a token, is not one."""
+    """An error that is text. A text that may be a part of a document or a token is not quoted."""
     text = response.body[:_MAX_TEXT].decode("utf-8", "replace")
     words = _shown(text)
     if words[:1] == "<":
         return "an HTML page"
     is_error = response.status >= 400 and len(response.body) <= _MAX_TEXT
-    is_plain = words[:1] not in ('"', "[") and not {"{", "\ufffd"} & set(text)
+    # No part of a JSON object does without these; U+FFFD stands for what is no text.
+    is_plain = not set('{}"\ufffd') & set(text)
     return words if is_error and is_plain and not request.secret else ""
 
 

@@ -694,6 +694,8 @@ PARTS = {
     "list": f'["{USER_DATA}"]',
     "half a list": f'["{USER_DATA}',
     "half a text": f'"{USER_DATA}',
+    "an end": f'ta":"{USER_DATA}","name":"x"}}}}',
+    "a middle": f'ta":"{USER_DATA}","na',
     "after a sign": f')]}}\', {{"userData":"{USER_DATA}"}}',
     "after a byte order mark": "\ufeff" + f'{{"userData":"{USER_DATA}"',
     "after blanks": f' \r\n{{"userData":"{USER_DATA}"',
