@@ -162,8 +162,8 @@ def _some_at_a_time(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
     """
     while left > 0:
         lines: list[bytes] = []
-        most = left
-        while left > 0 and most - left < _AT_ONCE:
+        enough = left - _AT_ONCE
+        while left > max(0, enough):
             line = piece = file.readline(min(left, _MAX_LINE + 1))
             left -= len(piece)
             while len(piece) > _MAX_LINE and not piece.endswith(b"\n"):

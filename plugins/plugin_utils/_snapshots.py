@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Snapshots of hosts: one file each, replaced whole or not at all. Private to imds.azure.
 
-Another user of the controller may write to the folder as well, and decides neither where a snapshot
-goes nor whether a run ends.
+Other users may be able to write to the folder. What they put there is neither followed nor waited for.
 """
 
 from __future__ import annotations

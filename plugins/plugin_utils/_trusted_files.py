@@ -71,7 +71,8 @@ def _check(entry: str, status: os.stat_result, folder: os.stat_result) -> None:
         kind = "a link" if stat.S_ISLNK(status.st_mode) else "it"
         raise PermissionError(
             errno.EACCES,
-            f"{kind} belongs to another user, in a folder that others can write to ({entry})",
+            f"{kind} belongs to another user, in a folder that others can write to ({entry}). Use a "
+            "folder that only you can write to",
             entry,
         )
 
