@@ -25,7 +25,7 @@ EVENT = {
     "Resources": [ODD],
     "notice": 5,
 }
-TOKEN = {"claims": {"aud": ODD, "oid": ODD, "tid": ODD, "appid": ODD}, "error": ODD}
+TOKEN = {"claims": {"aud": ODD, "oid": ODD, "tid": ODD, "appid": ""}, "error": ODD}
 COMPUTE = {"location": ODD, "zone": ODD, "platformFaultDomain": ODD, "azEnvironment": ODD}
 FACTS = {"azure_imds": {"compute": COMPUTE, "tags": {ODD: ODD, "Env": ODD}}}
 ANSWERS: dict[str, dict[str, t.Any]] = {

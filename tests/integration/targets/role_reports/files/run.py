@@ -20,7 +20,7 @@ sys.path.insert(0, str(HERE))
 from odd_python import ODD  # noqa: E402 - Ansible does not run this where it lies
 
 # What the terminal, or Ansible, has made of it.
-OBEYED = re.compile(r"^ok: \[x\]|templated")
+OBEYED = re.compile(r"^ok: \[x\]|templated|\bNone\b")
 # What the output has of each role, or else nothing was looked at.
 SAID = (
     "silent does not belong in this play",
