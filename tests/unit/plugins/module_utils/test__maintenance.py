@@ -172,8 +172,11 @@ def test_another_process_of_the_same_number_is_not_the_run(folder: Folder) -> No
 def test_tasks_of_a_dead_run_are_waited_for(folder: Folder) -> None:
     token = take(folder, {**_maintenance.process(os.getpid()), "started": "0"})
     env = {**os.environ, _maintenance.RUN_VARIABLE: token}
-    task = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=env)
+    command = [sys.executable, "-c", "print(flush=True); input()"]
+    task = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
     try:
+        assert task.stdout
+        task.stdout.readline()  # Before the program runs, the process has another environment.
         with pytest.raises(BusyError):
             take(folder)
         with pytest.raises(BusyError):
