@@ -45,6 +45,7 @@ class ActionModule(ActionBase):
 
 def _dead(holder: t.Any) -> str:
     """The token of a run of this controller that has ended without freeing the lock."""
-    run, token = (holder.get("run"), holder.get("token")) if isinstance(holder, dict) else ("", "")
-    is_one = isinstance(run, dict) and isinstance(token, str)
-    return str(token) if is_one and is_dead(run) else ""
+    # A VM may answer whatever it likes.
+    run = holder.get("run") if isinstance(holder, dict) else None
+    token = holder.get("token") if isinstance(holder, dict) else None
+    return token if isinstance(run, dict) and isinstance(token, str) and is_dead(run) else ""

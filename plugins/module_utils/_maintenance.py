@@ -229,6 +229,7 @@ class Folder:
         found: dict[str, State] = {}
         warnings = []
         for path in self._paths():
+            state: State | None
             try:
                 state = _read_state(path)
             except (OSError, ValueError) as exc:
@@ -387,7 +388,7 @@ def _read_state(path: str) -> State:
     if len(content) > _MAX_BYTES:
         raise ValueError("it is too large")
     data = parse_json(content)
-    done = DRAINED
+    done: t.Any = DRAINED
     # Version 0.1.0 of the collection wrote the event alone, after the drain.
     if isinstance(data, dict) and "EventId" not in data:
         done, data = data.get("state"), data.get("event")
