@@ -276,7 +276,7 @@ def _cached_facts(names: list[str], broken: dict[str, str]) -> t.Iterator[tuple[
     for name in known:
         try:
             fact = cleaned(cache.get(name).get(FACT))
-        except Exception as exc:
+        except Exception as exc:  # noqa: BLE001 - each plugin has errors of its own
             broken[name] = printable(str(exc))
             continue
         yield name, fact

@@ -42,7 +42,9 @@ class ImdsLookup(LookupBase):
         Without user data, userData and customData are empty in it, unless another lookup of the run
         asked for them.
         """
-        return self._cached(self._option("api_version"), lambda imds: imds.instance().data, user_data)
+        return self._cached(
+            self._option("api_version"), lambda imds: imds.instance().data, user_data
+        )
 
     def _newest_document(self) -> t.Any:
         """The same for a lookup whose api_version is not one of instance documents."""

@@ -107,8 +107,7 @@ def texts(data: bytes) -> None:
     text = data.decode("utf-8", "surrogateescape")
     try:
         document = instance_document(parse_json_text(text))
-    except (ValueError, ImdsError) as exc:
-        assert str(exc)
+    except (ValueError, ImdsError):
         return
     _check_harmless(document)
     fact, _warnings = azure_imds(document, "2025-04-07", user_data=True)

@@ -200,7 +200,7 @@ def test_facts_of_one_host_that_can_not_be_read_cost_no_other(
 
 
 def test_a_fact_cache_that_does_not_answer_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnavailableError, match="the fact cache .* can't be read: down"):
+    with pytest.raises(UnavailableError, match=r"the fact cache .* can't be read: down"):
         cached_facts(monkeypatch, Cache({}, OSError("down")))
 
 

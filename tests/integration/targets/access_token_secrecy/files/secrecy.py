@@ -172,7 +172,9 @@ def search(scratch: pathlib.Path, endpoint: str) -> str:
     files = [path for path in scratch.rglob("*") if path.is_file() and path != password_file]
     found = [str(path) for path in files if contains(path.read_bytes(), needles)]
     if found or not tokens or not files:
-        sys.exit(f"a part of one of {len(tokens)} tokens, or the password, is in {', '.join(found)}")
+        sys.exit(
+            f"a part of one of {len(tokens)} tokens, or the password, is in {', '.join(found)}"
+        )
     return f"{len(tokens)} tokens, {len(files)} files, nothing found"
 
 
