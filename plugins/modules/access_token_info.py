@@ -33,9 +33,9 @@ attributes:
 notes:
   - The result is a secret, and the mark is lost with the result. Give C(no_log=true) to every task that has the token among its arguments, and do
     not keep it with M(ansible.builtin.set_fact). A registered result is in the controller's memory until the run ends, and in no file.
-  - For each task Ansible lays a file with its arguments on the controller and on the host that runs the task, unless pipelining is on. That is
-    nothing to this module, whose arguments are no
-    secrets, but a task that is given a token should use pipelining, also on the controller (C(ansible_pipelining=true) in C(vars) of the task).
+  - For each task Ansible lays a file with its arguments on the controller and on the host that runs the task, unless pipelining is on. That is nothing
+    to this module, whose arguments are no secrets, but a task that is given a token should use pipelining, also on the controller
+    (C(ansible_pipelining=true) in C(vars) of the task).
   - Debugging Ansible itself (E(ANSIBLE_DEBUG)) shows all that modules answer, tokens as well.
   - All processes of one user on the VM together keep within 20 tokens a second and 5 at once. They share five small files in the system's temp folder for that,
     which hold times and never a token.

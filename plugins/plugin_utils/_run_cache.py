@@ -15,7 +15,6 @@ import functools
 import hashlib
 import json
 import os
-import random
 import tempfile
 import time
 import typing as t
@@ -104,8 +103,7 @@ class RunCache:
             while not _locked(lock):
                 if time.monotonic() >= end:
                     raise UnavailableError(_held(lock, patience))
-                # Part of it is drawn, so that those who wait do not all look at the same moment.
-                time.sleep(_NAP * (0.5 + random.random()))  # noqa: S311 - nothing is guarded by it
+                time.sleep(_NAP)
             yield
         finally:
             os.close(lock)
