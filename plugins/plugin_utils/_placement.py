@@ -24,7 +24,6 @@ from ansible_collections.imds.azure.plugins.plugin_utils._spread import (
     Numberings,
     Part,
     Replica,
-    SetKey,
     certain,
     common,
     grouped,
