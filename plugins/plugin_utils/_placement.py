@@ -9,6 +9,7 @@ here holds in Azure.
 
 from __future__ import annotations
 
+import heapq
 import json
 import typing as t
 
@@ -221,19 +222,21 @@ def _spare(
     Hosts that have to move anyway come first, then hosts outside of the counted places, then those
     of the fullest place.
     """
-    places = [(1, part) for part in counted] + [(0, part) for part in others]
-    # The first host to move stands last.
-    queues = [
-        (keep, sorted((vm.name for vm in part.hosts), key=lambda name: (name in moving, name)))
-        for keep, part in places
-    ]
+    # The fullest place is on top of the heap, and within a place the first host to move stands last.
+    heap: list[tuple[bool, int, int, int, list[str]]] = []
+
+    def push(keep: int, number: int, names: list[str]) -> None:
+        if len(names) > keep:
+            heapq.heappush(heap, (names[-1] not in moving, keep, -len(names), number, names))
+
+    for number, part in enumerate([*counted, *others]):
+        names = sorted((vm.name for vm in part.hosts), key=lambda name: (name in moving, name))
+        push(1 if number < len(counted) else 0, number, names)
     move: list[str] = []
-    while len(move) < missing:
-        left = [(keep, queue) for keep, queue in queues if len(queue) > keep]
-        if not left:
-            break
-        _keep, fullest = max(left, key=lambda one: (one[1][-1] in moving, -one[0], len(one[1])))
-        move.append(fullest.pop())
+    while heap and len(move) < missing:
+        _later, keep, _size, number, names = heapq.heappop(heap)
+        move.append(names.pop())
+        push(keep, number, names)
     return sorted(move)
 
 
@@ -278,23 +281,25 @@ def _too_full(
 
 def _surplus(numberings: Numberings, loose: list[Replica], surplus: int) -> list[str]:
     """The hosts to move so that the fullest parts together have so many hosts less."""
-    rest = [vm.name for vm in loose]
-    sizes = [[[vm.name for vm in part.hosts] for part in parts] for parts in numberings.values()]
-    move: list[str] = []
-    while surplus > 0:
-        if rest:
-            move.append(rest.pop())
-        else:
-            # The fullest part of a numbering counts: all that are as full as it lose one.
-            tops = [[part for part in parts if len(part) == _fullest(parts)] for parts in sizes]
-            for part in min((top for top in reversed(tops) if top[0]), key=len):
-                move.append(part.pop())
-        surplus -= 1
+    move = [vm.name for vm in loose[-surplus:]]
+    # Only the fullest part of a numbering counts, so all parts that are as full as it lose a host.
+    # The numbering that loses the fewest hosts comes first.
+    heap: list[tuple[int, int, list[list[str]], list[list[str]]]] = []
+
+    def push(number: int, parts: list[list[str]]) -> None:
+        size = max(map(len, parts))
+        tops = [part for part in parts if len(part) == size]
+        if size:
+            heapq.heappush(heap, (len(tops), number, tops, parts))
+
+    for number, parts in enumerate(numberings.values()):
+        # The last numberings first: the other rules count by the first one.
+        push(-number, [[vm.name for vm in part.hosts] for part in parts])
+    for _host in range(surplus - len(move)):
+        _count, number, tops, rest = heapq.heappop(heap)
+        move.extend(part.pop() for part in tops)
+        push(number, rest)
     return move
-
-
-def _fullest(parts: list[list[str]]) -> int:
-    return max(map(len, parts))
 
 
 def _required(least: int) -> str:
@@ -342,13 +347,14 @@ def placement(group: t.Sequence[Replica], rules: Rules) -> dict[str, t.Any]:
         "fault_domains": [
             {
                 **_site(location),
-                **_zone(area.hosts),
+                **zone,
                 **_set(hosts),
                 "fault_domain": domain,
                 **counted(hosts),
             }
             for location in locations
             for area in location.every_area
+            for zone in [_zone(area.hosts)]
             for (_key, domain), hosts in grouped(
                 area.numbered, lambda vm: (vm.set_key or (), vm.place.fault_domain)
             ).items()
