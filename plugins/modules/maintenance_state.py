@@ -165,7 +165,10 @@ from ansible_collections.imds.azure.plugins.module_utils._maintenance import (
     plan,
 )
 
-TAKE, PLAN, RELEASE, RESTORED = "take", "plan", "release", "restored"
+TAKE = "take"
+PLAN = "plan"
+RELEASE = "release"
+RESTORED = "restored"
 
 
 def argument_spec() -> dict[str, t.Any]:
