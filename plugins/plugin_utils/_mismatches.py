@@ -19,6 +19,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._place import (
     place_of,
     text_of,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import wanted_cloud
 
 
 class Mismatch(t.NamedTuple):
@@ -42,15 +43,23 @@ _Same = t.Callable[[str, str], bool]
 _Check = t.Callable[[t.Any, t.Any], "Mismatch | None"]
 
 
-def _one_of(what: str, field: str, same: _Same) -> _Check:
+def _one_of(
+    what: str, field: str, same: _Same, meaning: t.Callable[[str], str] = str
+) -> _Check:
     def check(facts: t.Any, required: t.Any) -> Mismatch | None:
-        names = _texts(what, required)
+        names = [meaning(name) for name in _texts(what, required)]
         actual: str = getattr(place_of(part_of(facts, "compute")), field)
         if not names or (actual and any(same(actual, name) for name in names)):
             return None
         return Mismatch(what, " or ".join(map(printable, names)), printable(actual))
 
     return check
+
+
+def _cloud_meant(name: str) -> str:
+    """A known cloud as the user named it, because messages quote it; `=NAME` without its mark."""
+    cloud = wanted_cloud(name)
+    return cloud.name if name.strip().startswith("=") else name
 
 
 def _texts(what: str, required: t.Any) -> list[str]:
@@ -101,7 +110,7 @@ def _shown(name: str, values: list[str]) -> str:
 
 
 _CHECKS: dict[str, _Check] = {
-    "clouds": _one_of("clouds", "cloud", same_cloud),
+    "clouds": _one_of("clouds", "cloud", same_cloud, _cloud_meant),
     "locations": _one_of("locations", "location", _same_spelling),
     "zones": _one_of("zones", "zone", str.__eq__),
     "tags": _tags,

@@ -51,6 +51,7 @@ LAYERS = {
     "plugins/plugin_utils/_session.py": 10,
     "plugins/plugin_utils/_signed_data.py": 10,
     "plugins/plugin_utils/_untrusted.py": 10,
+    "plugins/plugin_utils/_wanted_clouds.py": 10,
     "plugins/plugin_utils/_grouping.py": 11,
     "plugins/plugin_utils/_lookup.py": 11,
     "plugins/plugin_utils/_mismatches.py": 11,

@@ -62,6 +62,7 @@ def test_met(requirements: dict[str, t.Any]) -> None:
             {"clouds": ["AzureUSGovernment", "china"]},
             Mismatch("clouds", "AzureUSGovernment or china", "AZUREPUBLICCLOUD"),
         ),
+        ({"clouds": ["=AzureMoonCloud"]}, Mismatch("clouds", "AzureMoonCloud", "AZUREPUBLICCLOUD")),
         ({"locations": ["westeurope2"]}, Mismatch("locations", "westeurope2", "westeurope")),
         ({"zones": [1, 3]}, Mismatch("zones", "1 or 3", "2")),
         ({"scale_sets": ["db"]}, Mismatch("scale_sets", "db", "Web")),
@@ -78,13 +79,14 @@ def test_not_met(requirements: dict[str, t.Any], expected: Mismatch) -> None:
 
 @pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "tags"])
 def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
+    wanted = "public" if name == "clouds" else "x"
     for facts in ({}, {"compute": {}}, {"compute": None}, {"compute": []}):
-        assert mismatches(facts, **{name: ["x"]}) == [Mismatch(name, "x", "")]
+        assert mismatches(facts, **{name: [wanted]}) == [Mismatch(name, wanted, "")]
 
 
 def test_every_requirement_is_reported() -> None:
     found = mismatches(
-        {}, **{name: {"x": "y"} if name == "tags" else ["x"] for name in REQUIREMENTS}
+        {}, **{name: {"x": "y"} if name == "tags" else ["=x"] for name in REQUIREMENTS}
     )
     assert [mismatch.what for mismatch in found] == list(REQUIREMENTS)
 
@@ -94,6 +96,10 @@ def test_every_requirement_is_reported() -> None:
     [
         {"clouds": [["public"]]},
         {"clouds": "public,"},
+        {"clouds": ["AzureGovCloud"]},
+        {"clouds": ["public", "AzureGovCloud"]},
+        {"clouds": "public, AzureGovCloud"},
+        {"clouds": ["="]},
         {"zones": [True]},
         {"locations": [""]},
         {"locations": {"a": 1}},
@@ -105,6 +111,12 @@ def test_every_requirement_is_reported() -> None:
 def test_what_is_no_requirement_is_refused(requirements: dict[str, t.Any]) -> None:
     with pytest.raises(OptionError):
         mismatches(VM, **requirements)
+
+
+def test_a_mistyped_cloud_is_an_error_also_for_a_vm_that_says_nothing() -> None:
+    for facts in ({}, VM):
+        with pytest.raises(OptionError, match="Did you mean AzureUSGovernmentCloud"):
+            mismatches(facts, clouds=["AzureGovCloud"])
 
 
 def test_foreign_text_does_not_break_the_line() -> None:
