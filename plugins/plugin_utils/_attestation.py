@@ -25,6 +25,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._chains import GivenUpError, chains
 from ansible_collections.imds.azure.plugins.plugin_utils._issuers import issuers
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import leaf_text
 from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
@@ -41,6 +42,8 @@ with contextlib.suppress(ImportError):
     from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 if t.TYPE_CHECKING:
+    from cryptography.x509.verification import ServerVerifier
+
     from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
     from ansible_collections.imds.azure.plugins.plugin_utils._trust import Trust
 
@@ -213,7 +216,7 @@ def _dns_names(certificate: x509.Certificate) -> list[str]:
         return extension.value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         return []
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+    except (KeyError, ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
         raise malformed(f"its certificate can't be read ({printable(str(exc), 120)})") from None
 
 
@@ -228,17 +231,26 @@ def _trusted_chain(
             f"{_utc(leaf.not_valid_before_utc)} to {_utc(leaf.not_valid_after_utc)}, and now it is "
             f"{_utc(now)}. Check the clock of the controller",
         )
+    verifier = _verifier(name, trust.roots, now)
+    # The machine's own certificates come last, so they can't keep the others from being tried.
     links = [*trust.intermediates, *signed.others]
-    chain = _chain(leaf, name, trust.roots, links, now)
     problem = ""
     try:
+        chain = _chain(verifier, leaf, trust.roots, links)
         for link in issuers(leaf, send) if chain is None and send else ():
             links.append(link)
-            chain = _chain(leaf, name, trust.roots, links, now)
+            chain = _chain(verifier, leaf, trust.roots, links)
             if chain is not None:
                 break
     except UnavailableError as exc:
         problem = f" (an intermediate could not be fetched: {exc})"
+    except GivenUpError:
+        raise AttestationError(
+            "untrusted_chain",
+            f"the attested document has {len(signed.others)} certificates besides its signer's, "
+            "with more ways through them than are tried, and none of those tried is a valid chain "
+            "to a trusted root. Documents of Azure have only the signer's certificate",
+        ) from None
     if chain is None:
         raise AttestationError("untrusted_chain", _untrusted(leaf, problem, send is not None))
     return chain
@@ -253,20 +265,37 @@ def _untrusted(leaf: x509.Certificate, problem: str, fetching: bool) -> str:
     )
 
 
+def _verifier(
+    name: str, roots: t.Sequence[x509.Certificate], now: datetime.datetime
+) -> ServerVerifier | None:
+    # Nothing but the name's own domain decides what stands for a wildcard.
+    subject = name.replace("*", "any", 1) if name.startswith("*.") else name
+    with contextlib.suppress(ValueError):
+        builder = PolicyBuilder().store(Store(list(roots))).time(now)
+        return builder.build_server_verifier(x509.DNSName(subject))
+    return None
+
+
 def _chain(
+    verifier: ServerVerifier | None,
     leaf: x509.Certificate,
-    name: str,
     roots: t.Sequence[x509.Certificate],
     links: t.Sequence[x509.Certificate],
-    now: datetime.datetime,
 ) -> list[x509.Certificate] | None:
-    # Nothing but the name's own domain decides what stands for a wildcard.
-    subject = x509.DNSName(name.replace("*", "any", 1) if name.startswith("*.") else name)
+    """The first chain that the library accepts; it gets each candidate's own links alone."""
+    for candidate in chains(leaf, roots, links) if verifier else ():
+        found = _verified(verifier, leaf, candidate)
+        if found is not None:
+            return found
+    return None
+
+
+def _verified(
+    verifier: t.Any, leaf: x509.Certificate, links: list[x509.Certificate]
+) -> list[x509.Certificate] | None:
     with contextlib.suppress(VerificationError, ValueError):
-        verifier = (
-            PolicyBuilder().store(Store(list(roots))).time(now).build_server_verifier(subject)
-        )
-        return verifier.verify(leaf, list(links))
+        found: list[x509.Certificate] = verifier.verify(leaf, links)
+        return found
     return None
 
 

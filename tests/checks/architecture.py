@@ -42,6 +42,7 @@ LAYERS = {
     "plugins/module_utils/_attested.py": 7,
     "plugins/module_utils/_token_options.py": 7,
     "plugins/plugin_utils/_certificates.py": 10,
+    "plugins/plugin_utils/_chains.py": 10,
     "plugins/plugin_utils/_documents.py": 10,
     "plugins/plugin_utils/_expression.py": 10,
     "plugins/plugin_utils/_issuers.py": 10,

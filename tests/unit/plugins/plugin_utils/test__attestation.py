@@ -410,6 +410,24 @@ def test_a_ca_without_the_rights_of_one() -> None:
         assert reason(message, links=[link, issuing()]) == "untrusted_chain"
 
 
+@pytest.mark.parametrize("where", ["subject", "issuer", "alternative name", "others"])
+def test_names_that_the_library_can_not_read(where: str) -> None:
+    """A machine makes its own certificates; some releases of cryptography raise KeyError here."""
+    spoilt = b"\x2c\x07NoTEXT."  # the tag is that of no type of text
+    text_of_name = b"\x0c\x07NoTEXT."
+    odd = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "NoTEXT.")])
+    by = azure.issued("NoTEXT." if where == "issuer" else "by", None, authority=True, since=SINCE)
+    more = [x509.DirectoryName(odd)] if where == "alternative name" else []
+    names = x509.SubjectAlternativeName([x509.DNSName(PUBLIC[0]), *more])
+    own = azure.issued("NoTEXT." if where == "subject" else "own", by, since=SINCE, extra=[names])
+    other = azure.issued("NoTEXT.", None, authority=True, since=SINCE)
+    embedded = [own, other] if where == "others" else [own]
+    message = azure.signed(text(), own, embedded=embedded)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of cryptography's, about odd certificates
+        assert reason(message.replace(text_of_name, spoilt)) in ("malformed", "untrusted_chain")
+
+
 # Whose name it is
 
 
