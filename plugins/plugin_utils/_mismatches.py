@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.common.validation import check_type_dict
+
 from ansible_collections.imds.azure.plugins.module_utils._clouds import same_cloud
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
@@ -87,12 +89,10 @@ def _same_spelling(one: str, other: str) -> bool:
 
 
 def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
-    if required and not isinstance(required, t.Mapping):
-        raise OptionError(f"tags must be a dictionary, not {printable(str(required))!r}")
     tags = part_of(facts, "tags")
     missing: list[str] = []
     actual: list[str] = []
-    for name, wanted in dict(required or {}).items():
+    for name, wanted in _dictionary("tags", required).items():
         values = [text_of(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
         # Azure takes names in any casing for one tag, and values as they are.
         own = {key: text_of(tags[key]) for key in tags if key.lower() == text_of(name).lower()}
@@ -103,6 +103,17 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
     if not missing:
         return None
     return Mismatch("tags", " and ".join(missing), " and ".join(actual))
+
+
+def _dictionary(what: str, required: t.Any) -> dict[t.Any, t.Any]:
+    """As options of modules are read, where a text may be JSON, or K=V pairs."""
+    try:
+        found = check_type_dict(required) if isinstance(required, str) and required else required
+    except (TypeError, ValueError):
+        found = required
+    if found and not isinstance(found, t.Mapping):
+        raise OptionError(f"{what} must be a dictionary, not {printable(str(required))!r}")
+    return dict(found or {})
 
 
 def _shown(name: str, values: list[str]) -> str:

@@ -49,6 +49,11 @@ VM: dict[str, t.Any] = {
         {"tags": {"env": "prod"}},
         {"tags": {"ENV": ["stage", "prod"], "Count": 3, "marked": None}},
         {"tags": {"Marked": ""}},
+        {"tags": ""},
+        {"tags": "env=prod"},
+        {"tags": "Env=prod,Count=3"},
+        {"tags": "Env=prod Count=3"},
+        {"tags": '{"Env": ["stage", "prod"], "Marked": null}'},
     ],
 )
 def test_met(requirements: dict[str, t.Any]) -> None:
@@ -66,6 +71,8 @@ def test_met(requirements: dict[str, t.Any]) -> None:
         ({"locations": ["westeurope2"]}, Mismatch("locations", "westeurope2", "westeurope")),
         ({"zones": [1, 3]}, Mismatch("zones", "1 or 3", "2")),
         ({"scale_sets": ["db"]}, Mismatch("scale_sets", "db", "Web")),
+        ({"tags": "Env=Prod,Count=3"}, Mismatch("tags", "Env=Prod", "Env=prod")),
+        ({"tags": '{"Role": null}'}, Mismatch("tags", "Role", "")),
         ({"tags": {"Env": "Prod"}}, Mismatch("tags", "Env=Prod", "Env=prod")),
         (
             {"tags": {"Role": None, "env": ["a", "b"], "Count": 3}},
@@ -105,6 +112,8 @@ def test_every_requirement_is_reported() -> None:
         {"locations": {"a": 1}},
         {"tags": ["Env"]},
         {"tags": "Env"},
+        {"tags": '["Env"]'},
+        {"tags": '{"Env": '},
         {"regions": ["westeurope"]},
     ],
 )
