@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
         try:
             _validation, option = self.validate_argument_spec(argument_spec())
             nonce = checked_nonce(option["nonce"] or secrets.token_hex(16))
+            self._check_expect(option)
             check = self._verifier(nonce, option) if option["verify"] else None
         except (AnsibleActionFail, ImdsError) as exc:
             # Not raised, because whatever failed_when says about a task would be passed over then.
@@ -83,6 +84,13 @@ class ActionModule(ActionBase):
             return {**result, "verified": True, **check(result["signature"])._asdict()}
         except AttestationError as exc:
             return _rejected(result, exc)
+
+    def _check_expect(self, option: dict[str, t.Any]) -> None:
+        """An expectation that is given and not compared would pass for a check."""
+        if "expect" in self._task.args and not option["expect"]:
+            raise OptionError("expect is empty and compares nothing: leave it out, or fill it")
+        if option["expect"] and not option["verify"]:
+            raise OptionError("expect compares nothing when verify is false: leave one of them out")
 
     def _verifier(self, nonce: str, option: dict[str, t.Any]) -> Verify:
         """All that can be wrong with the options is found here, before anything is sent."""

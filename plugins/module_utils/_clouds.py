@@ -18,7 +18,7 @@ class Cloud(t.NamedTuple):
     attested_domain: str = ""
 
 
-_CLOUDS = (
+CLOUDS = (
     Cloud(
         name="AzurePublicCloud",
         resource_manager="https://management.azure.com",
@@ -72,23 +72,23 @@ _ALIASES = {
 }
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     return "".join(c for c in name.lower() if c.isalnum())
 
 
-_BY_KEY = {key: cloud for cloud in _CLOUDS for key in (_key(cloud.name), *_ALIASES[cloud.name])}
+BY_KEY = {key: cloud for cloud in CLOUDS for key in (key_of(cloud.name), *_ALIASES[cloud.name])}
 
 
 @functools.lru_cache(maxsize=64)
 def cloud_named(name: str) -> Cloud:
     """The cloud of that name, whatever its casing or alias; an unknown one has only its name."""
-    return _BY_KEY.get(_key(name)) or Cloud(name)
+    return BY_KEY.get(key_of(name)) or Cloud(name)
 
 
 def attested_cloud(dns_name: str) -> Cloud | None:
     """The cloud whose attested documents are signed in this name: its domain, or one below."""
     name = dns_name.lower()
-    for cloud in _CLOUDS:
+    for cloud in CLOUDS:
         if name == cloud.attested_domain or name.endswith(f".{cloud.attested_domain}"):
             return cloud
     return None
@@ -96,7 +96,7 @@ def attested_cloud(dns_name: str) -> Cloud | None:
 
 def same_cloud(one: str, other: str) -> bool:
     """Do two names mean the same cloud? Unknown names are compared by letters and digits."""
-    return _key(cloud_named(one).name) == _key(cloud_named(other).name)
+    return key_of(cloud_named(one).name) == key_of(cloud_named(other).name)
 
 
-__all__ = ("Cloud", "attested_cloud", "cloud_named", "same_cloud")
+__all__ = ("BY_KEY", "CLOUDS", "Cloud", "attested_cloud", "cloud_named", "key_of", "same_cloud")

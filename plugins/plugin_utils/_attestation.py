@@ -12,14 +12,11 @@ from __future__ import annotations
 import contextlib
 import datetime
 import importlib
+import math
 import re
 import typing as t
 
-from ansible_collections.imds.azure.plugins.module_utils._clouds import (
-    Cloud,
-    attested_cloud,
-    same_cloud,
-)
+from ansible_collections.imds.azure.plugins.module_utils._clouds import Cloud, attested_cloud
 from ansible_collections.imds.azure.plugins.module_utils._document import parse_json
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     AttestationError,
@@ -28,6 +25,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._chains import GivenUpError, chains
 from ansible_collections.imds.azure.plugins.plugin_utils._issuers import issuers
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import leaf_text
 from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
@@ -35,6 +33,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
     malformed,
     signed_content,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import KNOWN, wanted_cloud
 
 # needs_libraries() says what is missing, in words.
 with contextlib.suppress(ImportError):
@@ -43,6 +42,8 @@ with contextlib.suppress(ImportError):
     from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
 
 if t.TYPE_CHECKING:
+    from cryptography.x509.verification import ServerVerifier
+
     from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
     from ansible_collections.imds.azure.plugins.plugin_utils._trust import Trust
 
@@ -66,8 +67,23 @@ MAX_CLOCK_SKEW = 3600.0
 _TIME = re.compile(r"[0-9]{2}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\Z")
 # Identifiers that mean the same in any casing.
 _GUIDS = ("vmId", "subscriptionId")
-# The one expectation that is not about the document, but about whoever signed it.
+# The one expectation that is not about the document, but about its signer.
 _CLOUD = "cloud"
+# Azure signs these as empty texts for many VMs. Any other empty expectation is a variable that came
+# to nothing.
+_MAY_BE_EMPTY = ("sku", "licenseType", "plan.name", "plan.product", "plan.publisher")
+# What Azure was seen to sign, with the first api-version that has it.
+_SIGNED_SINCE = {
+    "nonce": "2018-10-01",
+    "plan": "2018-10-01",
+    "timeStamp": "2018-10-01",
+    "vmId": "2018-10-01",
+    "subscriptionId": "2019-04-30",
+    "sku": "2019-11-01",
+    "licenseType": "2020-09-01",
+}
+# An attested document has two levels. The limit keeps the recursion over options short.
+_MAX_DEPTH = 8
 
 
 class Attested(t.NamedTuple):
@@ -81,6 +97,7 @@ class Expected(t.NamedTuple):
 
     nonce: str
     values: t.Mapping[str, t.Any]
+    cloud: Cloud | None  # the signer's; None accepts every known one
     clock_skew: datetime.timedelta
 
 
@@ -101,20 +118,56 @@ def expected(nonce: str, values: t.Mapping[str, t.Any], clock_skew: float) -> Ex
     """Expectations from options; raises OptionError for those that can't have been meant."""
     if not 0 <= clock_skew <= MAX_CLOCK_SKEW:
         raise OptionError(f"clock_skew must be a number of seconds from 0 to {MAX_CLOCK_SKEW:.0f}")
-    _check_values(values, "expect")
-    return Expected(nonce, values, datetime.timedelta(seconds=clock_skew))
+    if values:
+        _check_values(values, "")
+    rest = {name: value for name, value in values.items() if name != _CLOUD}
+    return Expected(nonce, rest, _wanted_signer(values), datetime.timedelta(seconds=clock_skew))
 
 
-def _check_values(values: t.Mapping[str, t.Any], place: str) -> None:
+def _check_values(values: t.Mapping[t.Any, t.Any], path: str, depth: int = 1) -> None:
+    """Refuses every expectation that compares nothing, or that nothing can be equal to."""
+    where = f"expect{path and '.'}{printable(path, 120)}"
+    if not values:
+        raise OptionError(f"{where} is empty and compares nothing: leave it out, or fill it")
+    if depth > _MAX_DEPTH:
+        raise OptionError(f"{where} is nested more deeply than any attested document")
     for name, value in values.items():
-        where = f"{place}.{printable(str(name))}"
-        if value is None:
-            # An empty line of YAML, or a variable that came to nothing: it must not pass for a check.
-            raise OptionError(f"{where} has no value to compare with")
-        if isinstance(value, dict):
-            _check_values(value, where)
-        elif not isinstance(value, (str, bool, int, float)):
-            raise OptionError(f"{where} must be a text, a number, a boolean or a dictionary")
+        if not isinstance(name, str) or not name:
+            raise OptionError(
+                f"{where} has the name {printable(str(name), 80)!r}, but names are texts"
+            )
+        _check_expectation(value, f"{path}{path and '.'}{name}", depth)
+
+
+def _check_expectation(value: t.Any, path: str, depth: int) -> None:
+    where = f"expect.{printable(path, 120)}"
+    if value is None or (value == "" and path not in _MAY_BE_EMPTY):
+        # An empty line of YAML, or a variable that came to nothing: it must not pass for a check.
+        raise OptionError(f"{where} has no value to compare with")
+    if isinstance(value, dict):
+        _check_values(value, path, depth + 1)
+    elif not isinstance(value, (str, bool, int, float)):
+        raise OptionError(f"{where} must be a text, a number, a boolean or a dictionary")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise OptionError(f"{where} is {value}, which nothing in a document is equal to")
+
+
+def _wanted_signer(values: t.Mapping[str, t.Any]) -> Cloud | None:
+    if _CLOUD not in values:
+        return None
+    name = values[_CLOUD]
+    if not isinstance(name, str):
+        raise OptionError(f"expect.cloud must be the name of a cloud: {KNOWN}")
+    try:
+        cloud = wanted_cloud(name)
+    except OptionError as exc:
+        raise OptionError(f"expect.cloud: {exc}") from None
+    if not cloud.attested_domain:
+        raise OptionError(
+            f"expect.cloud: the name that {printable(cloud.name, 80)} signs attested documents in "
+            f"is not known, so none of them can be verified. The known clouds are {KNOWN}"
+        )
+    return cloud
 
 
 def verify(
@@ -126,18 +179,16 @@ def verify(
 ) -> Attested:
     """What the document says, when everything about it holds now (an aware time)."""
     signed = signed_content(signature)
-    name, cloud = _signed_in_name(signed.certificate, wanted.values.get(_CLOUD))
+    name, cloud = _signed_in_name(signed.certificate, wanted.cloud)
     chain = _trusted_chain(signed, name, trust, now, send)
     document = _document(signed.content)
     _check_nonce(document, wanted.nonce)
     _check_times(document, now, wanted.clock_skew)
-    for field, value in wanted.values.items():
-        if field != _CLOUD:
-            _check_value(document, field, value, str(field))
+    _check_fields(document, wanted.values)
     return Attested(document, _described(chain), cloud.name)
 
 
-def _signed_in_name(certificate: x509.Certificate, cloud: t.Any) -> tuple[str, Cloud]:
+def _signed_in_name(certificate: x509.Certificate, cloud: Cloud | None) -> tuple[str, Cloud]:
     """The name of a cloud's own that the signer has, and the cloud.
 
     Only alternative names count: a common name may say anything.
@@ -151,11 +202,10 @@ def _signed_in_name(certificate: x509.Certificate, cloud: t.Any) -> tuple[str, C
             "Azure cloud's own name for it",
         )
     name, found = known[0]
-    if cloud is not None and not same_cloud(found.name, str(cloud)):
+    if cloud is not None and cloud.name != found.name:
         raise AttestationError(
             "wrong_subject",
-            f"the attested document is signed by {found.name}, where expect.cloud has "
-            f"{printable(str(cloud))}",
+            f"the attested document is signed by {found.name}, where expect.cloud has {cloud.name}",
         )
     return name, found
 
@@ -166,7 +216,7 @@ def _dns_names(certificate: x509.Certificate) -> list[str]:
         return extension.value.get_values_for_type(x509.DNSName)
     except x509.ExtensionNotFound:
         return []
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
+    except (KeyError, ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as exc:
         raise malformed(f"its certificate can't be read ({printable(str(exc), 120)})") from None
 
 
@@ -181,17 +231,26 @@ def _trusted_chain(
             f"{_utc(leaf.not_valid_before_utc)} to {_utc(leaf.not_valid_after_utc)}, and now it is "
             f"{_utc(now)}. Check the clock of the controller",
         )
+    verifier = _verifier(name, trust.roots, now)
+    # The machine's own certificates come last, so they can't keep the others from being tried.
     links = [*trust.intermediates, *signed.others]
-    chain = _chain(leaf, name, trust.roots, links, now)
     problem = ""
     try:
+        chain = _chain(verifier, leaf, trust.roots, links)
         for link in issuers(leaf, send) if chain is None and send else ():
             links.append(link)
-            chain = _chain(leaf, name, trust.roots, links, now)
+            chain = _chain(verifier, leaf, trust.roots, links)
             if chain is not None:
                 break
     except UnavailableError as exc:
         problem = f" (an intermediate could not be fetched: {exc})"
+    except GivenUpError:
+        raise AttestationError(
+            "untrusted_chain",
+            f"the attested document has {len(signed.others)} certificates besides its signer's, "
+            "with more ways through them than are tried, and none of those tried is a valid chain "
+            "to a trusted root. Documents of Azure have only the signer's certificate",
+        ) from None
     if chain is None:
         raise AttestationError("untrusted_chain", _untrusted(leaf, problem, send is not None))
     return chain
@@ -206,20 +265,37 @@ def _untrusted(leaf: x509.Certificate, problem: str, fetching: bool) -> str:
     )
 
 
+def _verifier(
+    name: str, roots: t.Sequence[x509.Certificate], now: datetime.datetime
+) -> ServerVerifier | None:
+    # Nothing but the name's own domain decides what stands for a wildcard.
+    subject = name.replace("*", "any", 1) if name.startswith("*.") else name
+    with contextlib.suppress(ValueError):
+        builder = PolicyBuilder().store(Store(list(roots))).time(now)
+        return builder.build_server_verifier(x509.DNSName(subject))
+    return None
+
+
 def _chain(
+    verifier: ServerVerifier | None,
     leaf: x509.Certificate,
-    name: str,
     roots: t.Sequence[x509.Certificate],
     links: t.Sequence[x509.Certificate],
-    now: datetime.datetime,
 ) -> list[x509.Certificate] | None:
-    # Nothing but the name's own domain decides what stands for a wildcard.
-    subject = x509.DNSName(name.replace("*", "any", 1) if name.startswith("*.") else name)
+    """The first chain that the library accepts; it gets each candidate's own links alone."""
+    for candidate in chains(leaf, roots, links) if verifier else ():
+        found = _verified(verifier, leaf, candidate)
+        if found is not None:
+            return found
+    return None
+
+
+def _verified(
+    verifier: t.Any, leaf: x509.Certificate, links: list[x509.Certificate]
+) -> list[x509.Certificate] | None:
     with contextlib.suppress(VerificationError, ValueError):
-        verifier = (
-            PolicyBuilder().store(Store(list(roots))).time(now).build_server_verifier(subject)
-        )
-        return verifier.verify(leaf, list(links))
+        found: list[x509.Certificate] = verifier.verify(leaf, links)
+        return found
     return None
 
 
@@ -273,18 +349,55 @@ def _moment(document: dict[str, t.Any], name: str) -> datetime.datetime:
     raise malformed(f"its content has no timeStamp.{name}")
 
 
-def _check_value(document: t.Any, field: str, wanted: t.Any, path: str) -> None:
-    found = document.get(field) if isinstance(document, dict) else None
-    if isinstance(wanted, dict):
-        for inner, value in wanted.items():
-            _check_value(found, inner, value, f"{path}.{inner}")
-    elif found is None or not _equal(field, wanted, found):
-        there = "nothing" if found is None else repr(printable(leaf_text(found), 80))
+def _check_fields(document: dict[str, t.Any], wanted: t.Mapping[str, t.Any]) -> None:
+    for path, value in _leaves(wanted):
+        _check_field(document, path, value)
+
+
+def _leaves(
+    values: t.Mapping[str, t.Any], path: tuple[str, ...] = ()
+) -> t.Iterator[tuple[tuple[str, ...], t.Any]]:
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, (*path, name))
+        else:
+            yield (*path, name), value
+
+
+def _check_field(document: dict[str, t.Any], path: tuple[str, ...], wanted: t.Any) -> None:
+    found: t.Any = document
+    for name in path:
+        found = found.get(name) if isinstance(found, dict) else None
+    shown = printable(".".join(path), 80)
+    if found is None:
         raise AttestationError(
             "unexpected_value",
-            f"the attested document has {there} as {printable(path, 80)}, expected was "
-            f"{printable(leaf_text(wanted), 80)!r}",
+            f"expect.{shown} can't be compared, because Azure did not sign it: this document has "
+            f"{listed(_signed_fields(document))}. {_hint(path, document)}",
         )
+    if not _equal(path[-1], wanted, found):
+        raise AttestationError(
+            "unexpected_value",
+            f"the attested document has {printable(leaf_text(found), 80)!r} as {shown}, expected "
+            f"was {printable(leaf_text(wanted), 80)!r}",
+        )
+
+
+def _signed_fields(document: dict[str, t.Any]) -> list[str]:
+    return sorted(
+        ".".join(path) for path, value in _leaves(document) if path[-1] and value is not None
+    )
+
+
+def _hint(path: tuple[str, ...], document: dict[str, t.Any]) -> str:
+    """What to do about an expectation of a field that is not in the document."""
+    since = _SIGNED_SINCE.get(path[0])
+    if since is not None and path[0] not in document:
+        return (
+            f"Documents have {path[0]} since the api_version {since}, and those of classic VMs may "
+            "have nothing but vmId"
+        )
+    return "Expect only signed fields, and cloud for the signer"
 
 
 def _equal(field: str, wanted: t.Any, found: t.Any) -> bool:

@@ -52,7 +52,7 @@ def issuers(certificate: x509.Certificate, send: Transport) -> t.Iterator[x509.C
 def _allowed_urls(certificate: x509.Certificate) -> list[str]:
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess)
-    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
+    except (KeyError, ValueError, x509.ExtensionNotFound, x509.DuplicateExtension):
         return []
     urls = [
         entry.access_location.value

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.common.validation import check_type_dict
+
 from ansible_collections.imds.azure.plugins.module_utils._clouds import same_cloud
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
@@ -19,6 +21,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._place import (
     place_of,
     text_of,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import wanted_cloud
 
 
 class Mismatch(t.NamedTuple):
@@ -42,9 +45,9 @@ _Same = t.Callable[[str, str], bool]
 _Check = t.Callable[[t.Any, t.Any], "Mismatch | None"]
 
 
-def _one_of(what: str, field: str, same: _Same) -> _Check:
+def _one_of(what: str, field: str, same: _Same, meaning: t.Callable[[str], str] = str) -> _Check:
     def check(facts: t.Any, required: t.Any) -> Mismatch | None:
-        names = _texts(what, required)
+        names = [meaning(name) for name in _texts(what, required)]
         actual: str = getattr(place_of(part_of(facts, "compute")), field)
         if not names or (actual and any(same(actual, name) for name in names)):
             return None
@@ -61,6 +64,12 @@ def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
         return None
     more = f", an edge zone of {place.location}" if place.edge_zone else ""
     return Mismatch("locations", " or ".join(map(printable, names)), printable(place.site + more))
+
+
+def _cloud_meant(name: str) -> str:
+    """A known cloud as the user named it, because messages quote it; `=NAME` without its mark."""
+    cloud = wanted_cloud(name)
+    return cloud.name if name.strip().startswith("=") else name
 
 
 def _texts(what: str, required: t.Any) -> list[str]:
@@ -88,12 +97,10 @@ def _same_spelling(one: str, other: str) -> bool:
 
 
 def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
-    if required and not isinstance(required, t.Mapping):
-        raise OptionError(f"tags must be a dictionary, not {printable(str(required))!r}")
     tags = part_of(facts, "tags")
     missing: list[str] = []
     actual: list[str] = []
-    for name, wanted in dict(required or {}).items():
+    for name, wanted in _dictionary("tags", required).items():
         values = [text_of(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
         # Azure takes names in any casing for one tag, and values as they are.
         own = {key: text_of(tags[key]) for key in tags if key.lower() == text_of(name).lower()}
@@ -106,12 +113,23 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
     return Mismatch("tags", " and ".join(missing), " and ".join(actual))
 
 
+def _dictionary(what: str, required: t.Any) -> dict[t.Any, t.Any]:
+    """As options of modules are read, where a text may be JSON, or K=V pairs."""
+    try:
+        found = check_type_dict(required) if isinstance(required, str) and required else required
+    except (TypeError, ValueError):
+        found = required
+    if found and not isinstance(found, t.Mapping):
+        raise OptionError(f"{what} must be a dictionary, not {printable(str(required))!r}")
+    return dict(found or {})
+
+
 def _shown(name: str, values: list[str]) -> str:
     return printable(name) + ("=" + " or ".join(map(printable, values)) if values else "")
 
 
 _CHECKS: dict[str, _Check] = {
-    "clouds": _one_of("clouds", "cloud", same_cloud),
+    "clouds": _one_of("clouds", "cloud", same_cloud, _cloud_meant),
     "locations": _locations,
     "zones": _one_of("zones", "zone", str.__eq__),
     "tags": _tags,

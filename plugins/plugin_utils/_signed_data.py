@@ -85,7 +85,9 @@ def signed_content(signature: str) -> Signed:
         certificate = x509.load_der_x509_certificate(message.certificate)
         others = tuple(x509.load_der_x509_certificate(der) for der in message.others)
         key = certificate.public_key()
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
+        # Read here, because names are only parsed on demand and everything after this needs them.
+        _names = [(one.subject, one.issuer) for one in (certificate, *others)]
+    except (KeyError, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
         raise malformed(f"a certificate in it can't be read ({printable(str(exc), 120)})") from None
     _check_signature(message, key)
     return Signed(message.content, certificate, others)

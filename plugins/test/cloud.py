@@ -8,6 +8,8 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import same_cloud
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import wanted_cloud
 
 
 def cloud(value: t.Any, *names: t.Any) -> bool:
@@ -19,7 +21,12 @@ def cloud(value: t.Any, *names: t.Any) -> bool:
             "imds.azure.cloud compares texts: azEnvironment is imds.azure.cloud('AzurePublicCloud'), "
             "with one name or several"
         )
-    return any(same_cloud(value, name) for name in names)
+    try:
+        # All of them first: a mistyped name is an error also when another name matches.
+        wanted = [wanted_cloud(name) for name in names]
+    except ImdsError as exc:
+        raise AnsibleFilterError(f"imds.azure.cloud: {exc}") from None
+    return any(same_cloud(value, cloud.name) for cloud in wanted)
 
 
 class TestModule:

@@ -49,6 +49,11 @@ VM: dict[str, t.Any] = {
         {"tags": {"env": "prod"}},
         {"tags": {"ENV": ["stage", "prod"], "Count": 3, "marked": None}},
         {"tags": {"Marked": ""}},
+        {"tags": ""},
+        {"tags": "env=prod"},
+        {"tags": "Env=prod,Count=3"},
+        {"tags": "Env=prod Count=3"},
+        {"tags": '{"Env": ["stage", "prod"], "Marked": null}'},
     ],
 )
 def test_met(requirements: dict[str, t.Any]) -> None:
@@ -62,9 +67,12 @@ def test_met(requirements: dict[str, t.Any]) -> None:
             {"clouds": ["AzureUSGovernment", "china"]},
             Mismatch("clouds", "AzureUSGovernment or china", "AZUREPUBLICCLOUD"),
         ),
+        ({"clouds": ["=AzureMoonCloud"]}, Mismatch("clouds", "AzureMoonCloud", "AZUREPUBLICCLOUD")),
         ({"locations": ["westeurope2"]}, Mismatch("locations", "westeurope2", "westeurope")),
         ({"zones": [1, 3]}, Mismatch("zones", "1 or 3", "2")),
         ({"scale_sets": ["db"]}, Mismatch("scale_sets", "db", "Web")),
+        ({"tags": "Env=Prod,Count=3"}, Mismatch("tags", "Env=Prod", "Env=prod")),
+        ({"tags": '{"Role": null}'}, Mismatch("tags", "Role", "")),
         ({"tags": {"Env": "Prod"}}, Mismatch("tags", "Env=Prod", "Env=prod")),
         (
             {"tags": {"Role": None, "env": ["a", "b"], "Count": 3}},
@@ -78,8 +86,9 @@ def test_not_met(requirements: dict[str, t.Any], expected: Mismatch) -> None:
 
 @pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "tags"])
 def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
+    wanted = "public" if name == "clouds" else "x"
     for facts in ({}, {"compute": {}}, {"compute": None}, {"compute": []}):
-        assert mismatches(facts, **{name: ["x"]}) == [Mismatch(name, "x", "")]
+        assert mismatches(facts, **{name: [wanted]}) == [Mismatch(name, wanted, "")]
 
 
 def test_an_edge_zone_is_not_the_location_that_it_belongs_to() -> None:
@@ -100,7 +109,7 @@ def test_an_edge_zone_is_not_the_location_that_it_belongs_to() -> None:
 
 def test_every_requirement_is_reported() -> None:
     found = mismatches(
-        {}, **{name: {"x": "y"} if name == "tags" else ["x"] for name in REQUIREMENTS}
+        {}, **{name: {"x": "y"} if name == "tags" else ["=x"] for name in REQUIREMENTS}
     )
     assert [mismatch.what for mismatch in found] == list(REQUIREMENTS)
 
@@ -110,17 +119,29 @@ def test_every_requirement_is_reported() -> None:
     [
         {"clouds": [["public"]]},
         {"clouds": "public,"},
+        {"clouds": ["AzureGovCloud"]},
+        {"clouds": ["public", "AzureGovCloud"]},
+        {"clouds": "public, AzureGovCloud"},
+        {"clouds": ["="]},
         {"zones": [True]},
         {"locations": [""]},
         {"locations": {"a": 1}},
         {"tags": ["Env"]},
         {"tags": "Env"},
+        {"tags": '["Env"]'},
+        {"tags": '{"Env": '},
         {"regions": ["westeurope"]},
     ],
 )
 def test_what_is_no_requirement_is_refused(requirements: dict[str, t.Any]) -> None:
     with pytest.raises(OptionError):
         mismatches(VM, **requirements)
+
+
+def test_a_mistyped_cloud_is_an_error_also_for_a_vm_that_says_nothing() -> None:
+    for facts in ({}, VM):
+        with pytest.raises(OptionError, match="Did you mean AzureUSGovernmentCloud"):
+            mismatches(facts, clouds=["AzureGovCloud"])
 
 
 def test_foreign_text_does_not_break_the_line() -> None:

@@ -24,7 +24,10 @@ cloud = plugin.TestModule().tests()["cloud"]
         ("AzureUSGovernmentCloud", ("AzurePublicCloud", "usgovernment"), True),
         ("AzureChinaCloud", ("AzurePublicCloud", "usgovernment"), False),
         ("", ("AzurePublicCloud",), False),
-        ("AzureMoonCloud", ("azuremooncloud",), True),
+        ("AzureMoonCloud", ("=azure_mooncloud",), True),
+        ("AzureMoonCloud", ("AzurePublicCloud", "=AzureMoonCloud"), True),
+        ("AzureMoonCloud", ("=AzureSunCloud",), False),
+        ("-", ("AzurePublicCloud",), False),
         (cloud_named("public")._asdict(), ("AzureCloud",), True),
         ({"name": "AzureMoonCloud"}, ("AzureCloud",), False),
     ],
@@ -47,4 +50,11 @@ def test_which_cloud(value: t.Any, names: tuple[str, ...], holds: bool) -> None:
 )
 def test_it_compares_texts(value: t.Any, names: tuple[t.Any, ...]) -> None:
     with pytest.raises(AnsibleFilterError, match=r"imds\.azure\.cloud compares texts"):
+        cloud(value, *names)
+
+
+@pytest.mark.parametrize("value", ["AzurePublicCloud", "AzureMoonCloud", ""])
+@pytest.mark.parametrize("names", [("AzureGov",), ("AzurePublicCloud", "AzureGov"), ("",)])
+def test_an_unknown_name_is_an_error_whatever_the_vm_is(value: str, names: tuple[str, ...]) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"imds\.azure\.cloud: .* AzureChinaCloud"):
         cloud(value, *names)
