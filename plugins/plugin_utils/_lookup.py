@@ -87,8 +87,8 @@ class ImdsLookup(LookupBase):
         key = (self.get_option("endpoint"), api_version)
         cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
 
-        def make(seconds: float) -> tuple[str, t.Any]:
-            document = ask(self._for_one_request(seconds))
+        def make(left: t.Callable[[], float]) -> tuple[str, t.Any]:
+            document = ask(self._for_one_request(left))
             bare = document if user_data else without_user_data(document)
             return (_WHOLE if bare is document else _BARE), bare
 
@@ -99,13 +99,13 @@ class ImdsLookup(LookupBase):
 
         return seconds("deadline", self.get_option("deadline"))
 
-    def _for_one_request(self, seconds: float) -> ImdsClient:
+    def _for_one_request(self, left: t.Callable[[], float]) -> ImdsClient:
         # A library that keeps connections would take longer to import than the request takes.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
         def option(name: str) -> t.Any:
-            return seconds if name == "deadline" else self.get_option(name)
+            return left() if name == "deadline" else self.get_option(name)
 
         return client_from(option, http_transport)
 

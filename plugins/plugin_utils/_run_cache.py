@@ -29,9 +29,12 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 _NAP = 0.02
 # What the last wait for a lock leaves for a request: enough to get an answer of a healthy IMDS.
 _AT_LEAST = 0.05
+# The part of the time that a request may take. Processes that wait learn of its failure in the rest.
+_PART = 0.95
 
-# Gets the seconds that are left; returns the name under which its result is kept, and the result.
-Make = t.Callable[[float], tuple[str, t.Any]]
+# Gets a function that tells how many seconds a request may take from now on; returns the name under
+# which its result is kept, and the result.
+Make = t.Callable[[t.Callable[[], float]], tuple[str, t.Any]]
 
 
 class RunCache:
@@ -68,7 +71,7 @@ class RunCache:
                 failed = _read(self._failure_path, "message", _stamp(self._failure_path))
                 if failed is not None:
                     raise UnavailableError(failed["message"])
-            return self._make(make, max(end - time.monotonic(), _AT_LEAST))
+            return self._make(make, lambda: max((end - time.monotonic()) * _PART, _AT_LEAST))
 
     def _found(self, names: t.Sequence[str]) -> dict[str, t.Any] | None:
         for name in names:
@@ -81,9 +84,9 @@ class RunCache:
     def _result_path(self, name: str) -> str:
         return f"{self._path}.{name}.json"
 
-    def _make(self, make: Make, seconds: float) -> t.Any:
+    def _make(self, make: Make, left: t.Callable[[], float]) -> t.Any:
         try:
-            name, result = make(seconds)
+            name, result = make(left)
         except ImdsError as exc:
             _write(self._failure_path, {"message": str(exc)})
             raise

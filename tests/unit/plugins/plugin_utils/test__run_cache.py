@@ -41,7 +41,7 @@ def get(
 ) -> t.Any:
     """The result under one of the names; a new one gets the last name."""
     names = names or ("whole",)
-    return cache.get(names, lambda _seconds: (names[-1], make()), lambda: deadline)
+    return cache.get(names, lambda _left: (names[-1], make()), lambda: deadline)
 
 
 class Calls:
@@ -270,7 +270,7 @@ def test_the_wait_takes_from_the_time_for_the_request(
 
     fake = types.SimpleNamespace(monotonic=lambda: clock.now, sleep=sleep)
     monkeypatch.setattr(_run_cache, "time", fake)
-    assert cache.get(["x"], lambda seconds: ("x", seconds), lambda: 50.0) == 20.0
+    assert cache.get(["x"], lambda left: ("x", left()), lambda: 50.0) == 19.0
 
 
 def test_a_result_is_found_under_each_of_the_names(folder: pathlib.Path) -> None:
@@ -281,7 +281,7 @@ def test_a_result_is_found_under_each_of_the_names(folder: pathlib.Path) -> None
     assert get(cache, _fail, "whole", "bare") == "with"
     assert get(cache, _fail, "bare", "whole") == "without"
     # And no deadline is read if there is a result.
-    assert cache.get(["bare"], lambda _seconds: _fail(), _fail) == "without"
+    assert cache.get(["bare"], lambda _left: _fail(), _fail) == "without"
 
 
 def test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half(
