@@ -66,7 +66,9 @@ class _Search:
             raise GivenUpError
         top = path[-1]
         issuer = _name(top, "issuer")
-        if top in self._trusted or any(self._issued(top, one) for one in self._roots.get(issuer, ())):
+        if top in self._trusted or any(
+            self._issued(top, one) for one in self._roots.get(issuer, ())
+        ):
             yield path
         if len(path) > MAX_LINKS or any(_name(below, "subject") == issuer for below in path):
             return

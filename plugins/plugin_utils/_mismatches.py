@@ -45,9 +45,7 @@ _Same = t.Callable[[str, str], bool]
 _Check = t.Callable[[t.Any, t.Any], "Mismatch | None"]
 
 
-def _one_of(
-    what: str, field: str, same: _Same, meaning: t.Callable[[str], str] = str
-) -> _Check:
+def _one_of(what: str, field: str, same: _Same, meaning: t.Callable[[str], str] = str) -> _Check:
     def check(facts: t.Any, required: t.Any) -> Mismatch | None:
         names = [meaning(name) for name in _texts(what, required)]
         actual: str = getattr(place_of(part_of(facts, "compute")), field)

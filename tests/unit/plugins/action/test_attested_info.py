@@ -213,7 +213,10 @@ def test_a_vm_that_says_it_is_verified(trust: dict[str, Any]) -> None:
         ({"expect": {"vmId": {}}}, "expect.vmId is empty"),
         ({"expect": {}}, "expect is empty and compares nothing"),
         ({"expect": None}, "expect"),
-        ({"expect": {"vmId": "x"}, "verify": False}, "expect compares nothing when verify is false"),
+        (
+            {"expect": {"vmId": "x"}, "verify": False},
+            "expect compares nothing when verify is false",
+        ),
         ({"expect": ""}, "expect"),
         ({"expect": "{}"}, "expect is empty and compares nothing"),
         ({"expect": '{"vmId": {}}'}, "expect.vmId is empty"),
