@@ -80,9 +80,8 @@ options:
       - The name C(cloud) is about the signer. It takes the name of a known Azure cloud in any casing or by any alias, as the test P(imds.azure.cloud#test)
         does, and a document from another cloud fails with RV(reason=wrong_subject). Without it all four clouds are accepted. An unknown name is
         refused, also as V(=NAME), because the name that such a cloud signs documents in is not known.
-      - What compares nothing is refused before anything is sent, for example an empty dictionary or a value that came to nothing. Empty texts are
-        values only for
-        C(sku), C(licenseType) and the values of C(plan). With O(verify=false) nothing is compared, so O(expect) is refused.
+      - What compares nothing is refused before anything is sent, for example an empty dictionary or a value that came to nothing. Empty texts
+        are values only for C(sku), C(licenseType) and the values of C(plan). With O(verify=false) nothing is compared, so O(expect) is refused.
       - Azure never signs the VM's name, tags, zone or addresses. The message of RV(reason=unexpected_value) lists what the document has.
     type: dict
     default: {}

@@ -12,6 +12,7 @@ import typing as t
 
 import pytest
 
+from fleet import guide
 from fleet.conftest import GATHER, INVENTORY, Gathered, Retried, cached, snapshots
 from fleet.controller import Controller
 from fleet.fleet import Fleet
@@ -202,6 +203,15 @@ def test_groups_are_host_patterns(gathered: Gathered) -> None:
         }
     )
     assert location.hosts == matching("westeurope")
+
+
+def test_a_guard_accepts_recent_facts(fleet: Fleet, gathered: Gathered) -> None:
+    west = [machine for machine in GOOD if machine.location == "westeurope"]
+    guide.write(gathered.controller.folder, "guarded.yml")
+    before = [len(fleet.requests(machine)) for machine in west]
+    answer = gathered.controller.follow("ansible-playbook -i inventory guarded.yml")
+    assert (answer.status, answer.asked) == (0, names(west)), answer
+    assert [len(fleet.requests(machine)) for machine in west] == before
 
 
 @pytest.mark.usefixtures("retried")
