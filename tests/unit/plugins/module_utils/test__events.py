@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -133,6 +134,7 @@ _JSON = st.recursive(
 _FIELDS = {name: _JSON for name in EVENT if name != "EventId"}
 
 
+@quick
 @given(st.lists(st.fixed_dictionaries({"EventId": st.text()}, optional=_FIELDS)))
 def test_any_document_is_refused_or_shaped(events: list[dict[str, t.Any]]) -> None:
     try:
@@ -294,6 +296,7 @@ def test_an_event_that_is_listed_twice_is_one() -> None:
 _STATES = st.dictionaries(st.sampled_from("abcd"), st.sampled_from(["Scheduled", "Started"]))
 
 
+@quick
 @given(_STATES, _STATES)
 def test_changes_lead_from_one_state_to_the_other(
     before: dict[str, str], after: dict[str, str]

@@ -13,6 +13,7 @@ import sys
 import typing as t
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -432,6 +433,7 @@ _JSON = st.recursive(
 _FIELDS = dict.fromkeys(("EventStatus", "EventType", "Resources", "NotBefore", "New"), _JSON)
 
 
+@quick
 @given(st.lists(st.fixed_dictionaries({"EventId": st.text()}, optional=_FIELDS)))
 def test_a_hostile_event_never_costs_the_others(sent: list[dict[str, t.Any]]) -> None:
     events = [*shaped_events({"Events": sent}, 0), event()]

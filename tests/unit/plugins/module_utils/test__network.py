@@ -8,6 +8,7 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -205,6 +206,7 @@ def test_names_address(text: str, names: bool) -> None:
     assert _network.names_address(text, IMDS) is names
 
 
+@quick
 @given(st.text())
 def test_no_text_breaks_a_parser(text: str) -> None:
     _network.routes(f"header\n{text}")
@@ -216,6 +218,7 @@ def test_no_text_breaks_a_parser(text: str) -> None:
     _network.obstacles(text, IMDS)
 
 
+@quick
 @given(st.ip_addresses(v=4), st.integers(min_value=0, max_value=32))
 def test_routes_are_read_as_the_kernel_writes_them(
     address: ipaddress.IPv4Address, prefix: int

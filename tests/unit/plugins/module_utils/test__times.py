@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ def test_a_time_that_no_calendar_has() -> None:
     assert iso_8601(1e300) == ""
 
 
+@quick
 @given(st.text())
 def test_any_text_is_a_date_or_none(text: str) -> None:
     epoch = epoch_of(text)

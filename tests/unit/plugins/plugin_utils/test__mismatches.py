@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -149,6 +150,7 @@ def test_foreign_text_does_not_break_the_line() -> None:
     assert mismatches(facts, locations=["x"])[0].actual == "a b [31m"
 
 
+@quick
 @given(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text()))
 def test_a_vm_meets_what_it_says_itself(zone: str, tags: dict[str, str]) -> None:
     facts: dict[str, t.Any] = {"compute": {"zone": zone}, "tags": tags}

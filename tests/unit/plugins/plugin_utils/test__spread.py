@@ -10,6 +10,7 @@ import random
 import typing as t
 
 import pytest
+from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -282,6 +283,7 @@ def swapped(value: t.Any) -> t.Any:
     return value.swapcase()
 
 
+@quick
 @given(FLEETS, RULES, st.randoms(use_true_random=False))
 def test_neither_names_nor_order_nor_casing_change_the_verdict(
     computes: list[Compute], rules: Rules, chance: random.Random
@@ -294,6 +296,7 @@ def test_neither_names_nor_order_nor_casing_change_the_verdict(
     assert verdict(computes, rules) == before
 
 
+@quick
 @given(FLEETS, RULES, st.data())
 def test_a_set_split_by_resource_group_is_never_fewer_sets(
     computes: list[Compute], rules: Rules, data: st.DataObject
@@ -308,6 +311,7 @@ def test_a_set_split_by_resource_group_is_never_fewer_sets(
     assert after["counts"]["zones"] == before["counts"]["zones"]
 
 
+@quick
 @given(FLEETS, RULES)
 def test_moving_the_marked_replicas_mends_the_rules(computes: list[Compute], rules: Rules) -> None:
     # Nothing can move to another subscription, so this fleet is of one.
