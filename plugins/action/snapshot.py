@@ -7,12 +7,16 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
+
+# Where the playbook imds.azure.gather writes snapshots to. Facts of a host replace such variables.
+FOLDER_VARIABLE = "imds_snapshot_dir"
 
 
 class ActionModule(ActionBase):
@@ -28,12 +32,21 @@ class ActionModule(ActionBase):
                 "azure_imds": {"type": "dict", "required": True},
             }
         )
-        host = (task_vars or {})["inventory_hostname"]
+        variables = task_vars or {}
+        host = variables["inventory_hostname"]
+        if FOLDER_VARIABLE in (variables.get("ansible_facts") or {}):
+            msg = (
+                f"this host has a fact with the name {FOLDER_VARIABLE}, and a host must not say where the "
+                "controller writes, so no snapshot is written. Run the play with --flush-cache, and find "
+                "out what set the fact"
+            )
+            return dict(result, failed=True, msg=msg)
         try:
             # A file that can't be read again would cost the others of its folder their inventory.
-            check_fact(arguments["azure_imds"])
+            fact = cleaned(arguments["azure_imds"])
+            check_fact(fact)
             path, changed = write_snapshot(
-                arguments["folder"], host, arguments["azure_imds"], dry=self._task.check_mode
+                arguments["folder"], host, fact, dry=self._task.check_mode
             )
         except MalformedError as exc:
             msg = f"azure_imds could not be read again, so no snapshot is written: {exc}"

@@ -50,6 +50,8 @@ RUN_VARIABLE = "IMDS_AZURE_MAINTENANCE_RUN"
 _LOCK = "lock"
 _NEW = ".new"
 _NAP = 0.5
+# A process holds the file lock for as long as it takes to write a small file.
+_FILE_LOCK_SECONDS = 20.0
 # An answer of IMDS has at most 4 MiB, and JSON may need six bytes for one.
 _MAX_BYTES = 32 * 1024 * 1024
 
@@ -175,10 +177,26 @@ class Folder:
         try:
             if not stat.S_ISREG(os.fstat(file).st_mode):
                 raise PermissionError(f"{self.path}/{_LOCK} is not a regular file")
-            fcntl.flock(file, fcntl.LOCK_EX)
+            self._lock(file)
             yield file
         finally:
             os.close(file)
+
+    def _lock(self, file: int) -> None:
+        """Waits a moment for another process that changes the folder; a stopped one must not block runs."""
+        end = self.clock() + _FILE_LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except BlockingIOError:
+                if self.clock() >= end:
+                    raise BusyError(
+                        f"a process on the VM has locked {self.path}/{_LOCK} for more than "
+                        f"{_FILE_LOCK_SECONDS:.0f} s: end it, it may be stopped",
+                        {},
+                    ) from None
+            self.sleep(_NAP)
 
     @contextlib.contextmanager
     def _held(self, token: str) -> t.Iterator[dict[str, t.Any]]:

@@ -45,6 +45,8 @@ _ADVICE = {
 # Tokens and data in base64 are such runs; sentences have none.
 _LONG_RUN = re.compile(r"[A-Za-z0-9._~+/=-]{60,}")
 _HIDDEN = "***"
+# The types that a message about a secret answer names.
+_PLAIN_TYPES = ("application/json", "application/xml", "text/html", "text/plain", "text/xml")
 # IMDS' errors that are no JSON are a few words long.
 _MAX_TEXT = 1024
 
@@ -64,7 +66,7 @@ def failure_of(
         return _retry.Failure(retry=outcome.retry, cause=outcome.reason)
     if outcome.status == 200:
         wanted = "JSON" if parse is _document.parse_json else "text"
-        return _retry.Failure(cause=_not_readable(outcome, wanted, unreadable))
+        return _retry.Failure(cause=_not_readable(request, outcome, wanted, unreadable))
     if _rejects_version(request, outcome, always_there):
         raise _errors.RejectedError(request, outcome)
     retry_after = outcome.headers.get("retry-after")
@@ -176,8 +178,16 @@ def _shown(text: str, limit: int = 300) -> str:
     return _errors.printable(_LONG_RUN.sub(_HIDDEN, text), limit)
 
 
-def _not_readable(response: _transport.Response, wanted: str, exc: ValueError | None) -> str:
+def _not_readable(
+    request: _transport.Request,
+    response: _transport.Response,
+    wanted: str,
+    exc: ValueError | None,
+) -> str:
     kind = _shown(response.headers.get("content-type", "unknown type"), 80)
+    if request.secret and kind.partition(";")[0].strip().lower() not in _PLAIN_TYPES:
+        # Whatever else stands there may be a part of a token.
+        kind = "unknown type"
     return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
 
 

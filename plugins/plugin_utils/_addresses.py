@@ -29,6 +29,21 @@ def is_usable(address: t.Any) -> bool:
     return not getattr(parsed, "scope_id", None) and _is_elsewhere(parsed)
 
 
+# What hosts files of Linux distributions have for loopback addresses.
+_HOME = frozenset(
+    {
+        "localhost",
+        "localhost.localdomain",
+        "localhost4",
+        "localhost4.localdomain4",
+        "localhost6",
+        "localhost6.localdomain6",
+        "ip6-localhost",
+        "ip6-loopback",
+    }
+)
+
+
 def leads_home(name: str) -> bool:
     """Whether a resolver takes the name for the machine that asks.
 
@@ -36,7 +51,7 @@ def leads_home(name: str) -> bool:
     """
     # Some connection plugins normalize names as browsers do, for example digits in full width.
     name = (name if name.isascii() else unicodedata.normalize("NFKC", name)).lower().rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
+    if name in _HOME or name.endswith(".localhost"):
         return True
     if not name[:1].isdigit():
         return False

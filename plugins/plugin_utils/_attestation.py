@@ -116,6 +116,11 @@ def needs_libraries(modules: t.Iterable[str] = _MODULES) -> None:
 
 def expected(nonce: str, values: t.Mapping[str, t.Any], clock_skew: float) -> Expected:
     """Expectations from options; raises OptionError for those that can't have been meant."""
+    # ansible-core 2.16 hands over a text where a value in it is a date.
+    if not isinstance(values, t.Mapping):
+        raise OptionError(
+            "expect must be a dictionary of texts, numbers, booleans and dictionaries"
+        )
     if not 0 <= clock_skew <= MAX_CLOCK_SKEW:
         raise OptionError(f"clock_skew must be a number of seconds from 0 to {MAX_CLOCK_SKEW:.0f}")
     if values:

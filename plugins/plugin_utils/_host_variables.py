@@ -31,10 +31,14 @@ def with_host_variables(
         # The module runs on that host, so that host's variables and what they refer to count.
         variables = variables.get("ansible_delegated_vars", {}).get(delegate, {})
         templar = templar.copy_with_new_env(available_variables=variables)
+    # A host chooses its facts, which replace variables of the inventory.
+    facts = variables.get("ansible_facts") or {}
     found = {
         option: templar.template(variables[PREFIX + option])
         for option in options
-        if option not in action._task.args and variables.get(PREFIX + option) is not None
+        if option not in action._task.args
+        and variables.get(PREFIX + option) is not None
+        and PREFIX + option not in facts
     }
     return {**found, **action._task.args}
 

@@ -52,7 +52,9 @@ class ImdsLookup(LookupBase):
             if option not in direct
             for variable in definition.get("vars", ())
         ]
-        given = {name: variables[name] for name in names if name in variables}
+        # A host chooses its facts, which replace variables of the inventory.
+        facts = variables.get("ansible_facts") or {}
+        given = {name: variables[name] for name in names if name in variables and name not in facts}
         if self._templar is None:
             return given
         return {name: self._templar.template(value) for name, value in given.items()}

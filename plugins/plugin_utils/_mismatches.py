@@ -101,7 +101,11 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
     missing: list[str] = []
     actual: list[str] = []
     for name, wanted in _dictionary("tags", required).items():
-        values = [text_of(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
+        if isinstance(wanted, list) and not wanted:
+            raise OptionError(
+                f"tags: {printable(text_of(name))} has an empty list, which no tag meets"
+            )
+        values = [_tag_text(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
         # Azure takes names in any casing for one tag, and values as they are.
         own = {key: text_of(tags[key]) for key in tags if key.lower() == text_of(name).lower()}
         if own and (wanted is None or set(own.values()) & set(values)):
@@ -111,6 +115,11 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
     if not missing:
         return None
     return Mismatch("tags", " and ".join(missing), " and ".join(actual))
+
+
+def _tag_text(value: t.Any) -> str:
+    # YAML reads true and false without quotes as booleans, and tags are texts.
+    return str(value).lower() if isinstance(value, bool) else text_of(value)
 
 
 def _dictionary(what: str, required: t.Any) -> dict[t.Any, t.Any]:

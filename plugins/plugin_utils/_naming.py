@@ -22,6 +22,8 @@ _TAG = "tag:"
 _UNFIT = re.compile(r"[^\w.:\-]+")
 # A name that begins so is an option for ssh, or a hidden file, or the folder above.
 _ODD_STARTS = ("-", ".")
+# Ansible reads host_vars/NAME as it is, so a VM named NAME.yml would have the variables of NAME.
+_FILE_ENDINGS = (".yml", ".yaml", ".json")
 # Bytes of a name. A host name becomes the name of a file, which has at most 255 with what is added.
 _LONGEST = 200
 
@@ -58,6 +60,8 @@ def fit(text: str) -> str:
         name = name.replace(":", "_")
     if starts_oddly(name):
         name = "_" + name[1:]
+    if name.endswith(_FILE_ENDINGS):
+        name = "_".join(name.rsplit(".", 1))
     # Names of hosts are keys of objects in what ansible-inventory writes for other programs.
     if name.startswith(MARK):
         name = name.lstrip("_")

@@ -28,6 +28,8 @@ with contextlib.suppress(ImportError):
 # Characters of base64. Real messages have about 4400, with a whole chain in them it would be 20000.
 MAX_SIGNATURE = 128 * 1024
 _MAX_CERTIFICATES = 16
+# Bytes. The longest identifier in use here has 9.
+_MAX_IDENTIFIER = 32
 
 # IMDS names the algorithm of a signature (the upper three) where that of a digest belongs.
 _DIGESTS = {
@@ -85,8 +87,9 @@ def signed_content(signature: str) -> Signed:
         certificate = x509.load_der_x509_certificate(message.certificate)
         others = tuple(x509.load_der_x509_certificate(der) for der in message.others)
         key = certificate.public_key()
-        # Read here, because names are only parsed on demand and everything after this needs them.
+        # Read here, because names and dates are only parsed on demand and everything after this needs them.
         _names = [(one.subject, one.issuer) for one in (certificate, *others)]
+        _dates = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     except (KeyError, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
         raise malformed(f"a certificate in it can't be read ({printable(str(exc), 120)})") from None
     _check_signature(message, key)
@@ -112,9 +115,16 @@ def _decoded(signature: str) -> bytes:
         raise malformed("its signature is not base64") from None
 
 
+def _known(identifier: t.Any) -> t.Any:
+    """An object identifier of a usual length; asn1crypto takes seconds to read a very long one."""
+    if len(identifier.contents) > _MAX_IDENTIFIER:
+        raise malformed("an object identifier in it is too long")
+    return identifier
+
+
 def _message(der: bytes) -> _Message:
     info = cms.ContentInfo.load(der, strict=True)
-    if info["content_type"].native != "signed_data":
+    if _known(info["content_type"]).native != "signed_data":
         raise malformed("it is not a signed message")
     signed = info["content"]
     signers = signed["signer_infos"]
@@ -122,14 +132,14 @@ def _message(der: bytes) -> _Message:
         raise malformed(f"it has {len(signers)} signers, where there must be exactly one")
     signer = signers[0]
     inner = signed["encap_content_info"]
-    if inner["content_type"].native != "data" or isinstance(inner["content"], core.Void):
+    if _known(inner["content_type"]).native != "data" or isinstance(inner["content"], core.Void):
         raise malformed("there is no content in it")
     named, others = _certificates(signed["certificates"], signer["sid"])
     attributes, content_types, digests = _attributes(signer["signed_attrs"])
     return _Message(
         content=bytes(inner["content"]),
-        digest=signer["digest_algorithm"]["algorithm"].dotted,
-        algorithm=signer["signature_algorithm"]["algorithm"].dotted,
+        digest=_known(signer["digest_algorithm"]["algorithm"]).dotted,
+        algorithm=_known(signer["signature_algorithm"]["algorithm"]).dotted,
         signature=bytes(signer["signature"]),
         attributes=attributes,
         content_types=content_types,
@@ -171,9 +181,10 @@ def _attributes(attributes: t.Any) -> tuple[bytes | None, list[str], list[bytes]
         return None, [], []
     values: dict[str, list[t.Any]] = {"content_type": [], "message_digest": []}
     for attribute in attributes:
-        found = values.get(attribute["type"].native)
-        if found is not None:
-            found.extend(value.native for value in attribute["values"])
+        found = values.get(_known(attribute["type"]).native)
+        for value in attribute["values"] if found is not None else ():
+            is_identifier = isinstance(value, core.ObjectIdentifier)
+            found.append((_known(value) if is_identifier else value).native)
     # Signed is the set as such, not in the tag that it has within the message.
     return attributes.untag().dump(), values["content_type"], values["message_digest"]
 

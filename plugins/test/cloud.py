@@ -6,10 +6,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible.errors import AnsibleFilterError
+from ansible.utils.display import Display
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import same_cloud
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import wanted_cloud
+
+display = Display()
 
 
 def cloud(value: t.Any, *names: t.Any) -> bool:
@@ -25,6 +28,8 @@ def cloud(value: t.Any, *names: t.Any) -> bool:
         # All of them first: a mistyped name is an error also when another name matches.
         wanted = [wanted_cloud(name) for name in names]
     except ImdsError as exc:
+        # Inventories pass over errors of an expression, unless they are strict. A warning stays.
+        display.warning(f"imds.azure.cloud: {exc}")
         raise AnsibleFilterError(f"imds.azure.cloud: {exc}") from None
     return any(same_cloud(value, cloud.name) for cloud in wanted)
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pathlib
@@ -128,6 +129,14 @@ def test_a_silent_run_from_elsewhere_is_taken_over(folder: Folder, clock: Clock)
     ):
         with pytest.raises(LostError, match="maintenance_lock_seconds"):
             step()
+
+
+def test_a_process_that_is_stopped_blocks_no_run_for_ever(folder: Folder) -> None:
+    with open(f"{folder.path}/lock", "w") as stopped:
+        fcntl.flock(stopped, fcntl.LOCK_EX)
+        with pytest.raises(BusyError, match="for more than 20 s"):
+            take(folder)
+    assert take(folder)
 
 
 def test_a_restart_of_the_vm_frees_the_lock(

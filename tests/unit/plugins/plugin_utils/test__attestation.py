@@ -36,7 +36,10 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
     needs_libraries,
     verify,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import MAX_SIGNATURE
+from ansible_collections.imds.azure.plugins.plugin_utils._signed_data import (
+    MAX_SIGNATURE,
+    signed_content,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._trust import Trust
 from simulator import _attested as azure
 from simulator._attested import Identity
@@ -799,3 +802,19 @@ def test_what_is_missing_is_said() -> None:
         OptionError, match=r"cryptography 42 or newer, asn1crypto and certifi .* pip install"
     ):
         needs_libraries(["asn1crypto.cms", "no_such_library"])
+
+
+def test_an_identifier_that_takes_long_to_read_is_refused() -> None:
+    identifier = core.ObjectIdentifier(contents=b"\xff" * 90_000 + b"\x01")
+    info = core.Sequence(contents=identifier.dump())
+    with pytest.raises(AttestationError, match="an object identifier in it is too long"):
+        signed_content(base64.b64encode(info.dump()).decode())
+
+
+def test_a_certificate_from_the_year_0_is_malformed() -> None:
+    def change(signed: cms.SignedData) -> None:
+        validity = signed["certificates"][0].chosen["tbs_certificate"]["validity"]
+        moment = core.GeneralizedTime(contents=b"00000101000000Z")
+        validity["not_before"] = validity["not_before"].__class__("general_time", moment)
+
+    assert reason(changed(azure.signed(text(), signer()), change)) == "malformed"

@@ -60,6 +60,14 @@ def test_no_variable_means_no_option(variables: dict[str, Any]) -> None:
     assert arguments_of(variables) == {}
 
 
+def test_a_fact_of_the_host_is_no_option() -> None:
+    variables = {
+        "azure_imds_endpoint": ENDPOINT,
+        "ansible_facts": {"azure_imds_endpoint": ENDPOINT},
+    }
+    assert arguments_of(variables) == {}
+
+
 def test_a_delegated_task_uses_the_variables_of_the_delegated_host() -> None:
     variables = {
         "azure_imds_endpoint": "http://127.0.0.1:1",

@@ -49,6 +49,15 @@ def test_a_direct_argument_is_never_a_template(
 
 
 @pytest.mark.parametrize("name", ["access_token", "metadata"])
+def test_a_fact_of_a_host_is_no_option(name: str) -> None:
+    fact = {"azure_imds_endpoint": "http://127.0.0.1:9"}
+    variables = {**fact, "ansible_facts": fact}
+    plugin = lookup(name, variables)
+    plugin.set_options(var_options=variables, direct={"resource": "key_vault"})
+    assert plugin.get_option("endpoint") != "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", ["access_token", "metadata"])
 def test_a_variable_may_be_a_template(name: str) -> None:
     variables = {
         "azure_imds_endpoint": written("http://127.0.0.1:{{ port }}"),
