@@ -28,7 +28,7 @@ SAID = (
     '"diagnose_result.report"',
     "silent: ready, IMDS gives an equal token",
     "answer.yml for silent => (item=",
-    "restore.yml for silent => (item=",
+    "is set aside as",
     "fleet: nothing is known of where these are: silent",
     "has 1 of 2 hosts, which is 50%",
     "Fail for those that went wrong: 1 of 2",
