@@ -28,7 +28,7 @@ def _is_clean(data: t.Any, mark: str) -> bool:
         return _is_whole(data)
     if kind is dict:
         for key, child in data.items():
-            if type(key) is not str or key.startswith(mark) or not _is_whole(key):
+            if not _is_plain(key) or key.startswith(mark) or not _is_whole(key):
                 return False
             if not _is_clean(child, mark):
                 return False
@@ -39,6 +39,12 @@ def _is_clean(data: t.Any, mark: str) -> bool:
                 return False
         return True
     return data is None or kind in (bool, int, float)
+
+
+def _is_plain(key: t.Any) -> bool:
+    """Whether it is a text and not of a type of Ansible's own, which may be trusted as a template."""
+    kind = type(key)
+    return kind is str
 
 
 def _copy(data: t.Any, mark: str) -> t.Any:

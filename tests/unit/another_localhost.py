@@ -14,7 +14,7 @@ import socket
 import subprocess
 import tempfile
 
-import conftest  # noqa: F401 - makes the collection importable
+import conftest  # noqa: F401 - makes the collection importable # pylint: disable=unused-import
 import pytest
 from doubles import RawServer, answering, http
 

@@ -239,8 +239,9 @@ class Cached:
         plugin = inventory_loader.get("imds.azure.instances")
         plugin.parse(inventory, DataLoader(), str(self._path), cache=True)
         plugin.update_cache_if_changed()
-        (host,) = inventory.hosts.values()
-        fact: dict[str, t.Any] = host.vars["azure_imds"]
+        hosts = list(inventory.hosts.values())
+        assert len(hosts) == 1
+        fact: dict[str, t.Any] = hosts[0].vars["azure_imds"]
         return fact
 
     def plant(self, value: t.Any) -> None:

@@ -226,7 +226,7 @@ BODIES = {
         {"error": "x", "error_description": f"Bearer {token}", "refreshToken": token}
     ),
     "list": lambda token: json.dumps([token]),
-    "JSON text": lambda token: json.dumps(token),
+    "JSON text": json.dumps,
     "half": lambda token: f'{{"access_token":"{token}"',
     "an end": lambda token: f'n":"{token}","expires_in":"3599"}}',
     "form": lambda token: f"access_token={token}&expires_in=3599",

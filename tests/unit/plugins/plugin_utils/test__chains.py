@@ -134,7 +134,9 @@ def loop(each: int) -> list[Identity]:
         pytest.param(lambda: loop(7), id="7+7"),
         pytest.param(lambda: mesh([named(f"Hostile {c}") for c in "ABCD"], 15), id="mesh of 4"),
         pytest.param(lambda: mesh([named(f"Hostile {c}") for c in "ABCDEFGH"], 15), id="of 8"),
-        pytest.param(lambda: [certificate(named(A), named(A)) for _ in range(15)], id="themselves"),
+        pytest.param(
+            lambda: [certificate(named(A), named(A)) for _copy in range(15)], id="themselves"
+        ),
     ],
 )
 def test_a_signer_of_an_authority_that_leads_nowhere(
@@ -174,7 +176,7 @@ def test_chains_that_reach_a_root_and_are_not_valid(counted: Counted) -> None:
     """Every certificate is genuine, so all of the many chains go to the library, one at a time."""
     names = [named(f"Level {level}") for level in range(5)]
     pairs = itertools.pairwise([root(), *names])
-    others = [certificate(below, above) for above, below in pairs for _ in range(3)]
+    others = [certificate(below, above) for above, below in pairs for _copy in range(3)]
     wrong = azure.issued("wrong", names[-1], names=PUBLIC, authority=True, since=SINCE)
     assert outcome(wrong, others) == "untrusted_chain"
     assert len(counted.calls) == _chains.MAX_CHAINS

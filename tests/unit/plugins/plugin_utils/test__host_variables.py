@@ -84,7 +84,9 @@ def test_the_version_of_instance_documents_is_not_one_of_events() -> None:
     assert found == {"deadline": 9}
 
 
-@pytest.mark.parametrize("plugin", ACTIONS, ids=lambda plugin: str(plugin.__name__).split(".")[-1])
+@pytest.mark.parametrize(
+    "plugin", ACTIONS, ids=lambda plugin: str(plugin.__name__).rpartition(".")[2]
+)
 def test_an_action_is_ansibles_own_in_all_else(plugin: Any) -> None:
     """So async, check mode and whatever a later Ansible adds work as they do for any module."""
     ours = plugin.ActionModule

@@ -42,7 +42,7 @@ JOINED = {
 
 
 def templated(text: str, variables: t.Any) -> t.Any:
-    template = trust(text) if trust else text
+    template = text if trust is None else trust(text)
     return Templar(loader=DataLoader(), variables=variables).template(template)
 
 
@@ -87,7 +87,7 @@ def test_what_is_shown_reads_plainly() -> None:
     made = shown(inert(value))
     assert made == value
     plain = [*made["plain"], made["plain"][1][1]]
-    if trust:
+    if trust is not None:
         assert ansible.template.is_trusted_as_template(plain[0])
         assert not ansible.template.is_trusted_as_template(made["half{"])
     else:
