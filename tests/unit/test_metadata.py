@@ -178,3 +178,9 @@ def test_the_readme_names_all_there_is() -> None:
     names |= {path.name for path in (ROOT / "roles").iterdir()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert {name for name in names if f"`imds.azure.{name}`" not in readme} == set()
+
+
+@pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
+def test_a_second_use_of_a_role_with_other_values_is_not_skipped(role: str) -> None:
+    """Ansible compares the text of the values, and templates of the same text are one use to it."""
+    assert load(f"roles/{role}/meta/main.yml")["allow_duplicates"] is True
