@@ -122,6 +122,10 @@ def _known(identifier: t.Any) -> t.Any:
     return identifier
 
 
+def _native(value: t.Any) -> t.Any:
+    return (_known(value) if isinstance(value, core.ObjectIdentifier) else value).native
+
+
 def _message(der: bytes) -> _Message:
     info = cms.ContentInfo.load(der, strict=True)
     if _known(info["content_type"]).native != "signed_data":
@@ -182,9 +186,8 @@ def _attributes(attributes: t.Any) -> tuple[bytes | None, list[str], list[bytes]
     values: dict[str, list[t.Any]] = {"content_type": [], "message_digest": []}
     for attribute in attributes:
         found = values.get(_known(attribute["type"]).native)
-        for value in attribute["values"] if found is not None else ():
-            is_identifier = isinstance(value, core.ObjectIdentifier)
-            found.append((_known(value) if is_identifier else value).native)
+        if found is not None:
+            found.extend(_native(value) for value in attribute["values"])
     # Signed is the set as such, not in the tag that it has within the message.
     return attributes.untag().dump(), values["content_type"], values["message_digest"]
 
