@@ -235,7 +235,8 @@ def killed_while_it_approves(vm: Vm) -> None:
     killed.kill()
     vm.run().ends()
     must(vm.journal in (both("drain Reboot"), both("drain Reboot") * 2), f"{vm.journal}")
-    must(vm.asked("POST") in (2, 3), f"{vm.asked('POST')} approvals")
+    # The killed run may have been through with its approval: then the next one has nothing to approve.
+    must(vm.asked("POST") in (1, 2, 3), f"{vm.asked('POST')} approvals")
     vm.advance(1200)
     vm.run().ends()
     must(vm.journal[-2:] == both("restore Reboot"), f"{vm.journal}")
