@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -19,6 +19,7 @@ from simulator._messages import JSON, Answer, Request
 # Each kind, and the field it can't do without.
 KINDS: dict[str, str | None] = {
     "status": "status",  # another answer instead
+    "partial": "parts",  # the answer of an IMDS that can't get these parts, as Vm.lost says
     "headers": "headers",  # the answer, with headers added or replaced
     "delay": "seconds",  # the answer, later
     "hang": None,  # no answer, until the client goes
@@ -33,6 +34,7 @@ KINDS: dict[str, str | None] = {
     "raw": "body",  # these bytes instead of an HTTP answer, then closed
 }
 
+PARTS = {"compute", "network"}
 _NUMBERS = {
     "times": int,
     "status": int,
@@ -58,6 +60,7 @@ class Fault:
     method: str | None = None  # only this verb
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    parts: Sequence[str] = ()  # of the instance document
     body: str | bytes | None = None
     body_base64: str | None = None
     seconds: float | None = None
@@ -70,7 +73,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         _check(self)
-        self.headers = dict(self.headers)
+        self.headers, self.parts = dict(self.headers), tuple(self.parts)
         if self.body_base64 is not None:
             self.body, self.body_base64 = base64.b64decode(self.body_base64), None
 
@@ -109,7 +112,7 @@ class Fault:
         given = {
             name: value
             for name in sorted(_SETTINGS)
-            if (value := getattr(self, name)) not in (None, {})
+            if (value := getattr(self, name)) not in (None, {}, ())
         }
         if isinstance(self.body, bytes):
             del given["body"]
@@ -144,7 +147,7 @@ def _check(fault: Fault) -> None:
         raise ValueError(f"unknown kind {fault.kind!r}; known: {listed(KINDS)}")
     needed = KINDS[fault.kind]
     given = fault.body_base64 if needed == "body" and fault.body is None else None
-    if needed is not None and (given or getattr(fault, needed)) in (None, {}):
+    if needed is not None and (given or getattr(fault, needed)) in (None, {}, (), []):
         raise ValueError(f"a fault of kind {fault.kind!r} needs {needed!r}")
     for name in ("path", "method"):
         if not isinstance(getattr(fault, name), (str, type(None))):
@@ -155,6 +158,8 @@ def _check(fault: Fault) -> None:
         raise ValueError("status is a number from 200 to 599")
     if fault.bytes_per_second == 0:
         raise ValueError("bytes_per_second is more than 0; a body that stops is of kind 'stall'")
+    if not isinstance(fault.parts, (list, tuple)) or set(map(str, fault.parts)) - PARTS:
+        raise ValueError(f"parts is a list of {listed(PARTS)}")
     _check_headers(fault.headers)
     _check_body(fault.body, fault.body_base64)
 

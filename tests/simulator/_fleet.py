@@ -12,7 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from simulator._faults import Fault
+from simulator._faults import PARTS, Fault
 from simulator._given import is_count, list_of, refuse_unknown
 from simulator._identity import Identity
 from simulator._maintenance import Maintenance
@@ -125,6 +125,7 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "unlisted_versions": ("a list of texts", _is_list_of_text),
     "legacy_versions": ("true or false", lambda value: isinstance(value, bool)),
     "versions_route": ("true or false", lambda value: isinstance(value, bool)),
+    "lost": ("a list of compute and network", lambda v: _is_list_of_text(v) and set(v) <= PARTS),
     "loadbalancer": ("an object or null", lambda value: isinstance(value, (dict, type(None)))),
     "stale_nonces": ("a whole number, 0 or more", is_count),
     "claims": ("an object", lambda value: isinstance(value, dict)),

@@ -18,13 +18,20 @@ from simulator._vm import Vm
 NOT_FOUND = error(404, "Not found")
 BAD_REQUEST = error(400, "Bad request")
 
+INTRODUCED_EXTENDED = "2021-08-01"
 # What cloud-init is given for `extended=true`. The only values in the document that aren't text.
 _EXTENDED = {"compute": {"hasCustomData": False, "ppsType": "None"}}
 
 
+# Assumption: status and body; it is known only that IMDS fails here instead of answering in part.
+NOT_IN_FULL = error(500, "Internal error")
+
+
 def instance(vm: Vm, request: Request) -> Answer:
-    document = dict(vm.document)
+    document = {name: part for name, part in vm.document.items() if name not in vm.lost}
     if request.parameter("extended") == "true":
+        if vm.lost and api_version(vm, request) >= INTRODUCED_EXTENDED:
+            return NOT_IN_FULL
         document.setdefault("extended", _EXTENDED)
     else:
         document.pop("extended", None)

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import ipaddress
 import os
 import time
@@ -127,7 +128,7 @@ class Server:
         """Assumption: the extension has no limits of its own."""
         request = await self._received(http)
         vm.requests.append(request)
-        return await _send(vm, http, request, lambda: extension(vm, request))
+        return await _send(vm, http, request, lambda machine: extension(machine, request))
 
     async def _received(self, http: web.BaseRequest) -> Request:
         return Request.parse(
@@ -142,19 +143,25 @@ class Server:
         self, vm: Vm, http: web.BaseRequest, request: Request, fits: bool
     ) -> web.StreamResponse:
         vm.throttled += not fits
-        return await _send(vm, http, request, lambda: answer(vm, request, throttled=not fits))
+        return await _send(
+            vm, http, request, lambda machine: answer(machine, request, throttled=not fits)
+        )
 
 
 async def _send(
-    vm: Vm, http: web.BaseRequest, request: Request, normal: Callable[[], Answer]
+    vm: Vm, http: web.BaseRequest, request: Request, normal: Callable[[Vm], Answer]
 ) -> web.StreamResponse:
     fault = take(vm.faults, request)
     if fault is None:
-        sound = normal()
+        sound = normal(vm)
         await asyncio.sleep(sound.seconds)
         vm.bytes_sent += len(sound.body)
         return _wire.response(sound)
-    return await _wire.send_spoilt(http, fault, normal)
+    machine = vm
+    if fault.parts:
+        machine = copy.copy(vm)
+        machine.lost = fault.parts
+    return await _wire.send_spoilt(http, fault, lambda: normal(machine))
 
 
 def _host(text: str) -> _Address:

@@ -32,6 +32,9 @@ class Vm:
     legacy_versions: bool = False
     # Whether /metadata/versions exists; it came in 2020.
     versions_route: bool = True
+    # Parts of the document that IMDS can't get at the moment. It answers without them, and not at
+    # all where `extended=true` wants the whole document.
+    lost: Sequence[str] = ()
     # What /metadata/loadbalancer gives, without its outer key. None: there is no load balancer.
     loadbalancer: dict[str, Any] | None = None
     # How many of the next attested documents hold the nonce of an earlier request.

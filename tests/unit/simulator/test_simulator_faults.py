@@ -301,3 +301,22 @@ def test_faults_that_make_no_sense(fault: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:
         Fault(**fault)
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("lost", [["network"], ["compute"], ["compute", "network"]])
+def test_an_answer_in_part(get: Get, vm: Vm, lost: list[str]) -> None:
+    whole = get(ROOT).json()
+    vm.faults = [Fault.from_json({"kind": "partial", "parts": lost, "times": 2})]
+    assert vm.faults[0].as_json()["parts"] == tuple(lost)
+    assert get(ROOT).json() == {name: whole[name] for name in whole if name not in lost}
+    assert get(f"{ROOT}?extended=true").status_code == 500
+    assert get(ROOT).json() == whole
+    vm.lost = lost
+    assert get(f"{ROOT}/{lost[0]}").status_code == 404
+    assert get(f"{ROOT}?extended=true", version="2021-05-01").status_code == 200
+
+
+@pytest.mark.parametrize("parts", ["network", ["storage"], [5], {"network": 1}, None, []])
+def test_parts_that_no_document_has(parts: Any) -> None:
+    with pytest.raises(ValueError, match="parts"):
+        Fault.from_json({"kind": "partial", "parts": parts})
