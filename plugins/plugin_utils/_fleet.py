@@ -54,6 +54,8 @@ _Evaluated = t.Callable[[Expression], t.Any]
 
 ADDRESSES = ("private", "public", "none")
 _ALL = frozenset(SUBSETS)
+# What differs from one gathering to the next.
+_OF_GATHERING = ("api_version", "gathered_at")
 
 
 class Choices(t.NamedTuple):
@@ -86,10 +88,11 @@ class _Failure(t.NamedTuple):
 class _Seen(t.NamedTuple):
     """What is kept of a document."""
 
-    identity: str  # its vmId, or a fingerprint where it has none
+    has_vm_id: bool
+    identity: str  # its vmId, or a fingerprint of its host or its document where it has none
     host: str  # the host of an earlier source, or of a snapshot; "" where it is not known
     is_in: bool  # by the filters
-    names: list[str]  # by preference; never empty
+    names: list[str]  # by preference; empty only where no name is needed
     fact: dict[str, t.Any]
     address: str
     unusable: str  # an address that comes before that one and can't be used
@@ -129,6 +132,8 @@ class Fleet:
         self._hosts_by_identity: dict[str, list[str]] = collections.defaultdict(list)
         # A vmId that several hosts claim: one host whose document was replaced, and the other.
         self._claims: dict[str, tuple[str, str]] = {}
+        # Hosts of several snapshots of which at least one has no vmId.
+        self._repeated: set[str] = set()
 
     def add(self, document: Document) -> None:
         seen = self._seen(document)
@@ -141,7 +146,10 @@ class Fleet:
                 self._replace(self._earlier[host], seen)
                 self._earlier[host] = seen
         else:
-            self._replace(self._found.get(seen.identity), seen)
+            older = self._found.get(seen.identity)
+            self._replace(older, seen)
+            if older and seen.host and not seen.has_vm_id:
+                self._repeated.add(seen.host)
             self._found[seen.identity] = seen
 
     def _replace(self, older: _Seen | None, seen: _Seen) -> None:
@@ -154,7 +162,7 @@ class Fleet:
         A VM has a name that it shares neither with another nor with what is reserved.
         """
         earlier = {host: seen for host, seen in self._earlier.items() if seen.is_in}
-        found = [seen for seen in self._found.values() if seen.is_in]
+        found = [seen for seen in self._without_repeated() if seen.is_in]
         every = [*earlier.values(), *found]
         memberships = {membership for seen in every for membership in seen.groups}
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
@@ -169,8 +177,17 @@ class Fleet:
             *_unusable(found, self._address),
             *_contested(contested),
             *_claimed(self._claims),
+            *_repeated(self._repeated),
             *shared_groups(memberships),
         ]
+
+    def _without_repeated(self) -> list[_Seen]:
+        """What was found, without snapshots that have no vmId where another document of their host has one."""
+        found = list(self._found.values())
+        known = {*self._earlier, *(seen.host for seen in found if seen.has_vm_id)}
+        lesser = {seen.host for seen in found if not seen.has_vm_id and seen.host in known} - {""}
+        self._repeated |= lesser
+        return [seen for seen in found if seen.has_vm_id or seen.host not in lesser]
 
     def _without_address(self, found: list[_Seen]) -> list[str]:
         count = sum(not seen.address and not seen.unusable for seen in found)
@@ -195,14 +212,16 @@ class Fleet:
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
-        identity = str(compute.get("vmId") or "").lower() or fingerprint(document.data)
+        vm_id = str(compute.get("vmId") or "").lower()
+        host = document.host or document.snapshot_of
+        identity = vm_id or _fingerprint(host, whole)
         failures: list[_Failure] = []
 
         def evaluated(expression: Expression) -> t.Any:
             try:
                 return expression(view)
             except EvaluationError as exc:
-                vm = document.host or document.snapshot_of or compute.get("name") or identity
+                vm = host or compute.get("name") or identity
                 failure = _Failure(exc.expression, exc.reason, printable(str(vm), 80))
             if self._strict:
                 raise OptionError(f"{failure.expression}: of the VM {failure.vm}: {failure.reason}")
@@ -213,15 +232,18 @@ class Fleet:
         # A VM that is out needs no name, and a host of an earlier source has one.
         texts = self._texts_for_name(evaluated) if is_in and not document.host else []
         if not texts and is_in and not document.host:
-            notices = [*notices, "hostnames: no expression gives a name, so it is made of the vmId"]
+            text, source = _last_name(vm_id, host, identity)
+            texts = [text]
+            notices = [*notices, f"hostnames: no expression gives a name, so it is {source}"]
         if any(map(starts_oddly, texts)):
             notices = [*notices, "hostnames: a hyphen or a dot that a name begins with became _"]
         address, unusable = self._address_of(whole)
         return _Seen(
+            has_vm_id=bool(vm_id),
             identity=identity,
-            host=document.host or document.snapshot_of,
+            host=host,
             is_in=is_in,
-            names=[fit(text) for text in texts] or [fit(f"vm_{identity}")],
+            names=[fit(text) for text in texts],
             fact=self._wanted(whole),
             address=address,
             unusable=unusable,
@@ -263,6 +285,25 @@ class Fleet:
 def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:
     value = whole.get(key)
     return value if isinstance(value, dict) else {}
+
+
+def _last_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
+    """A name where no expression gives one, and where it comes from."""
+    if vm_id:
+        return f"vm_{identity}", "made of the vmId"
+    if host:
+        return host, "that of the host in the snapshot, which has no vmId"
+    return f"vm_{identity}", "made of the whole document, which has no vmId"
+
+
+def _fingerprint(host: str, whole: dict[str, t.Any]) -> str:
+    """What tells a VM without a vmId from others: its host, or else all that it says but for the time.
+
+    A fact does not depend on the form of the file that its document was read from.
+    """
+    if host:
+        return fingerprint({"inventory_hostname": host})
+    return fingerprint({key: whole[key] for key in whole if key not in _OF_GATHERING})
 
 
 def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
@@ -331,6 +372,15 @@ def _claimed(claims: dict[str, tuple[str, str]]) -> list[str]:
         f"{len(claims)} VMs are in documents of hosts with different names, of which only the later "
         f"document counts, for example {printable(later, 80)} says to be {printable(identity, 80)}, "
         f"as {printable(older, 80)} does"
+    ]
+
+
+def _repeated(hosts: set[str]) -> list[str]:
+    if not hosts:
+        return []
+    return [
+        f"{len(hosts)} hosts have several snapshots, of which at least one has no vmId. One with a vmId counts, "
+        f"or else the last one, for example of {printable(min(hosts), 80)}"
     ]
 
 

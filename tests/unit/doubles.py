@@ -30,6 +30,10 @@ WALL = 1769860800.0
 WAITS = [1.0, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 16.0, 16.0, 16.0]
 
 
+# A network that is there.
+NETWORK = {"interface": [{"macAddress": "000D3A123456"}]}
+
+
 def load(name: str) -> t.Any:
     return json.loads((FIXTURES / f"{name}.json").read_text(encoding="utf-8"))
 

@@ -5,19 +5,21 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
 import random
 import re
 import typing as t
 
 import pytest
 from documents import SHAPES, documents, quick
-from doubles import load
+from doubles import NETWORK, load
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
-from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document
+from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document, documents_in
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
 
@@ -170,7 +172,9 @@ def test_every_document_is_a_host_by_a_name_of_its_own_in_any_order(
         if isinstance(compute, dict) and isinstance(compute.get("name"), (dict, list)):
             continue  # what is no name is refused, and has a test of its own
         vm_id = compute.get("vmId") if isinstance(compute, dict) else None
-        own.setdefault(str(vm_id or document).lower(), document)
+        # Without a vmId, documents that come to one fact are one VM.
+        fact = json.dumps(azure_imds(document, "")[0], sort_keys=True, default=str)
+        own.setdefault(str(vm_id or fact).lower(), document)
     inputs = [Document(document) for document in own.values()]
     if as_fact:
         facts = [azure_imds(document.data, "2025-04-07")[0] for document in inputs]
@@ -219,6 +223,86 @@ def test_an_id_that_is_no_id_makes_no_odd_name() -> None:
     found, said = fleet_of([{"compute": {"vmId": "a b/{{ x }}"}}], address="none").vms(())
     assert [one.name for one in found] == ["vm_a_b_x_"]
     assert said == ["hostnames: no expression gives a name, so it is made of the vmId (1 VMs)"]
+
+
+def snapshot(host: str, hour: int = 0, **fact: t.Any) -> Document:
+    data = {"gathered_at": f"2026-01-31T{hour:02}:00:00Z", "api_version": f"20{hour:02}-01-01"}
+    return Document({**data, **fact}, is_fact=True, snapshot_of=host)
+
+
+def test_a_snapshot_without_compute_has_the_name_of_its_host_at_every_gathering() -> None:
+    for hour in range(3):
+        for address in ("10.0.0.4", "10.0.0.5"):
+            one = snapshot("classic-1", hour, addresses={"private": [address]}, network=NETWORK)
+            found, said = fleet_of([one, vm("web")], address="none").vms(())
+            assert [each.name for each in found] == ["classic-1", "web"]
+            assert said == [
+                "hostnames: no expression gives a name, so it is that of the host in the snapshot, which "
+                "has no vmId (1 VMs)"
+            ]
+
+
+def test_a_fact_without_vm_id_and_host_has_one_name_at_every_gathering() -> None:
+    names = set()
+    for hour in range(3):
+        (found,), said = fleet_of([snapshot("", hour, network=NETWORK)], address="none").vms(())
+        names.add(found.name)
+        assert "made of the whole document, which has no vmId (1 VMs)" in said[0]
+    assert len(names) == 1
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"compute": {"isVmInStandbyPool": "true"}},
+        {"compute": {"storageProfile": {"dataDisks": [{"lun": "0"}]}}},
+        {"network": {"interface": [{"ipv4": {"subnet": [{"prefix": "24"}]}}]}},
+        {"compute": {"userData": "eA==", "zone": "1"}},
+        {"compute": {"vmId": "", "zone": "1"}},
+    ],
+)
+@pytest.mark.parametrize("neighbour", ["null", "\"\"", "{\"compute\": {\"zone\": null, \"vmId\": \"x\"}}"])
+def test_a_name_does_not_depend_on_another_vm_of_the_file(
+    tmp_path: pathlib.Path, document: dict[str, t.Any], neighbour: str
+) -> None:
+    text = json.dumps(document)
+    (tmp_path / "a.json").write_text(text)
+    (tmp_path / "b.json").write_text(f"[{text}, {neighbour}]")
+    (tmp_path / "c.ndjson").write_text(f"{text}\n{neighbour}\n")
+    read = [list(documents_in(str(path), lambda _exc: None)) for path in sorted(tmp_path.iterdir())]
+    (alone,) = vms(read[0])
+    assert alone.name.startswith("vm_")
+    for documents_of_file in read:
+        assert alone.name in [one.name for one in vms(documents_of_file)]
+    # One document in several files is one VM.
+    together = [one for documents_of_file in read for one in documents_of_file]
+    assert [one.name for one in vms(together)].count(alone.name) == 1
+
+
+def test_snapshots_of_one_host_are_one_vm_and_are_told_of() -> None:
+    whole = snapshot("web-1", compute={"name": "web-1", "vmId": "1"}, network=NETWORK)
+    part = snapshot("web-1", 1, network=NETWORK)
+    later = snapshot("web-1", 2, network={"interface": [{"macAddress": "1"}]})
+    for order in ([whole, part], [part, whole], [part, later], [part, later, whole]):
+        found, said = fleet_of(order, address="none").vms(())
+        assert [one.name for one in found] == ["web-1"]
+        assert found[0].fact == (whole if whole in order else later).data
+        assert "1 hosts have several snapshots, of which at least one has no vmId" in said[-1]
+        assert "for example of web-1" in said[-1]
+    # Hosts are told apart, whatever else they say.
+    assert [one.name for one in vms([part, snapshot("web-2", 1, network=NETWORK)])] == [
+        "web-1",
+        "web-2",
+    ]
+
+
+def test_a_snapshot_without_vm_id_of_an_earlier_host_is_that_host() -> None:
+    fact = Document(azure_imds(vm("web", "A"), "")[0], is_fact=True, host="web-1")
+    part = snapshot("web-1", network=NETWORK)
+    for order in ([fact, part], [part, fact]):
+        (found,) = vms(order)
+        assert (found.name, found.is_earlier) == ("web-1", True)
+        assert "compute" in found.fact
 
 
 def test_one_name_that_is_a_list_keeps_nobody_out() -> None:
