@@ -6,10 +6,16 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import HostVariablesAction
+from ansible_collections.imds.azure.plugins.plugin_utils._fuller import chosen_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
+    OPTIONS,
+    HostVariablesAction,
+)
 
 
 class ActionModule(HostVariablesAction):
+    _options = (*OPTIONS, "complete")
+
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
@@ -18,8 +24,26 @@ class ActionModule(HostVariablesAction):
         if isinstance(facts, dict):
             # Facts become variables. A host in hostile hands answers whatever it likes, and must
             # not set variables of a play.
-            result["ansible_facts"] = {name: facts[name] for name in facts if name in (FACT, *_OWN)}
+            facts = {name: facts[name] for name in facts if name in (FACT, *_OWN)}
+            result["ansible_facts"] = facts
+            if isinstance(facts.get(FACT), dict):
+                host, older = self._older(task_vars or {})
+                keep = self._task.args.get("keep_fuller", False)
+                choice = chosen_fact(host, older, facts[FACT], result.get("incomplete"), keep)
+                if choice.notice:
+                    self._display.warning(choice.notice)
+                if choice.keeps_older:
+                    facts[FACT] = older
         return result
+
+    def _older(self, task_vars: dict[str, t.Any]) -> tuple[str, t.Any]:
+        """The host that gets the facts, and the fact that it has already."""
+        delegate = self._task.delegate_to
+        if delegate and self._task.delegate_facts:
+            variables = task_vars.get("ansible_delegated_vars", {}).get(delegate, {})
+        else:
+            delegate, variables = task_vars.get("inventory_hostname"), task_vars
+        return str(delegate or "this host"), (variables.get("ansible_facts") or {}).get(FACT)
 
 
 # Ansible itself adds the Python that it found on the host.

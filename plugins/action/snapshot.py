@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
             {
                 "folder": {"type": "path", "required": True},
                 "azure_imds": {"type": "dict", "required": True},
+                "keep_fuller": {"type": "bool", "default": True},
             }
         )
         variables = task_vars or {}
@@ -45,12 +46,18 @@ class ActionModule(ActionBase):
             # A file that can't be read again would cost the others of its folder their inventory.
             fact = cleaned(arguments["azure_imds"])
             check_fact(fact)
-            path, changed = write_snapshot(
-                arguments["folder"], host, fact, dry=self._task.check_mode
+            written = write_snapshot(
+                arguments["folder"],
+                host,
+                fact,
+                dry=self._task.check_mode,
+                keep_fuller=arguments["keep_fuller"],
             )
         except MalformedError as exc:
             msg = f"azure_imds could not be read again, so no snapshot is written: {exc}"
             return dict(result, failed=True, msg=msg)
         except ImdsError as exc:
             return dict(result, failed=True, msg=str(exc))
-        return dict(result, changed=changed, path=path)
+        if written.notice:
+            self._display.warning(written.notice)
+        return dict(result, changed=written.changed, path=written.path)

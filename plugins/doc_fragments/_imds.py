@@ -66,6 +66,27 @@ notes:
   - Where there is no C(azure_imds_endpoint) either, the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node counts.
 """
 
+    # For plugins of the controller that read instance documents.
+    DOCUMENT = r"""
+options:
+  complete:
+    description:
+      - IMDS may answer with a part of its data where it can't reach one of the services that it asks itself. A document without C(compute) or
+        C(network) is asked for again, up to two times within O(deadline). If the part is still missing, there is what there is, with a warning that names
+        the part. A document without both is an error.
+      - V(true) adds C(extended=true) to the request. IMDS then answers in full or with an error, which is tried again until O(deadline) and then
+        fails. A part that such an answer does not have does not exist, as C(compute) of a classic VM, and there is no warning.
+      - C(extended=true) came with the version 2021-08-01. An IMDS that refuses it is asked without it, and one that ignores it answers as with V(false).
+        Where a part is missing, the warning says so.
+    type: bool
+    default: false
+    ini:
+      - section: azure_imds
+        key: complete
+    vars:
+      - name: azure_imds_complete
+"""
+
     # For plugins that run on the controller: where else the options come from.
     PLUGINS = r"""
 options:

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - inventory_cache
   - imds.azure._imds
   - imds.azure._imds.plugins
+  - imds.azure._imds.document
 options:
   plugin:
     description:
@@ -50,6 +51,7 @@ options:
       - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders, without those that a link leads to.
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
+      - A snapshot without a C(vmId) is of the host that it names, and any other document without a C(vmId) is a VM of its own.
       - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
         warning names two of them, because one VM can say to be another.
       - Only regular files are read, a C(.json) file of up to 1 GiB, and an C(.ndjson) file of up to 8 GiB with lines of up to 16 MiB. The bytes that are
@@ -237,8 +239,10 @@ from ansible.plugins.loader import cache_loader
 from ansible.utils.path import basedir
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
+    PARTS,
     cleaned,
     instance_document,
+    missing_parts,
     parse_json_text,
     part,
 )
@@ -351,6 +355,8 @@ def _cached_document(text: t.Any) -> Document | None:
         data, api_version = instance_document(found["document"]), found["api_version"]
     except (ImdsError, ValueError, TypeError, KeyError):
         return None
+    if missing_parts(data) == list(PARTS):
+        return None
     return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 
 
@@ -459,8 +465,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         use_cache = self.get_option("cache")
         document = self._from_cache(path, key) if use_cache and cache else None
         if document is None:
-            document = self._ask_imds()
-            if use_cache:
+            document, incomplete = self._ask_imds(path)
+            # An answer in part is not kept for later runs, nor in the place of a fuller one.
+            if use_cache and not incomplete:
                 # Loaded anew because Ansible compares the entry that was read with the new one,
                 # which fails if the old one is a text that can't be decrypted.
                 self.load_cache_plugin()
@@ -477,13 +484,17 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             )
             return None
 
-    def _ask_imds(self) -> Document:
+    def _ask_imds(self, path: str) -> tuple[Document, tuple[str, ...]]:
+        """The document, and the parts that it lacks."""
         # Imported here because an inventory of files asks nobody.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
-        answer = client_from(self.get_option, http_transport).instance()
-        return Document(answer.data, api_version=answer.api_version)
+        client = client_from(self.get_option, http_transport)
+        answer = client.instance(complete=self.get_option("complete"))
+        for notice in answer.notices:
+            self._warn(f"{path}: {notice}")
+        return Document(answer.data, api_version=answer.api_version), answer.incomplete
 
     def _from_documents(self, path: str) -> t.Iterator[Document]:
         patterns = self.get_option("documents")

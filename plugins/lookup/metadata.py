@@ -27,6 +27,7 @@ requirements:
 extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.plugins
+  - imds.azure._imds.document
 options:
   _terms:
     description:
@@ -113,6 +114,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLook
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import (
     ask_route,
     covers_user_data,
+    lacks_part,
     leaf_text,
     parse_route,
     walk,
@@ -183,9 +185,19 @@ class LookupModule(ImdsLookup):
         return ask_route(self._imds(), path, params).data
 
     def _ask_instance(self, segments: tuple[str, ...], params: list[tuple[str, str]]) -> t.Any:
+        root, *below = segments
+        if self.get_option("complete"):
+            if params:
+                raise OptionError(
+                    "params and complete=true exclude each other for routes below instance"
+                )
+            return walk(self._told_instance(self._imds()), below, root)
         try:
-            return self._ask("/".join(segments), params)
+            found = self._ask("/".join(segments), params)
         except NotFoundError:
             # IMDS does not say which part of the route is wrong. The document does.
-            walk(self._imds().instance().data, segments[1:], segments[0])
-            raise
+            return walk(self._told_instance(self._imds()), below, root)
+        if lacks_part(segments, found):
+            # IMDS answers in part, or the VM has no such part. More requests for the document tell.
+            return walk(self._told_instance(self._imds()), below, root)
+        return found

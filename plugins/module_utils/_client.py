@@ -64,6 +64,15 @@ class Answer(t.NamedTuple):
     data: t.Any
 
 
+class Instance(t.NamedTuple):
+    """An instance document."""
+
+    api_version: str
+    data: t.Any
+    incomplete: tuple[str, ...] = ()  # the parts that IMDS may have left out
+    notices: tuple[str, ...] = ()  # what to tell the user about that
+
+
 class Limits(t.NamedTuple):
     """For how long it is tried."""
 
@@ -108,20 +117,62 @@ class ImdsClient:
         self._limits = limits or Limits()
         self._seams = seams or Seams()
 
-    def instance(self) -> Answer:
-        """The whole instance document."""
-        return self.ask(INSTANCE, shape=_document.instance_document)
+    def instance(
+        self, wanted: t.Collection[str] = _document.PARTS, complete: bool = False
+    ) -> Instance:
+        """The whole instance document. IMDS may answer in part, so one without a wanted part is asked for again.
+
+        `complete` makes IMDS refuse to answer in part. A service that never has some part has a
+        `wanted` without it.
+        """
+        call = self.call(INSTANCE)
+        if complete:
+            from . import _parts
+
+            full: Instance = _parts.in_full(self, call, wanted)
+            return full
+        answer = self.document(call)
+        if not _document.missing_parts(answer.data):
+            return answer
+        # Imported here because only an answer in part needs it.
+        from . import _parts
+
+        again: Instance = _parts.asked_again(self, call, answer, wanted)
+        return again
+
+    def document(
+        self, call: Call, params: Params = (), advise: _refusals.Advise | None = None
+    ) -> Instance:
+        """The instance document as IMDS answers it, in part or in full."""
+        endpoint = INSTANCE._replace(advise=advise) if advise else INSTANCE
+        return Instance(
+            *self.ask(endpoint, params, shape=_document.instance_document, call=call)
+        )
+
+    def describe(self, answer: Instance) -> str:
+        """The request of an instance document, for a message."""
+        request = self._request(INSTANCE, answer.api_version)
+        return f"{request.method} {request.url}"
 
     def newest_instance(self) -> t.Any:
-        """The same, whatever the api-version of this client: that of events or tokens is none of it."""
+        """The instance document at the latest api-version, for clients of endpoints with versions of their own.
+
+        All that they need is compute.
+        """
         newest = ImdsClient(self._send, self._endpoint, LATEST, self._limits, self._seams)
-        return newest.instance().data
+        return newest.instance(("compute",)).data
 
     def ask(
-        self, endpoint: Endpoint, params: Params = (), *, shape: _Shape, turns: Turns | None = None
+        self,
+        endpoint: Endpoint,
+        params: Params = (),
+        *,
+        shape: _Shape,
+        turns: Turns | None = None,
+        call: Call | None = None,
     ) -> Answer:
         """The answer of an endpoint as `shape` makes it of the data, or MalformedError."""
-        answer = self.exchange(endpoint, params, call=self.call(endpoint, turns))
+        answer = self.exchange(endpoint, params, call=call or self.call(endpoint, turns))
         try:
             return Answer(answer.api_version, shape(answer.data))
         except _errors.MalformedError as exc:
@@ -141,8 +192,8 @@ class ImdsClient:
     ) -> Answer:
         """The data that an endpoint answers, by the newest version that both sides know.
 
-        Exchanges that are given the same call share its deadline. A body may change the VM. An attempt without an answer is repeated, so what it does must be
-        the same done twice as done once.
+        Exchanges that are given the same call share its deadline. A request with a body is repeated
+        after a lost answer, so it must be idempotent.
         """
         call = call or self.call(endpoint)
 
@@ -275,6 +326,20 @@ class Call:
                 raise _refusals.failed_call(request, told, tries, there, endpoint.advise)
             self._seams.sleep(wait)
 
+    def again(self, asked: int) -> Call | None:
+        """Waits as after a failed attempt. The call of the next one shares this deadline; None where none is allowed."""
+        from . import _retry
+
+        elapsed, jitter, now = self._elapsed(), self._seams.jitter(), self._seams.wall()
+        policy = _retry.RetryPolicy(self._limits.deadline, self._limits.attempts)
+        wait = policy.wait(_retry.Failure(), asked, elapsed, jitter, now)
+        if wait is None:
+            return None
+        self._seams.sleep(wait)
+        once = Call(self._send, self._limits._replace(attempts=1), self._seams, self._turns)
+        once._started = self._started
+        return once
+
     def _attempt(
         self, request: _transport.Request
     ) -> tuple[_transport.Response | _errors.TransportError, bool]:
@@ -305,6 +370,7 @@ __all__ = (
     "Call",
     "Endpoint",
     "ImdsClient",
+    "Instance",
     "Limits",
     "Params",
     "Seams",

@@ -33,6 +33,8 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 # Ansible's own JSON readers take an object with such a key for something else: a vault, a text
 # without templates, a value of another type.
 MARK = "__ansible_"
+# What an instance document is made of.
+PARTS = ("compute", "network")
 # Escapes that may spell a part of a mark (`\u005f` is an underscore) or half a character.
 _ESCAPES = re.compile(r"\\u(?:00[567]|[dD][89a-fA-F])")
 
@@ -173,10 +175,20 @@ def instance_document(data: t.Any) -> dict[str, t.Any]:
     """The data as an instance document, or MalformedError that says what it is instead."""
     if not isinstance(data, dict):
         raise _errors.MalformedError(f"it is {kind_of(data)}, not an instance document")
-    for name in ("compute", "network"):
+    for name in PARTS:
         if not isinstance(data.get(name), (dict, type(None))):
             raise _errors.MalformedError(f"its {name!r} is {kind_of(data[name])}, not an object")
     return data
+
+
+def missing_parts(document: dict[str, t.Any]) -> list[str]:
+    """The parts that are absent, null or empty. A network without an interface is empty."""
+    found = (any(part(document, "compute").values()), has_interface(document))
+    return [name for name, is_there in zip(PARTS, found) if not is_there]
+
+
+def has_interface(document: dict[str, t.Any]) -> bool:
+    return any(_dicts(part(document, "network").get("interface")))
 
 
 def kind_of(value: t.Any) -> str:
@@ -290,12 +302,14 @@ def _texts(entries: list[dict[str, t.Any]], key: str) -> list[str]:
 __all__ = (
     "MARK",
     "MAX_DEPTH",
+    "PARTS",
     "addresses_of",
     "check_depth",
     "cleaned",
     "decode_json",
     "instance_document",
     "kind_of",
+    "missing_parts",
     "marked_tags",
     "parse_json",
     "parse_json_text",

@@ -12,6 +12,11 @@ import typing as t
 from . import _clouds, _document, _errors, _times
 
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
+# What is made of each part of an instance document.
+_SOURCES = {
+    "compute": frozenset(("compute", "cloud", "tags")),
+    "network": frozenset(("network", "addresses")),
+}
 # When a fact was gathered: UTC by the clock of the VM.
 GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
@@ -34,6 +39,11 @@ def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
     # As in Ansible's setup module: what is asked for by its own name is never taken away.
     asked = {name for name in names if name in SUBSETS}
     return frozenset((added or set(SUBSETS)) - (removed - asked))
+
+
+def needed_parts(subsets: t.Collection[str]) -> list[str]:
+    """The parts of an instance document that the subsets are made of."""
+    return [name for name in _document.PARTS if not _SOURCES[name].isdisjoint(subsets)]
 
 
 def azure_imds(
@@ -110,4 +120,4 @@ def _decoded(user_data: t.Any, warnings: list[str]) -> str:
         return ""
 
 
-__all__ = ("GATHERED_AT", "SUBSETS", "USER_DATA", "azure_imds", "chosen_subsets", "marks_notice")
+__all__ = ("GATHERED_AT", "SUBSETS", "USER_DATA", "azure_imds", "chosen_subsets", "marks_notice", "needed_parts")

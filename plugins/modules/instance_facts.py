@@ -44,6 +44,26 @@ options:
       - '!cloud'
       - '!tags'
       - '!addresses'
+  complete:
+    description:
+      - IMDS may answer with a part of its data where it can't reach one of the services that it asks itself. Where C(compute) or C(network) is
+        missing or empty and O(gather_subset) needs it, IMDS is asked again, up to two times within O(deadline). If the part is still missing, the fact has
+        what there is, with a warning that names the part. A document without both is an error.
+      - V(true) adds C(extended=true) to the request. IMDS then answers in full or with an error, which is tried again until O(deadline) and then
+        fails. A part that such an answer does not have does not exist, as C(compute) of a classic VM, and there is no warning.
+      - C(extended=true) came with the version 2021-08-01. An IMDS that refuses it is asked without it, and one that ignores it answers as with V(false).
+        Where a part is missing, the warning says so.
+      - The variable C(azure_imds_complete) of the host sets it as well.
+    type: bool
+    default: false
+  keep_fuller:
+    description:
+      - What to do where IMDS answered in part and the host has a fuller C(azure_imds) already, from this run or from the fact cache.
+      - V(false) replaces it by the new fact, and V(true) returns the older fact as it is, with its C(gathered_at). Both warn and name the host.
+      - A fact with another C(vmId) than the new one is that of another VM and is always replaced.
+      - Does nothing as a facts module, because then Ansible does not run the action plugin.
+    type: bool
+    default: false
   raw:
     description:
       - Keep every value of C(compute) and C(network) as IMDS sent it, that is as text, instead of turning documented booleans and quantities
@@ -102,6 +122,12 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+incomplete:
+  description: The parts that the document of IMDS does not have though O(gather_subset) needs them. Empty with O(complete=true) where IMDS knows it.
+  returned: when IMDS answered
+  type: list
+  elements: str
+  sample: [network]
 ansible_facts:
   description: Facts of the VM, under one key.
   returned: success
@@ -124,7 +150,7 @@ ansible_facts:
             - Fields that this collection does not know are passed through, except those whose name begins with C(__ansible_), which Ansible itself
               would take for a mark of its own. IMDS has none.
             - Half a character (a lone surrogate), which no file could hold, becomes C(U+FFFD).
-          returned: when O(gather_subset) has it and the document does (those of some classic VMs do not)
+          returned: when O(gather_subset) has it and the document does (those of classic VMs do not)
           type: dict
           sample:
             azEnvironment: AzurePublicCloud
@@ -212,6 +238,11 @@ ansible_facts:
               elements: str
               returned: always
               sample: []
+        extended:
+          description: What IMDS adds to a whole document.
+          returned: when O(complete=true), O(gather_subset) has all parts and IMDS knows C(extended=true)
+          type: dict
+          sample: {compute: {hasCustomData: false, ppsType: None}}
         gathered_at:
           description: When the VM was asked, by its own clock, in UTC.
           returned: when IMDS answered
@@ -255,6 +286,8 @@ def argument_spec() -> dict[str, t.Any]:
             "default": ["all"],
             "choices": [*subsets, *(f"!{name}" for name in subsets)],
         },
+        complete={"type": "bool", "default": False},
+        keep_fuller={"type": "bool", "default": False},
         raw={"type": "bool", "default": False},
         required={"type": "bool", "default": True},
         user_data={"type": "bool", "default": False},
@@ -272,12 +305,16 @@ def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str,
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     option = module.params.__getitem__
+    result: dict[str, t.Any] = {}
     try:
         subsets = _facts.chosen_subsets(option("gather_subset"))
-        answer = _options.client_from(option, _transport.http_transport).instance()
+        client = _options.client_from(option, _transport.http_transport)
+        answer = client.instance(_facts.needed_parts(subsets), option("complete"))
+        result["incomplete"] = list(answer.incomplete)
         facts, warnings = _facts.azure_imds(
             answer.data, answer.api_version, subsets, option("raw"), option("user_data")
         )
+        warnings.extend(answer.notices)
         if "tags" in facts:
             compute = _document.part(answer.data, "compute")
             warnings.extend(_facts.marks_notice(_document.marked_tags(compute)))
@@ -290,7 +327,7 @@ def main() -> None:
         facts, warnings = nothing_answered(module, exc), []
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(ansible_facts={"azure_imds": facts})
+    module.exit_json(ansible_facts={"azure_imds": facts}, **result)
 
 
 if __name__ == "__main__":

@@ -47,6 +47,13 @@ options:
         such a file would cost all VMs of its folder their inventory.
     type: dict
     required: true
+  keep_fuller:
+    description:
+      - IMDS may answer in part. Where the snapshot that is there has C(compute) or C(network) and the new fact lacks it, V(true) keeps the older
+        snapshot, with its C(gathered_at), and V(false) replaces it. Both warn and name the host.
+      - A snapshot with another C(vmId) than the fact is that of another VM and is always replaced.
+    type: bool
+    default: true
 seealso:
   - module: imds.azure.instance_facts
   - plugin: imds.azure.instances

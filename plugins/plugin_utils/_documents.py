@@ -14,9 +14,11 @@ import os
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
+    PARTS,
     check_depth,
     decode_json,
     instance_document,
+    missing_parts,
     parse_json_text,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
@@ -239,7 +241,7 @@ def _document(
 def _shaped(data: t.Any, nulls: bool) -> Document:
     is_fact = isinstance(data, dict) and FACT in data
     document = instance_document(data[FACT] if is_fact else data)
-    if not is_fact and not ("compute" in document or "network" in document):
+    if not is_fact and missing_parts(document) == list(PARTS):
         raise MalformedError("it has neither compute nor network: this is no instance document")
     if is_fact and not document:
         raise MalformedError(f"its {FACT} is empty: this host had no IMDS")

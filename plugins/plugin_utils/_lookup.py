@@ -10,7 +10,11 @@ import typing as t
 from ansible import constants
 from ansible.plugins.lookup import LookupBase
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, listed
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    OptionError,
+    listed,
+    one_line,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import without_user_data
 from ansible_collections.imds.azure.plugins.plugin_utils._run_cache import RunCache
 
@@ -73,20 +77,27 @@ class ImdsLookup(LookupBase):
         Without user data, userData and customData are empty in it, unless another lookup of the run
         asked for them.
         """
-        return self._cached(
-            self.get_option("api_version"), lambda imds: imds.instance().data, user_data
-        )
+        version, complete = self.get_option("api_version"), self.get_option("complete")
+        key = (version, "complete") if complete else (version,)
+        return self._cached(key, self._told_instance, user_data)
+
+    def _told_instance(self, imds: ImdsClient) -> t.Any:
+        """An instance document of IMDS. What it lacks is said here."""
+        answer = imds.instance(complete=self.get_option("complete"))
+        for notice in answer.notices:
+            self._display.warning(one_line(notice))
+        return answer.data
 
     def _newest_document(self) -> t.Any:
         """The same for a lookup whose api_version is not one of instance documents."""
         from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
 
-        return self._cached(LATEST, lambda imds: imds.newest_instance(), user_data=False)
+        return self._cached((LATEST,), lambda imds: imds.newest_instance(), user_data=False)
 
     def _cached(
-        self, api_version: t.Any, ask: t.Callable[[ImdsClient], t.Any], user_data: bool
+        self, document: tuple[t.Any, ...], ask: t.Callable[[ImdsClient], t.Any], user_data: bool
     ) -> t.Any:
-        key = (self.get_option("endpoint"), api_version)
+        key = (self.get_option("endpoint"), *document)
         cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
 
         def make(left: t.Callable[[], float]) -> tuple[str, t.Any]:

@@ -9,6 +9,7 @@ import json
 import re
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._document import PARTS, missing_parts
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     NotFoundError,
     OptionError,
@@ -32,6 +33,8 @@ _UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
 # What a VM was given at its creation, often with secrets in it.
 _USER_DATA = ("userData", "customData")
 _COMPUTE = ("instance", "compute")
+# Below instance: the routes of whole parts of the document.
+_WHOLE_PARTS = ((), ("compute",), ("network",), ("network", "interface"))
 
 
 def parse_route(route: str) -> tuple[str, ...]:
@@ -57,6 +60,17 @@ def covers_user_data(segments: tuple[str, ...]) -> bool:
     if len(segments) <= len(_COMPUTE):
         return segments == _COMPUTE[: len(segments)]
     return segments[:2] == _COMPUTE and segments[2] in _USER_DATA
+
+
+def lacks_part(segments: tuple[str, ...], found: t.Any) -> bool:
+    """Whether a part of the instance document is missing or empty in the answer for a route."""
+    document = found
+    for segment in reversed(segments[1:]):
+        document = {segment: document}
+    concerned = PARTS if len(segments) == 1 else segments[1:2]
+    if segments[1:] not in _WHOLE_PARTS or not isinstance(document, dict):
+        return False
+    return not set(missing_parts(document)).isdisjoint(concerned)
 
 
 def without_user_data(document: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -142,6 +156,7 @@ def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.An
 __all__ = (
     "ask_route",
     "covers_user_data",
+    "lacks_part",
     "leaf_text",
     "parse_route",
     "walk",

@@ -21,6 +21,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._files import size_within
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import FACT
+from ansible_collections.imds.azure.plugins.plugin_utils._fuller import chosen
 from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import (
     open_trusted,
     trusted_path,
@@ -30,10 +31,20 @@ from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import (
 _MAX_OLDER = 64 * 1024**2
 
 
+class Written(t.NamedTuple):
+    path: str
+    changed: bool  # whether more than the time has changed
+    notice: str = ""  # about an older snapshot that has more
+
+
 def write_snapshot(
-    folder: str, host: str, fact: dict[str, t.Any], dry: bool = False
-) -> tuple[str, bool]:
-    """Writes `FOLDER/HOST.json`; the path, and whether more than the time has changed."""
+    folder: str,
+    host: str,
+    fact: dict[str, t.Any],
+    dry: bool = False,
+    keep_fuller: bool = True,
+) -> Written:
+    """Writes `FOLDER/HOST.json`, unless the snapshot that is there has more and is to be kept."""
     if not fact:
         raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
     if not folder:
@@ -47,16 +58,20 @@ def write_snapshot(
     snapshot = {FACT: fact, "inventory_hostname": host}
     try:
         content = _content(snapshot)
-        changed = _timeless(_older(path)) != _timeless(snapshot)
+        older = _older(path)
+        changed = _timeless(older) != _timeless(snapshot)
         # Also where nothing is written, so that a dry run fails where the real one would.
         trusted_path(os.path.dirname(path))
+        choice = chosen(host, "the snapshot", older.get(FACT), fact, keep_fuller)
+        if choice.keeps_older:
+            return Written(path, False, choice.notice)
         if not dry:
             _replace(path, content)
     except OSError as exc:
         raise ImdsError(f"the snapshot {path} can't be written: {exc.strerror or exc}") from exc
     except (TypeError, ValueError, RecursionError) as exc:
         raise ImdsError(f"the snapshot {path} can't be written: {exc}") from exc
-    return path, changed
+    return Written(path, changed, choice.notice)
 
 
 def _content(snapshot: dict[str, t.Any]) -> bytes:
@@ -93,4 +108,4 @@ def _replace(path: str, content: bytes) -> None:
         os.replace(temporary, os.path.join(folder, name))
 
 
-__all__ = ("write_snapshot",)
+__all__ = ("Written", "write_snapshot")

@@ -67,7 +67,7 @@ DOCUMENT: dict[str, t.Any] = {
         "vmId": "00000000-0000-4000-8000-000000000001",
         "zone": "1",
     },
-    "network": {"interface": []},
+    "network": {"interface": [{"macAddress": "000D3A123456"}]},
 }
 _BODY = json.dumps(DOCUMENT).encode()
 _PORTAL = "<!DOCTYPE html><html><head><title>Sign in to this Wi-Fi</title></head></html>"

@@ -47,8 +47,8 @@ def test_the_facts_of_a_vm_carry_only_what_they_take() -> None:
     carried = {pathlib.Path(util).stem for util in carried_by("plugins/modules/instance_facts.py")}
     assert carried == {
         *("_archive", "_client", "_clouds", "_document", "_errors", "_facts", "_given", "_http"),
-        *("_marks", "_negotiation", "_options", "_platform", "_refusals", "_retry", "_times"),
-        "_transport",
+        *("_marks", "_negotiation", "_options", "_parts", "_platform", "_refusals", "_retry"),
+        *("_times", "_transport"),
     }
 
 

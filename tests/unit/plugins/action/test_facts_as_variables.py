@@ -52,3 +52,64 @@ def test_a_fact_of_marks_alone_is_not_written(tmp_path: pathlib.Path) -> None:
     assert result["failed"]
     assert "is empty" in result["msg"]
     assert list(tmp_path.iterdir()) == []
+
+
+WHOLE = {
+    "compute": {"name": "a", "vmId": "1"},
+    "network": {"interface": [{"macAddress": "000D3A123456"}]},
+    "gathered_at": "2026-01-31T12:00:00Z",
+}
+PART = {"compute": {"name": "a", "vmId": "1"}}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "older", "incomplete", "kept", "words"),
+    [
+        ({"keep_fuller": True}, WHOLE, ["network"], True, "a: the fact azure_imds of 2026-01-31T12"),
+        ({"keep_fuller": "yes"}, WHOLE, ["network"], True, "It is kept. To replace it, set keep_ful"),
+        ({}, WHOLE, ["network"], False, "It is replaced, because keep_fuller is false"),
+        ({"keep_fuller": True}, None, ["network"], False, "a: azure_imds lacks network: IMDS answered"),
+        ({"keep_fuller": True}, WHOLE, [], False, ""),
+        ({"keep_fuller": True}, WHOLE, None, False, ""),
+    ],
+)
+@pytest.mark.parametrize("delegated", [False, True])
+def test_a_fact_in_part_and_the_fact_that_a_host_has(
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: dict[str, Any],
+    older: Any,
+    incomplete: Any,
+    kept: bool,
+    words: str,
+    delegated: bool,
+) -> None:
+    found = action(instance_facts, arguments)
+    variables: dict[str, Any] = {"ansible_facts": {"azure_imds": older} if older else {}}
+    variables["inventory_hostname"] = "a"
+    if delegated:
+        found._task.delegate_to, found._task.delegate_facts = "a", True
+        other = {"azure_imds": {"compute": {"vmId": "2"}}}
+        variables = {
+            "inventory_hostname": "b",
+            "ansible_facts": other,
+            "ansible_delegated_vars": {"a": variables},
+        }
+    answered = {"ansible_facts": {"azure_imds": PART}, "incomplete": incomplete}
+    said: list[str] = []
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: answered)
+    monkeypatch.setattr(found._display, "warning", said.append)
+    assert found.run(task_vars=variables)["ansible_facts"]["azure_imds"] == (older if kept else PART)
+    assert len(said) == bool(words)
+    assert words in "".join(said)
+
+
+def test_the_variable_of_a_host_asks_for_a_whole_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = action(instance_facts, {})
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: {})
+    found.run(task_vars={"azure_imds_complete": True})
+    assert found._task.args == {"complete": True}
+    chosen = {"azure_imds_complete": True}
+    found = action(instance_facts, {})
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: {})
+    found.run(task_vars={**chosen, "ansible_facts": chosen})
+    assert found._task.args == {}

@@ -222,7 +222,7 @@ def test_a_cached_fact_is_no_template(
 class Cached:
     """An inventory of a simulated VM with a cache in files."""
 
-    def __init__(self, folder: pathlib.Path, vm: Vm) -> None:
+    def __init__(self, folder: pathlib.Path, vm: Vm, **more: t.Any) -> None:
         self._path = folder / "imds.yml"
         self._folder = folder / "cache"
         options = {
@@ -231,6 +231,7 @@ class Cached:
             "cache": True,
             "cache_plugin": "ansible.builtin.jsonfile",
             "cache_connection": str(self._folder),
+            **more,
         }
         self._path.write_text(yaml.safe_dump(options))
 
@@ -298,6 +299,7 @@ def templated(value: t.Any) -> t.Any:
         '{"api_version": "2025-04-07", "document": {"compute": "planted"}}',
         '{"api_version": 5, "document": {"compute": {"name": "planted"}}}',
         '{"document": {"compute": {"name": "planted"}}}',
+        '{"api_version": "2025-04-07", "document": {"compute": {}, "network": null}}',
     ],
     ids=lambda planted: str(planted)[:60],
 )
@@ -311,6 +313,38 @@ def test_anything_else_in_the_cache_is_asked_for_again(
     assert cached.read() == first
     assert cached.read() == first
     assert len(simulated.requests) == before + 1
+
+
+@pytest.mark.parametrize("lost", ["compute", "network"])
+def test_an_answer_in_part_is_told_of_and_not_kept(
+    simulated: Vm, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, words, *_more, **_kw: said.append(words))
+    cached = Cached(tmp_path, simulated, deadline=0.5, hostnames=["name"], address="none")
+    simulated.lost = [lost]
+    assert lost not in cached.read()
+    assert f"imds.yml: GET {simulated.url}/metadata/instance" in said[0]
+    assert f"was answered without {lost}, after 1 attempt" in said[0]
+    simulated.lost = []
+    whole = cached.read()
+    assert lost in whole
+    # The fuller document of the cache is used, and stays.
+    simulated.lost = [lost]
+    assert cached.read() == whole
+    assert len(simulated.requests) == 2
+
+
+def test_a_document_of_a_classic_vm_in_full_is_kept(
+    simulated: Vm, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, words, *_more, **_kw: said.append(words))
+    simulated.document = {"network": EVERYTHING["network"]}
+    cached = Cached(tmp_path, simulated, complete=True)
+    assert cached.read() == cached.read()
+    assert len(simulated.requests) == 1
+    assert not any("was answered without" in words for words in said)
 
 
 @pytest.mark.parametrize("text", ["", "{", '"text"', "[]", '{"__payload__": "{"}'])

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
+from ansible.utils.display import Display
 from doubles import HOSTILE, load
 
 from ansible_collections.imds.azure.plugins.plugin_utils import _session
@@ -206,6 +207,82 @@ def test_a_route_that_does_not_exist_names_what_does(look: Look, cache: bool) ->
         look("instance/compute/plan/price", cache=cache)
 
 
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    words: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, text, *_more, **_kw: words.append(text))
+    return words
+
+
+def test_an_answer_in_part_is_told_of_once_in_a_run(look: Look, vm: Vm, said: list[str]) -> None:
+    vm.lost = ["network"]
+    assert look("instance/compute/name", "instance/compute/zone")[1] == "3"
+    assert look("instance/network/interface", default="none") == ["none"]
+    (warning,) = said
+    assert "was answered without network, after 1 attempt" in warning
+    assert len(vm.requests) == 1
+
+
+def test_a_part_that_comes_later_is_there(look: Look, vm: Vm, said: list[str]) -> None:
+    vm.faults = [Fault("partial", parts=["network"], times=1)]
+    options = {"azure_imds_deadline": 20}
+    mac = EVERYTHING["network"]["interface"][0]["macAddress"]
+    assert look("instance/network/interface/0/macAddress", variables=options) == [mac]
+    assert said == []
+
+
+NOTHING = ["{}", "null", '""']
+
+
+@pytest.mark.parametrize("fault", [{"kind": "partial", "parts": ["network", "compute"]}, *NOTHING])
+@pytest.mark.parametrize("route", ["instance", "instance/compute", "instance/network"])
+def test_a_route_that_is_answered_in_part_is_read_from_the_document(
+    look: Look, vm: Vm, said: list[str], route: str, fault: t.Any
+) -> None:
+    if isinstance(fault, str):
+        fault = {"kind": "status", "status": 200, "body": fault}
+    if route == "instance" and fault.get("body") in NOTHING[1:]:
+        return  # no document, and in no part of it
+    whole = look(route)
+    vm.requests.clear()
+    vm.faults = [Fault(times=1, **fault)]
+    assert look(route, cache=False) == whole
+    assert [target.partition("?")[0] for target in targets(vm)] == [
+        f"/metadata/{route}",
+        "/metadata/instance",
+    ]
+    assert said == []
+
+
+@pytest.mark.parametrize("route", ["instance/network", "instance/network/interface/0"])
+def test_a_route_of_a_part_that_is_missing_names_what_is_there(
+    look: Look, vm: Vm, said: list[str], route: str
+) -> None:
+    vm.lost = ["network"]
+    with pytest.raises(AnsibleLookupError, match="'instance' has compute"):
+        look(route, cache=False)
+    assert look(route, cache=False, default="x") == ["x"]
+    assert ["was answered without network" in words for words in said] == [True, True]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_whole_document_or_an_error(look: Look, vm: Vm, said: list[str], cache: bool) -> None:
+    full = {"complete": True, "cache": cache}
+    assert look("instance/compute/zone", **full) == ["3"]
+    assert targets(vm)[-1] == "/metadata/instance?api-version=2025-04-07&extended=true"
+    # A document that was asked for in another way is another document.
+    look("instance/compute/zone", cache=cache)
+    assert "extended" not in targets(vm)[-1]
+    vm.document = {"network": EVERYTHING["network"]}
+    variables = {"azure_imds_complete": True, "azure_imds_api_version": "2023-07-01"}
+    with pytest.raises(AnsibleLookupError, match="'instance' has extended, network"):
+        look("instance/compute", variables=variables, cache=cache)
+    assert said == []
+    vm.lost = ["network"]
+    with pytest.raises(AnsibleLookupError, match="status 500"):
+        look("instance/network", complete=True, api_version="2024-07-17", cache=cache)
+
+
 def test_params(look: Look, vm: Vm) -> None:
     look("instance/compute", cache=False, params={"extended": True, "nonce": "a b"})
     assert targets(vm) == [
@@ -228,6 +305,11 @@ def test_params(look: Look, vm: Vm) -> None:
             ["versions"],
             {"params": {"API-Version": "x", "format": "y"}},
             "must not have api-version and format",
+        ),
+        (
+            ["instance"],
+            {"params": {"a": "b"}, "cache": False, "complete": True},
+            "params and complete=true exclude each other",
         ),
         (["instance"], {"query": "["}, "is not a JMESPath expression"),
         (["instance"], {"endpoint": "http://example.com"}, "is refused"),

@@ -115,12 +115,12 @@ def test_the_cloud_is_read_whatever_the_version_of_tokens() -> None:
 
 
 def test_the_version_of_tokens_is_not_that_of_documents() -> None:
-    imds = Imds(answer(200, {"compute": {}}))
+    imds = Imds(answer(200, {"compute": {"name": "x"}, "network": {"interface": [{"x": "y"}]}}))
     client = imds.client()
     client.instance()
     imds.answers = [OK]
     imds_token(client, VAULT)
-    imds.answers = [answer(200, {"compute": {}})]
+    imds.answers = [answer(200, {"compute": {"name": "x"}, "network": {"interface": [{"x": "y"}]}})]
     assert client.instance().api_version == "2025-04-07"
     assert "api-version=2018-02-01" in imds.urls[1]
 

@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 import yaml
-from doubles import Always, Clock, Script, ok
+from doubles import NETWORK, Always, Clock, Script, ok
 
 from ansible_collections.imds.azure.plugins.doc_fragments._imds import ModuleDocFragment
 from ansible_collections.imds.azure.plugins.module_utils._client import (
@@ -33,6 +33,8 @@ from ansible_collections.imds.azure.plugins.module_utils._platform import firmwa
 DEFAULTS = {name: entry["default"] for name, entry in shared_argument_spec().items()}
 TAG = "7783-7084-3265-9085-8269-3286-77"
 DOCUMENTED = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)["options"]
+
+DOCUMENT = {"compute": {"name": "web-1"}, "network": NETWORK}
 
 
 def option(**given: t.Any) -> t.Callable[[str], t.Any]:
@@ -86,13 +88,13 @@ def test_plugins_take_the_same_options_from_elsewhere_too() -> None:
 
 def test_a_client_by_the_defaults() -> None:
     with Script(
-        (f"{DEFAULT_ENDPOINT}/metadata/instance?api-version={NEWEST_TESTED}", ok({}))
+        (f"{DEFAULT_ENDPOINT}/metadata/instance?api-version={NEWEST_TESTED}", ok(DOCUMENT))
     ) as send:
         client_from(option(), send, Clock().seams()).instance()
 
 
 def test_a_client_by_other_options() -> None:
-    with Script(("http://127.0.0.1:8080/metadata/instance?api-version=2020-06-01", ok({}))) as send:
+    with Script(("http://127.0.0.1:8080/metadata/instance?api-version=2020-06-01", ok(DOCUMENT))) as send:
         chosen = option(endpoint="http://127.0.0.1:8080/", api_version="2020-06-01")
         client_from(chosen, send, Clock().seams()).instance()
 

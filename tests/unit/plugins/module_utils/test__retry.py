@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from doubles import BASE, WAITS, WALL, Always, Clock, client, ok, refusal
+from doubles import BASE, NETWORK, WAITS, WALL, Always, Clock, client, ok, refusal
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +22,7 @@ from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, 
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
 
+DOCUMENT = {"compute": {"name": "web-1"}, "network": NETWORK}
 RETRIED = (408, 410, 429, 500, 502, 503, 504)
 FINAL = (204, 301, 302, 400, 401, 403, 405, 409, 418, 501, 505)
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=200)
@@ -149,7 +150,7 @@ def answers_until(clock: Clock, seconds: float, status: int) -> t.Callable[..., 
     """That status until so many seconds have passed, then the document."""
 
     def send(_request: Request, _timeout: float) -> Response:
-        return refusal(status) if clock.now < seconds else ok({"compute": {}})
+        return refusal(status) if clock.now < seconds else ok(DOCUMENT)
 
     return send
 
@@ -160,7 +161,7 @@ def instance(send: t.Callable[..., Response], clock: Clock, **limits: t.Any) -> 
 
 def test_an_update_of_70_seconds_is_survived() -> None:
     clock = Clock()
-    assert instance(answers_until(clock, 70.0, 410), clock) == {"compute": {}}
+    assert instance(answers_until(clock, 70.0, 410), clock) == DOCUMENT
     assert clock.sleeps == WAITS
 
 
@@ -168,7 +169,7 @@ def test_an_update_of_70_seconds_is_survived() -> None:
 def test_an_update_of_70_seconds_is_survived_however_the_waits_fall(jitter: float) -> None:
     clock = Clock()
     made = ImdsClient(answers_until(clock, 70.0, 410), seams=clock.seams(jitter=jitter))
-    assert made.instance().data == {"compute": {}}
+    assert made.instance().data == DOCUMENT
 
 
 def test_an_update_without_end_is_given_up() -> None:
@@ -184,7 +185,7 @@ def test_an_update_without_end_is_given_up() -> None:
 
 def test_a_start_of_30_seconds_is_survived() -> None:
     clock = Clock()
-    assert instance(answers_until(clock, 30.0, 404), clock) == {"compute": {}}
+    assert instance(answers_until(clock, 30.0, 404), clock) == DOCUMENT
     assert clock.sleeps == WAITS[:7]
 
 
@@ -242,9 +243,9 @@ def test_imds_says_when_to_come_back(header: str, sleeps: list[float]) -> None:
     busy = refusal(429, "Too many requests", retry_after=header)
 
     def send(_request: Request, _timeout: float) -> Response:
-        return ok({}) if clock.sleeps else busy
+        return ok(DOCUMENT) if clock.sleeps else busy
 
-    assert instance(send, clock) == {}
+    assert instance(send, clock) == DOCUMENT
     assert clock.sleeps == sleeps
 
 

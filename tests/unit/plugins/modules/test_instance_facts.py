@@ -127,11 +127,59 @@ def test_old_tags_come_with_a_warning(run: Run, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"network": {"interface": []}}, {"compute": None}])
-def test_a_vm_without_compute(run: Run, vm: Vm, document: dict[str, t.Any]) -> None:
+def test_a_document_of_nothing_is_one_error(
+    run: Run, vm: Vm, document: dict[str, t.Any]
+) -> None:
     vm.document = document
-    fact = run()["ansible_facts"]["azure_imds"]
-    assert "compute" not in fact
-    assert fact["addresses"] == {"private": [], "public": []}
+    found = run(deadline=0.5)
+    assert found["failed"]
+    assert "was answered, but with neither compute nor network, after 1 attempt." in found["msg"]
+    assert run(deadline=0.5, required=False)["ansible_facts"] == {"azure_imds": {}}
+
+
+@pytest.mark.parametrize("lost", ["compute", "network"])
+def test_an_answer_in_part_is_a_fact_with_a_warning(run: Run, vm: Vm, lost: str) -> None:
+    vm.lost = [lost]
+    found = run(deadline=0.5)
+    fact = found["ansible_facts"]["azure_imds"]
+    assert lost not in fact
+    assert found["incomplete"] == [lost]
+    (warning,) = found["said"]
+    assert f"was answered without {lost}, after 1 attempt" in warning
+    assert "status 500" in run(deadline=0.5, complete=True)["msg"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "subset"),
+    [
+        ("compute", ["network"]),
+        ("compute", ["addresses"]),
+        ("network", ["!network", "!addresses"]),
+        ("network", ["tags"]),
+        ("network", ["cloud", "compute"]),
+        ("compute", ["!all"]),
+    ],
+)
+def test_a_part_that_no_subset_needs_is_not_missed(
+    run: Run, vm: Vm, lost: str, subset: list[str]
+) -> None:
+    vm.lost = [lost]
+    found = run(gather_subset=subset)
+    assert (found["incomplete"], found["said"], len(vm.requests)) == ([], [], 1)
+
+
+def test_a_part_that_comes_later_is_there(run: Run, vm: Vm) -> None:
+    vm.faults = [Fault("partial", parts=["network"], times=1)]
+    found = run()
+    assert found["ansible_facts"]["azure_imds"]["addresses"]["private"] != []
+    assert (found["incomplete"], found["said"], len(vm.requests)) == ([], [], 2)
+
+
+def test_a_classic_vm_in_full_has_no_warning(run: Run, vm: Vm) -> None:
+    vm.document = {"network": EVERYTHING["network"]}
+    found = run(complete=True)
+    assert (found["incomplete"], found["said"], len(vm.requests)) == ([], [], 1)
+    assert found["ansible_facts"]["azure_imds"]["extended"] != {}
 
 
 def test_odd_texts_arrive_whole(run: Run, vm: Vm) -> None:
@@ -145,11 +193,12 @@ def test_odd_texts_arrive_whole(run: Run, vm: Vm) -> None:
 
 def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
     names = ["__ansible_vault", "half\ud83d", "__ansible_type"]
+    network = EVERYTHING["network"]
     compute = {
         "tagsList": [{"name": name, "value": "x"} for name in names],
         "later": {"__ansible_unsafe": {"deep": 1}, "kept": [{"__ansible_type": "x"}]},
     }
-    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute}))]
+    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute, "network": network}))]
     found = run()
     fact = found["ansible_facts"]["azure_imds"]
     assert fact["tags"] == {"half\ufffd": "x"}
@@ -161,7 +210,7 @@ def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
     ]
     (warning,) = found["said"]
     assert "tags lacks __ansible_type, __ansible_vault, because" in warning
-    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute}))]
+    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute, "network": network}))]
     assert run(gather_subset=["compute"])["said"] == []
 
 
@@ -265,7 +314,7 @@ def test_the_documentation_says_what_the_spec_does() -> None:
 
 
 def test_what_it_returns_is_documented(run: Run) -> None:
-    fact = run(user_data=True)["ansible_facts"]["azure_imds"]
+    fact = run(user_data=True, complete=True)["ansible_facts"]["azure_imds"]
     documented = yaml.safe_load(instance_facts.RETURN)["ansible_facts"]["contains"]["azure_imds"]
     assert set(documented["contains"]) == set(fact)
     assert set(documented["contains"]["cloud"]["contains"]) == set(fact["cloud"])

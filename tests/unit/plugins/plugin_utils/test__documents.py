@@ -23,7 +23,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
 )
 
 WEB: dict[str, t.Any] = {"compute": {"name": "web-1"}}
-DB: dict[str, t.Any] = {"network": {"interface": []}}
+DB: dict[str, t.Any] = {"network": {"interface": [{"macAddress": "000D3A123456"}]}}
 SNAPSHOT = {"inventory_hostname": "db", "azure_imds": {"api_version": "2025-04-07", **DB}}
 
 
@@ -80,7 +80,7 @@ def test_documents_and_snapshots_side_by_side(
 def test_a_document_without_null_is_known_as_such(
     tmp_path: pathlib.Path, name: str, compute: dict[str, t.Any], nulls: bool
 ) -> None:
-    path = written(tmp_path, name, json.dumps({"compute": compute}))
+    path = written(tmp_path, name, json.dumps({"compute": {"name": "a", **compute}}))
     (document,) = documents_in(str(path), pytest.fail)
     assert document.nulls is nulls
 
@@ -168,10 +168,10 @@ def test_many_lines(tmp_path: pathlib.Path) -> None:
 
 def test_each_broken_element_of_a_list_is_told_by_its_line(tmp_path: pathlib.Path) -> None:
     content = (
-        '\n[\n {"compute": {}},\n 5, "a\\"]",\n\n {\n  "x": [1]\n }\n , []\n, {"network": {}}]'
+        '\n[\n {"compute": {"x": 1}},\n 5, "a\\"]",\n\n {\n  "compute": {}\n }\n , []\n, {"compute": {"x": 2}}]'
     )
     found, broken = read(written(tmp_path, "a.json", content))
-    assert [document.data for document in found] == [{"compute": {}}, {"network": {}}]
+    assert [document.data for document in found] == [{"compute": {"x": 1}}, {"compute": {"x": 2}}]
     assert [line.split(": ")[0] for line in broken] == ["FILE:4", "FILE:4", "FILE:6", "FILE:9"]
 
 

@@ -10,6 +10,7 @@ import stat
 import typing as t
 
 import pytest
+from doubles import NETWORK
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import documents_in
@@ -24,7 +25,7 @@ def broken(exc: ImdsError) -> t.NoReturn:
 
 
 def test_a_snapshot_is_a_document_of_its_host(tmp_path: pathlib.Path) -> None:
-    path, changed = write_snapshot(str(tmp_path / "new" / "er"), "web-1", FACT)
+    path, changed, _notice = write_snapshot(str(tmp_path / "new" / "er"), "web-1", FACT)
     assert (path, changed) == (str(tmp_path / "new" / "er" / "web-1.json"), True)
     (document,) = documents_in(path, broken)
     assert (document.data, document.snapshot_of) == (FACT, "web-1")
@@ -32,10 +33,26 @@ def test_a_snapshot_is_a_document_of_its_host(tmp_path: pathlib.Path) -> None:
 
 def test_only_the_time_is_no_change_but_is_written(tmp_path: pathlib.Path) -> None:
     write_snapshot(str(tmp_path), "web-1", FACT)
-    path, changed = write_snapshot(str(tmp_path), "web-1", LATER)
+    path, changed, _notice = write_snapshot(str(tmp_path), "web-1", LATER)
     assert not changed
     assert json.loads(pathlib.Path(path).read_text("utf-8"))["azure_imds"] == LATER
     assert write_snapshot(str(tmp_path), "web-1", {"compute": {"name": "db"}})[1]
+
+
+@pytest.mark.parametrize("dry", [False, True])
+def test_a_fuller_snapshot_is_kept(tmp_path: pathlib.Path, dry: bool) -> None:
+    whole = {**FACT, "network": NETWORK}
+    path = write_snapshot(str(tmp_path), "web-1", whole).path
+    for lesser in (LATER, {"network": NETWORK}, {**LATER, "network": {"interface": []}}):
+        written = write_snapshot(str(tmp_path), "web-1", lesser, dry)
+        assert not written.changed
+        assert written.notice.startswith("web-1: the snapshot of 2026-01-31T12:00:00Z has ")
+        assert json.loads(pathlib.Path(path).read_text("utf-8"))["azure_imds"] == whole
+    forced = write_snapshot(str(tmp_path), "web-1", LATER, keep_fuller=False)
+    assert forced.changed
+    assert "is replaced, because keep_fuller is false" in forced.notice
+    assert json.loads(pathlib.Path(path).read_text("utf-8"))["azure_imds"] == LATER
+    assert write_snapshot(str(tmp_path), "web-1", {**whole, "later": 1}) == (path, True, "")
 
 
 @pytest.mark.parametrize(
@@ -73,7 +90,7 @@ def test_whatever_has_the_name_of_a_snapshot_is_replaced(
     tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], None]
 ) -> None:
     make(tmp_path / "web-1.json")
-    path, changed = write_snapshot(str(tmp_path), "web-1", FACT)
+    path, changed, _notice = write_snapshot(str(tmp_path), "web-1", FACT)
     assert changed
     assert json.loads(pathlib.Path(path).read_text("utf-8"))["azure_imds"] == FACT
     assert not pathlib.Path(path).is_symlink()
@@ -85,7 +102,7 @@ def test_whatever_has_the_name_of_a_snapshot_is_replaced(
 def test_the_mode_is_that_of_a_new_file(tmp_path: pathlib.Path, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
-        path, _changed = write_snapshot(str(tmp_path), "web-1", FACT)
+        path, *_rest = write_snapshot(str(tmp_path), "web-1", FACT)
     finally:
         os.umask(before)
     assert stat.S_IMODE(os.stat(path).st_mode) == mode

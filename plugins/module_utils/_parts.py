@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instance documents that lack a part. Private to imds.azure.
+
+IMDS gets its data from other services. Where one of them fails, IMDS may answer with status 200 and
+the rest. Classic VMs never have compute, and nothing in their documents says so. With
+`extended=true` IMDS answers in full or fails, so a part that such an answer lacks does not exist.
+
+Imported only when a document lacks a part, or when the option `complete` is set.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import typing as t
+
+from . import _document, _errors
+
+# An ImdsClient, a Call and an Instance. Their file imports this one, so this one cannot import it.
+_Client = t.Any
+_Call = t.Any
+_Instance = t.Any
+
+# Requests for one document, the first included.
+MOST_REQUESTS = 3
+# IMDS has this key in its answer where it knows the parameter of the same name.
+_MARK = "extended"
+_EXTENDED = ((_MARK, "true"),)
+_UNKNOWN = ". This IMDS does not know extended=true, so complete=true had no effect"
+_WAYS_OUT = (
+    "Run it again later, and see what the role imds.azure.diagnose finds on this host. With "
+    "complete=true (variable azure_imds_complete) IMDS fails instead of answering in part, and "
+    "nothing is said of a part that the VM really does not have"
+)
+_CLASSIC = ". Classic VMs, and VMs that were not changed since 2016, have no compute"
+
+
+def asked_again(
+    client: _Client, call: _Call, first: _Instance, wanted: t.Collection[str], remark: str = ""
+) -> _Instance:
+    """The first answer with the parts that further requests gave, and a notice of wanted parts that are missing.
+
+    A document without any part is an error.
+    """
+    document, asked = first.data, 1
+    while True:
+        missing = _document.missing_parts(document)
+        is_bare = len(missing) == len(_document.PARTS)
+        lacking = missing if is_bare else [name for name in missing if name in wanted]
+        once = call.again(asked) if lacking and asked < MOST_REQUESTS else None
+        if once is None:
+            break
+        asked += 1
+        # A request that fails takes nothing away from what was answered before.
+        with contextlib.suppress(_errors.ImdsError):
+            again = client.document(once).data
+            there = set(_document.PARTS).difference(_document.missing_parts(again))
+            document = {**document, **{name: again[name] for name in missing if name in there}}
+    if is_bare:
+        raise _no_document(client, first, asked)
+    if not lacking:
+        return first._replace(data=document)
+    notice = _notice(client, first, lacking, asked, remark)
+    return first._replace(data=document, incomplete=tuple(lacking), notices=(notice,))
+
+
+def in_full(client: _Client, call: _Call, wanted: t.Collection[str]) -> _Instance:
+    """The answer to `extended=true`. An IMDS that does not know the parameter is asked without it."""
+    try:
+        answer = client.document(call, _EXTENDED, _advice)
+    except _errors.VersionError:
+        raise
+    except _errors.RefusedError as exc:
+        if exc.status != 400:
+            raise
+        answer = client.document(call)
+    missing = _document.missing_parts(answer.data)
+    is_sure = _MARK in answer.data and len(missing) < len(_document.PARTS)
+    if not missing or is_sure:
+        return answer
+    return asked_again(client, call, answer, wanted, _UNKNOWN)
+
+
+def _advice(status: int | None, _cause: str) -> str:
+    if status is None or status < 500:
+        return ""
+    return (
+        "IMDS may know only a part of the document now. Try again later, raise the option deadline, "
+        "or accept that part with complete=false"
+    )
+
+
+def _notice(
+    client: _Client, answer: _Instance, lacking: list[str], asked: int, remark: str
+) -> str:
+    return (
+        f"{client.describe(answer)} was answered without {' and '.join(lacking)}, after "
+        f"{_counted(asked)}, so all that follows from it is missing"
+        f"{_CLASSIC if 'compute' in lacking else ''}{remark}. {_WAYS_OUT}"
+    )
+
+
+def _no_document(client: _Client, answer: _Instance, asked: int) -> _errors.MalformedError:
+    error = _errors.MalformedError(
+        f"{client.describe(answer)} was answered, but with neither compute nor network, after "
+        f"{_counted(asked)}. Try again later, or check what serves this address: it does not answer like IMDS"
+    )
+    error.status = 200
+    return error
+
+
+def _counted(asked: int) -> str:
+    return "1 attempt" if asked == 1 else f"{asked} attempts"
+
+
+__all__ = ("MOST_REQUESTS", "asked_again", "in_full")

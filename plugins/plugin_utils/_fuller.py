@@ -1,0 +1,99 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which of two facts of a host stays where the older one has more. Pure; private to imds.azure.
+
+IMDS may answer in part, and such an answer must not replace a whole one in silence.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.module_utils.parsing.convert_bool import boolean
+
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    PARTS,
+    missing_parts,
+    part,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import one_line, printable
+
+_Fact = dict[str, t.Any]
+
+
+class Choice(t.NamedTuple):
+    keeps_older: bool
+    notice: str = ""  # for the user, with the name of the host; "" where nothing is lost
+
+
+def chosen(
+    host: str,
+    what: str,
+    older: t.Any,
+    newer: _Fact,
+    keep_fuller: bool,
+    absent: t.Container[str] = PARTS,
+) -> Choice:
+    """Whether the older fact or the older snapshot, which is `what`, is kept in the place of the newer fact.
+
+    `absent` are the parts that the newer fact does not lack by choice.
+    """
+    older = older if isinstance(older, dict) else {}
+    lost = [name for name in PARTS if name in absent and _has(older, name) and not _has(newer, name)]
+    if not lost:
+        return Choice(False)
+    told = (
+        f"{host}: {what} of {printable(str(older.get('gathered_at') or 'unknown time'), 40)} has "
+        f"{' and '.join(lost)}, and IMDS now answered without it"
+    )
+    if _is_another_vm(older, newer):
+        return _choice(False, f"{told}. It is replaced, because it is that of another VM")
+    if not keep_fuller:
+        return _choice(False, f"{told}. It is replaced, because keep_fuller is false")
+    return _choice(
+        True,
+        f"{told}. It is kept. To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
+        "playbook imds.azure.gather",
+    )
+
+
+def chosen_fact(
+    host: str, older: t.Any, newer: _Fact, incomplete: t.Any, keep_fuller: t.Any
+) -> Choice:
+    """The same for a fact that the module instance_facts returns with its `incomplete`.
+
+    The module has checked `keep_fuller`, which is here as the task says it.
+    """
+    lacking = [name for name in PARTS if isinstance(incomplete, list) and name in incomplete]
+    # An empty fact is that of a host whose IMDS did not answer, which required=false allows.
+    absent = lacking if newer else PARTS
+    keep = boolean(keep_fuller, strict=False)
+    choice = chosen(host, "the fact azure_imds", older, newer, keep, absent)
+    if lacking and not choice.notice:
+        # The warning of the module does not name the host, and Ansible shows equal warnings once.
+        return _choice(
+            False, f"{host}: azure_imds lacks {' and '.join(lacking)}: IMDS answered without it"
+        )
+    return choice
+
+
+def _choice(keeps_older: bool, notice: str) -> Choice:
+    return Choice(keeps_older, one_line(notice))
+
+
+def _is_another_vm(older: _Fact, newer: _Fact) -> bool:
+    first, second = (str(part(fact, "compute").get("vmId") or "").lower() for fact in (older, newer))
+    return bool(first and second and first != second)
+
+
+def _has(fact: _Fact, name: str) -> bool:
+    if name not in missing_parts(fact):
+        return True
+    # A fact of some subsets lacks the part itself, but has what is made of it.
+    if name == "compute":
+        return bool(part(fact, "cloud").get("name"))
+    return bool(part(fact, "addresses").get("private"))
+
+
+__all__ = ("Choice", "chosen", "chosen_fact")
