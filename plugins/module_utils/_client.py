@@ -145,9 +145,7 @@ class ImdsClient:
     ) -> Instance:
         """The instance document as IMDS answers it, in part or in full."""
         endpoint = INSTANCE._replace(advise=advise) if advise else INSTANCE
-        return Instance(
-            *self.ask(endpoint, params, shape=_document.instance_document, call=call)
-        )
+        return Instance(*self.ask(endpoint, params, shape=_document.instance_document, call=call))
 
     def describe(self, answer: Instance) -> str:
         """The request of an instance document, for a message."""

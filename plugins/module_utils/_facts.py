@@ -120,4 +120,12 @@ def _decoded(user_data: t.Any, warnings: list[str]) -> str:
         return ""
 
 
-__all__ = ("GATHERED_AT", "SUBSETS", "USER_DATA", "azure_imds", "chosen_subsets", "marks_notice", "needed_parts")
+__all__ = (
+    "GATHERED_AT",
+    "SUBSETS",
+    "USER_DATA",
+    "azure_imds",
+    "chosen_subsets",
+    "marks_notice",
+    "needed_parts",
+)

@@ -91,9 +91,7 @@ def _advice(status: int | None, _cause: str) -> str:
     )
 
 
-def _notice(
-    client: _Client, answer: _Instance, lacking: list[str], asked: int, remark: str
-) -> str:
+def _notice(client: _Client, answer: _Instance, lacking: list[str], asked: int, remark: str) -> str:
     return (
         f"{client.describe(answer)} was answered without {' and '.join(lacking)}, after "
         f"{_counted(asked)}, so all that follows from it is missing"

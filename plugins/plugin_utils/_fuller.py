@@ -40,7 +40,9 @@ def chosen(
     `absent` are the parts that the newer fact does not lack by choice.
     """
     older = older if isinstance(older, dict) else {}
-    lost = [name for name in PARTS if name in absent and _has(older, name) and not _has(newer, name)]
+    lost = [
+        name for name in PARTS if name in absent and _has(older, name) and not _has(newer, name)
+    ]
     if not lost:
         return Choice(False)
     told = (
@@ -83,7 +85,9 @@ def _choice(keeps_older: bool, notice: str) -> Choice:
 
 
 def _is_another_vm(older: _Fact, newer: _Fact) -> bool:
-    first, second = (str(part(fact, "compute").get("vmId") or "").lower() for fact in (older, newer))
+    first, second = (
+        str(part(fact, "compute").get("vmId") or "").lower() for fact in (older, newer)
+    )
     return bool(first and second and first != second)
 
 

@@ -65,10 +65,28 @@ PART = {"compute": {"name": "a", "vmId": "1"}}
 @pytest.mark.parametrize(
     ("arguments", "older", "incomplete", "kept", "words"),
     [
-        ({"keep_fuller": True}, WHOLE, ["network"], True, "a: the fact azure_imds of 2026-01-31T12"),
-        ({"keep_fuller": "yes"}, WHOLE, ["network"], True, "It is kept. To replace it, set keep_ful"),
+        (
+            {"keep_fuller": True},
+            WHOLE,
+            ["network"],
+            True,
+            "a: the fact azure_imds of 2026-01-31T12",
+        ),
+        (
+            {"keep_fuller": "yes"},
+            WHOLE,
+            ["network"],
+            True,
+            "It is kept. To replace it, set keep_ful",
+        ),
         ({}, WHOLE, ["network"], False, "It is replaced, because keep_fuller is false"),
-        ({"keep_fuller": True}, None, ["network"], False, "a: azure_imds lacks network: IMDS answered"),
+        (
+            {"keep_fuller": True},
+            None,
+            ["network"],
+            False,
+            "a: azure_imds lacks network: IMDS answered",
+        ),
         ({"keep_fuller": True}, WHOLE, [], False, ""),
         ({"keep_fuller": True}, WHOLE, None, False, ""),
     ],
@@ -98,7 +116,9 @@ def test_a_fact_in_part_and_the_fact_that_a_host_has(
     said: list[str] = []
     monkeypatch.setattr(found, "_execute_module", lambda **_options: answered)
     monkeypatch.setattr(found._display, "warning", said.append)
-    assert found.run(task_vars=variables)["ansible_facts"]["azure_imds"] == (older if kept else PART)
+    assert found.run(task_vars=variables)["ansible_facts"]["azure_imds"] == (
+        older if kept else PART
+    )
     assert len(said) == bool(words)
     assert words in "".join(said)
 

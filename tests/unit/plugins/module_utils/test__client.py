@@ -79,7 +79,9 @@ def test_one_request() -> None:
 
 
 def test_another_endpoint() -> None:
-    with Script(("http://127.0.0.1:8080/metadata/instance?api-version=2025-04-07", ok(DOCUMENT))) as send:
+    with Script(
+        ("http://127.0.0.1:8080/metadata/instance?api-version=2025-04-07", ok(DOCUMENT))
+    ) as send:
         ImdsClient(send, "http://127.0.0.1:8080/").instance()
 
 

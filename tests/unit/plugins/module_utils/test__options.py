@@ -94,7 +94,9 @@ def test_a_client_by_the_defaults() -> None:
 
 
 def test_a_client_by_other_options() -> None:
-    with Script(("http://127.0.0.1:8080/metadata/instance?api-version=2020-06-01", ok(DOCUMENT))) as send:
+    with Script(
+        ("http://127.0.0.1:8080/metadata/instance?api-version=2020-06-01", ok(DOCUMENT))
+    ) as send:
         chosen = option(endpoint="http://127.0.0.1:8080/", api_version="2020-06-01")
         client_from(chosen, send, Clock().seams()).instance()
 

@@ -127,9 +127,7 @@ def test_old_tags_come_with_a_warning(run: Run, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"network": {"interface": []}}, {"compute": None}])
-def test_a_document_of_nothing_is_one_error(
-    run: Run, vm: Vm, document: dict[str, t.Any]
-) -> None:
+def test_a_document_of_nothing_is_one_error(run: Run, vm: Vm, document: dict[str, t.Any]) -> None:
     vm.document = document
     found = run(deadline=0.5)
     assert found["failed"]
@@ -198,7 +196,9 @@ def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
         "tagsList": [{"name": name, "value": "x"} for name in names],
         "later": {"__ansible_unsafe": {"deep": 1}, "kept": [{"__ansible_type": "x"}]},
     }
-    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute, "network": network}))]
+    vm.faults = [
+        Fault("status", status=200, body=json.dumps({"compute": compute, "network": network}))
+    ]
     found = run()
     fact = found["ansible_facts"]["azure_imds"]
     assert fact["tags"] == {"half\ufffd": "x"}
@@ -210,7 +210,9 @@ def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
     ]
     (warning,) = found["said"]
     assert "tags lacks __ansible_type, __ansible_vault, because" in warning
-    vm.faults = [Fault("status", status=200, body=json.dumps({"compute": compute, "network": network}))]
+    vm.faults = [
+        Fault("status", status=200, body=json.dumps({"compute": compute, "network": network}))
+    ]
     assert run(gather_subset=["compute"])["said"] == []
 
 

@@ -167,9 +167,7 @@ def test_many_lines(tmp_path: pathlib.Path) -> None:
 
 
 def test_each_broken_element_of_a_list_is_told_by_its_line(tmp_path: pathlib.Path) -> None:
-    content = (
-        '\n[\n {"compute": {"x": 1}},\n 5, "a\\"]",\n\n {\n  "compute": {}\n }\n , []\n, {"compute": {"x": 2}}]'
-    )
+    content = '\n[\n {"compute": {"x": 1}},\n 5, "a\\"]",\n\n {\n  "compute": {}\n }\n , []\n, {"compute": {"x": 2}}]'
     found, broken = read(written(tmp_path, "a.json", content))
     assert [document.data for document in found] == [{"compute": {"x": 1}}, {"compute": {"x": 2}}]
     assert [line.split(": ")[0] for line in broken] == ["FILE:4", "FILE:4", "FILE:6", "FILE:9"]

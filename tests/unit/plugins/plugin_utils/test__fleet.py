@@ -261,7 +261,7 @@ def test_a_fact_without_vm_id_and_host_has_one_name_at_every_gathering() -> None
         {"compute": {"vmId": "", "zone": "1"}},
     ],
 )
-@pytest.mark.parametrize("neighbour", ["null", "\"\"", "{\"compute\": {\"zone\": null, \"vmId\": \"x\"}}"])
+@pytest.mark.parametrize("neighbour", ["null", '""', '{"compute": {"zone": null, "vmId": "x"}}'])
 def test_a_name_does_not_depend_on_another_vm_of_the_file(
     tmp_path: pathlib.Path, document: dict[str, t.Any], neighbour: str
 ) -> None:

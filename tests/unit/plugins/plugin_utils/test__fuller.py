@@ -76,5 +76,8 @@ def test_a_fact_that_lacks_a_part_of_imds(keep: t.Any, is_kept: bool) -> None:
 
 def test_what_a_host_says_is_safe_to_print() -> None:
     older = {**WHOLE, "gathered_at": HOSTILE}
-    for choice in (chosen(HOSTILE, "x", older, {}, True), chosen_fact(HOSTILE, {}, {}, [HOSTILE], 0)):
+    for choice in (
+        chosen(HOSTILE, "x", older, {}, True),
+        chosen_fact(HOSTILE, {}, {}, [HOSTILE], 0),
+    ):
         assert choice.notice.isprintable()
