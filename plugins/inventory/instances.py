@@ -77,6 +77,8 @@ options:
       - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
+      - Where no expression gives a name, it is C(vm_VMID). A snapshot without a C(vmId) has the name of its host, which is the same each time, and any
+        other document without a C(vmId) has a hash of what it says of the VM instead.
       - The names of groups, and names that lead to the controller itself, such as C(localhost) and C(127.1), are not given to a VM either. Only
         O(keyed_groups) can still make a group of a VM's name, and a warning then names it.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6

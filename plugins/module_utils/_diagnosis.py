@@ -317,7 +317,7 @@ def _no_compute(observed: _Observed) -> t.Iterator[Cause]:
             CERTAIN,
             "IMDS answers, but knows nothing of this VM's compute",
             "the instance document has no compute: this VM is a classic one, or older than "
-            "September 2016 and not changed since",
+            "September 2016 and not changed since, or IMDS answers in part for the moment",
             ["az vm update --resource-group GROUP --name VM --set tags.imds=refresh"],
             "A tag, an extension or a data disk that is added or removed makes IMDS read the VM "
             "again. Classic VMs must move to Resource Manager.",

@@ -39,11 +39,15 @@ class Case(t.NamedTuple):
     content: bool = False
     # Whether only endpoints that always exist are asked again.
     roots: bool = False
+    # After how many attempts it is believed, where that is not for the deadline to say.
+    attempts: int | None = None
 
     def message(self, when: str, root: bool = True) -> str | None:
         """What a plugin's one message has in it; None for the right answer."""
         retried = self.retried and (root or not self.roots)
-        if self.harmless or (retried and when != ALWAYS):
+        times = WHEN[when]
+        passes = times is not None and (self.attempts is None or times < self.attempts)
+        if self.harmless or (retried and passes):
             return None
         return self.says
 
@@ -219,6 +223,20 @@ _BODIES = (
         "its 'compute' is a list, not an object",
         retried=False,
         instance=True,
+    ),
+    Case(
+        "``compute`` and ``network`` are missing",
+        _ok(b"{}"),
+        "with neither compute nor network, after",
+        instance=True,
+        attempts=3,
+    ),
+    Case(
+        "``compute`` and ``network`` are empty",
+        _ok(b'{"compute": {}, "network": null}'),
+        "with neither compute nor network, after",
+        instance=True,
+        attempts=3,
     ),
     Case("A byte order mark", _ok(b"\xef\xbb\xbf" + _BODY), "", harmless=True, instance=True),
     Case(

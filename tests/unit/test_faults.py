@@ -152,6 +152,8 @@ def waits(case: Case, when: str, root: bool) -> list[float]:
     """All that there are, to the right answer or to the end."""
     if case.harmless or case.message(ONCE, root) is not None:
         return []
+    if case.attempts is not None and case.message(when, root) is not None:
+        return WAITS[: case.attempts - 1]
     if when == ALWAYS:
         # A 404 is believed after half a minute, everything else borne until the deadline.
         return WAITS[:7] if case.roots else WAITS
