@@ -79,7 +79,8 @@ def in_full(client: _Client, call: _Call, wanted: t.Collection[str]) -> _Instanc
     is_sure = _MARK in answer.data and len(missing) < len(_document.PARTS)
     if not missing or is_sure:
         return answer
-    return asked_again(client, call, answer, wanted, _UNKNOWN)
+    remark = "" if _MARK in answer.data else _UNKNOWN
+    return asked_again(client, call, answer, wanted, remark)
 
 
 def _advice(status: int | None, _cause: str) -> str:

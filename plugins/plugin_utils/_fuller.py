@@ -47,7 +47,7 @@ def chosen(
         return Choice(False)
     told = (
         f"{host}: {what} of {printable(str(older.get('gathered_at') or 'unknown time'), 40)} has "
-        f"{' and '.join(lost)}, and IMDS now answered without it"
+        f"{' and '.join(lost)}, and the new one has not"
     )
     if _is_another_vm(older, newer):
         return _choice(False, f"{told}. It is replaced, because it is that of another VM")

@@ -45,7 +45,7 @@ def test_a_fuller_one_is_kept_and_named(older: t.Any, newer: dict[str, t.Any], l
         return
     when = "2026-01-31T12:00:00Z" if older is WHOLE else "unknown time"
     for choice in (kept, replaced):
-        assert choice.notice.startswith(f"web-1: the snapshot of {when} has {lost}, and IMDS now")
+        assert choice.notice.startswith(f"web-1: the snapshot of {when} has {lost}, and the new")
     assert "It is kept" in kept.notice
     assert "It is replaced" in replaced.notice
 
