@@ -134,13 +134,13 @@ def files(data: bytes) -> None:
 def _write_over(folder: str, path: str, host: str) -> None:
     """The snapshot replaces what was there, or says why not."""
     try:
-        written, _changed = write_snapshot(folder, host, _FACT)
+        written, *_rest = write_snapshot(folder, host, _FACT, keep_fuller=False)
     except ImdsError as exc:
         _check_line(str(exc))
     else:
         (document,) = documents_in(written, _fail)
         assert (document.data, document.snapshot_of) == (_FACT, host)
-        assert not write_snapshot(folder, host, _FACT)[1]
+        assert not write_snapshot(folder, host, _FACT, keep_fuller=False)[1]
     assert set(os.listdir(folder)) <= {os.path.basename(path), f"{host}.json"}
 
 

@@ -94,7 +94,7 @@ def test_info_when_nothing_answers(vm: Vm, run: Run) -> None:
 
 
 def test_info_of_a_vm_without_name(vm: Vm, run: Run) -> None:
-    vm.document = {"compute": {}}
+    vm.document = {"compute": {"location": "westeurope"}}
     assert "set resource" in run(scheduled_events_info)["msg"]
 
 

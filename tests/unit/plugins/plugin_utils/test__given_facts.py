@@ -61,6 +61,6 @@ def test_every_fact_that_is_taken_can_be_read_from_its_snapshot(
     except MalformedError:
         assert levels > 60
         return
-    path, _changed = write_snapshot(str(tmp_path), "a", fact)
+    path, *_rest = write_snapshot(str(tmp_path), "a", fact)
     (document,) = documents_in(path, refuse)
     assert document.data == fact
