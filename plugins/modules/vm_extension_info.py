@@ -128,8 +128,9 @@ vm:
     cloud: AzurePublicCloud
     extension: ManagedIdentityExtensionForLinux
 installed:
-  description: Whether the extension is on this host, which is so where there is anything in RV(listening), RV(files) or RV(services). It can be V(false) although
-    configuration names the extension. Without root it can be V(false) for an extension that is stopped.
+  description:
+    - Whether the extension is on this host, which is so where there is anything in RV(listening), RV(files) or RV(services).
+    - Can be V(false) although configuration names the extension. Without root it can be V(false) for an extension that is stopped.
   returned: success
   type: bool
   sample: true

@@ -162,9 +162,10 @@ def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> list[str
     every = [head, *rows]
     if len(every) == 1:
         return []
-    widths = [max(map(len, column)) for column in zip(*every)]
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
     return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in every
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in every
     ]
 
 
