@@ -63,6 +63,7 @@ LAYERS = {
     "plugins/plugin_utils/_wanted_clouds.py": 10,
     "plugins/plugin_utils/_grouping.py": 11,
     "plugins/plugin_utils/_lookup.py": 11,
+    "plugins/plugin_utils/_migration.py": 11,
     "plugins/plugin_utils/_mismatches.py": 11,
     "plugins/plugin_utils/_naming.py": 11,
     "plugins/plugin_utils/_placement.py": 12,

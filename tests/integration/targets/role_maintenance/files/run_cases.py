@@ -145,6 +145,8 @@ def problems(stage: Stage, case: Case, output: str) -> list[str]:
     for warning in case.get("warns", []):
         if not re.search("".join(warning.split()), warnings):
             found.append(f"it does not warn {warning!r}")
+    if case.get("quiet") and "[WARNING]" in output:
+        found.append("it warns")
     actual = {"log": SAID.findall(said), **stage.state()}
     expected = {"log": [], "approvals": 0, "systemctl": [], "units": {}, **case}
     if case.get("log_in_any_order"):

@@ -26,7 +26,7 @@ SAID = (
     "silent does not belong in this play",
     "odd does not belong in this play",
     '"diagnose_result.report"',
-    "silent: ready, IMDS gives an equal token",
+    "silent ready not installed equal",
     "answer.yml for silent => (item=",
     "is set aside as",
     "fleet: nothing is known of where these are: silent",
