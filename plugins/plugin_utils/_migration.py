@@ -41,7 +41,9 @@ def report(results: t.Mapping[str, _Result]) -> list[str]:
     """The lines of the report, by the result of `vm_extension_info` on each host."""
     by_state = collections.defaultdict(list)
     for host, result in results.items():
-        by_state[_text(result.get("state"))].append(host)
+        # A host that the role was not for has nothing, or the result of a task that was skipped.
+        if "state" in result:
+            by_state[_text(result["state"])].append(host)
     clean = by_state.pop(_CLEAN, [])
     found = {host: results[host] for hosts in by_state.values() for host in hosts}
     lines = [f"{_CLEAN}: {_hosts(clean)}. {_sentence(_MEANINGS[_CLEAN])}"] if clean else []

@@ -49,6 +49,7 @@ LAYERS = {
     "plugins/plugin_utils/_chains.py": 10,
     "plugins/plugin_utils/_constructed.py": 10,
     "plugins/plugin_utils/_expression.py": 10,
+    "plugins/plugin_utils/_fact_variables.py": 10,
     "plugins/plugin_utils/_given_facts.py": 10,
     "plugins/plugin_utils/_host_variables.py": 10,
     "plugins/plugin_utils/_issuers.py": 10,
