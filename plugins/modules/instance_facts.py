@@ -218,7 +218,10 @@ ansible_facts:
           type: str
           sample: '2026-01-31T12:00:00Z'
         user_data_text:
-          description: C(compute.userData) decoded; empty, with a warning, when that is not text.
+          description:
+            - The text of C(compute.userData). Line breaks and blanks within the base64 do not matter, gzip is inflated, and a byte order mark is not a
+              part of the text. Text is UTF-8, or UTF-16 and UTF-32 with a byte order mark.
+            - Empty, with a warning, when C(compute.userData) is something else, for example an archive, or gzip of more than 4 MiB.
           returned: when O(user_data=true) and O(gather_subset) has C(compute)
           type: str
           sample: '#cloud-config'

@@ -23,6 +23,7 @@ LAYERS = {
     "plugins/module_utils/_marks.py": 0,
     "plugins/module_utils/_platform.py": 0,
     "plugins/module_utils/_times.py": 0,
+    "plugins/module_utils/_user_data.py": 0,
     "plugins/module_utils/_network.py": 0,
     "plugins/module_utils/_proxies.py": 0,
     "plugins/module_utils/_given.py": 1,
