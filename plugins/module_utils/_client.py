@@ -53,6 +53,8 @@ class Endpoint(t.NamedTuple):
     secret: bool = False
     # Where it is, if that is not IMDS but something else on this VM.
     elsewhere: str = ""
+    # The body that an empty one stands for; an empty body is unreadable where this is empty as well.
+    blank: bytes = b""
 
 
 INSTANCE = Endpoint("instance", always_there=True)
@@ -257,7 +259,7 @@ class Call:
             unreadable = None
             if isinstance(outcome, _transport.Response) and outcome.status == 200:
                 try:
-                    return parse(outcome.body)
+                    return parse(outcome.body if outcome.body.strip() else endpoint.blank or outcome.body)
                 except ValueError as exc:
                     unreadable = exc
             from . import _refusals, _retry

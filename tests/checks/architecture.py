@@ -26,6 +26,7 @@ LAYERS = {
     "plugins/module_utils/_user_data.py": 0,
     "plugins/module_utils/_network.py": 0,
     "plugins/module_utils/_proxies.py": 0,
+    "plugins/module_utils/_dates.py": 1,
     "plugins/module_utils/_given.py": 1,
     "plugins/module_utils/_http.py": 1,
     "plugins/module_utils/_diagnosis.py": 1,
