@@ -253,6 +253,7 @@ class Call:
     def ask(self, endpoint: Endpoint, request: _transport.Request, parse: _Parse) -> t.Any:
         """The parsed body of a 200, or one ImdsError; raises RejectedError for the client."""
         attempt, told = 0, None
+        refused_since = None
         while True:
             attempt += 1
             outcome, hurried = self._attempt(request)
@@ -270,8 +271,13 @@ class Call:
             if told is None or not hurried:
                 told = failure
             elapsed, jitter, now = self._elapsed(), self._seams.jitter(), self._seams.wall()
+            if not failure.unreachable:
+                refused_since = None
+            elif refused_since is None:
+                refused_since = elapsed
+            refused = 0.0 if refused_since is None else elapsed - refused_since
             policy = _retry.RetryPolicy(self._limits.deadline, self._limits.attempts)
-            wait = policy.wait(failure, attempt, elapsed, jitter, now, there)
+            wait = policy.wait(failure, attempt, elapsed, jitter, now, there, refused)
             if wait is None:
                 tries = (attempt, elapsed)
                 raise _refusals.failed_call(request, told, tries, there, endpoint.advise)
