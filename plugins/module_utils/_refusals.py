@@ -40,7 +40,7 @@ _BY_CAUSE = {
     "the connection was closed without an answer": _CUT_OFF,
 }
 # Proxies of containers answer 403 in these words where IMDS can't be reached, Docker Desktop's for example.
-_NO_WAY = ("unreachable", "connecting to ", "dial tcp")
+NO_WAY = ("unreachable", "connecting to ", "dial tcp")
 _IN_ITS_PLACE = (
     "Something between this host and IMDS answers instead of it, because IMDS can't be reached from "
     f"there. Check that this is an Azure VM. {_DIAGNOSE}"
@@ -158,7 +158,7 @@ def _advice(failure: _retry.Failure, always_there: bool) -> str:
     if status is None:
         # Where there was an answer after all, the way to IMDS is not what is wrong.
         return _NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
-    if status == 403 and any(words in cause.lower() for words in _NO_WAY):
+    if status == 403 and any(words in cause.lower() for words in NO_WAY):
         return _IN_ITS_PLACE
     if status == 400 and "header" in cause:
         return "Check what stands between this host and its IMDS: it takes headers away"
@@ -245,6 +245,7 @@ def malformed(request: _transport.Request, exc: _errors.MalformedError) -> _erro
 
 
 __all__ = (
+    "NO_WAY",
     "Advise",
     "answered",
     "error_text",

@@ -53,8 +53,9 @@ options:
   required:
     description:
       - V(true) fails where IMDS does not answer.
-      - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module. A warning says so
-        wherever the firmware does not rule Azure out and something did answer.
+      - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module.
+      - With V(false) a warning says so where the firmware is that of an Azure VM. Where the firmware can't be read, a warning says so if something
+        answered, for example the page of a proxy. Where the firmware is another one, there is no warning.
     type: bool
     default: true
   user_data:

@@ -620,6 +620,24 @@ def test_the_message_of_a_route_says_what_to_do() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("route", "advice"),
+    [
+        ("compute/location", "Did you mean instance/compute/location?"),
+        ("network", "Did you mean instance/network?"),
+        ("compute/tagsList/0/name", "Did you mean instance/compute/tagsList/0/name?"),
+        ("location", "Check the route: those of IMDS begin with instance, attested, scheduledevents"),
+        ("Instance/compute", "Check the route: those of IMDS begin with instance, attested"),
+        ("attested/nothing", "Check the route: this IMDS has nothing there"),
+        ("instance/computer", "Check the route: this IMDS has nothing there"),
+    ],
+)
+def test_a_route_without_its_root_is_completed(route: str, advice: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        ask_route(client(Always(NOT_FOUND)), route)
+    assert f"after 1 attempt in 0 s. {advice}" in str(caught.value)
+
+
 def test_a_header_that_is_taken_away_is_no_matter_of_versions() -> None:
     with pytest.raises(RefusedError, match="takes headers away") as caught:
         client(Always(NO_HEADER)).instance()
