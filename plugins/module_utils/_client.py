@@ -260,7 +260,9 @@ class Call:
             unreadable = None
             if isinstance(outcome, _transport.Response) and outcome.status == 200:
                 try:
-                    return parse(outcome.body if outcome.body.strip() else endpoint.blank or outcome.body)
+                    return parse(
+                        outcome.body if outcome.body.strip() else endpoint.blank or outcome.body
+                    )
                 except ValueError as exc:
                     unreadable = exc
             from . import _refusals, _retry

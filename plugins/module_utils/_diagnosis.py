@@ -511,4 +511,13 @@ def _interface(nic: _Observed) -> str:
     return f"{nic['name']} {nic['state']} {addresses}"
 
 
-__all__ = ("CERTAIN", "LIKELY", "POSSIBLE", "UNKNOWN_SERVICE", "Cause", "causes", "is_healthy", "report")
+__all__ = (
+    "CERTAIN",
+    "LIKELY",
+    "POSSIBLE",
+    "UNKNOWN_SERVICE",
+    "Cause",
+    "causes",
+    "is_healthy",
+    "report",
+)

@@ -19,9 +19,7 @@ from ._times import iso_8601
 
 # The newest version of events. The first request switches the service on, which is documented to take up to two minutes.
 # IMDS was seen to answer with an empty body where there are no events.
-EVENTS = Endpoint(
-    "scheduledevents", version="2020-07-01", timeout=130.0, blank=b'{"Events": []}'
-)
+EVENTS = Endpoint("scheduledevents", version="2020-07-01", timeout=130.0, blank=b'{"Events": []}')
 SCHEDULED = "Scheduled"
 STARTED = "Started"
 # Instead of a resource: events that name whomever.

@@ -16,8 +16,6 @@ import socket
 import time
 import typing as t
 
-from . import _errors
-
 MAX_BODY = 4 * 1024 * 1024
 # With headers, and the lengths of the smallest chunks. Whoever announces a chunk of -1 bytes makes
 # http.client read without end.

@@ -141,8 +141,8 @@ events:
       sample: 871
     resources_text:
       description:
-        - C(Resources) as IMDS sent them, where that is a text. O(imds.azure.scheduled_event#module:only_if_alone) refuses such an event, because only a list says
-          for sure that there is nobody else.
+        - C(Resources) as IMDS sent them, where that is a text.
+        - O(imds.azure.scheduled_event#module:only_if_alone) refuses such an event, because only a list says for sure that there is nobody else.
       returned: when IMDS sends a text instead of a list
       type: str
       sample: web-0, web-1

@@ -626,7 +626,10 @@ def test_the_message_of_a_route_says_what_to_do() -> None:
         ("compute/location", "Did you mean instance/compute/location?"),
         ("network", "Did you mean instance/network?"),
         ("compute/tagsList/0/name", "Did you mean instance/compute/tagsList/0/name?"),
-        ("location", "Check the route: those of IMDS begin with instance, attested, scheduledevents"),
+        (
+            "location",
+            "Check the route: those of IMDS begin with instance, attested, scheduledevents",
+        ),
         ("Instance/compute", "Check the route: those of IMDS begin with instance, attested"),
         ("attested/nothing", "Check the route: this IMDS has nothing there"),
         ("instance/computer", "Check the route: this IMDS has nothing there"),
@@ -676,12 +679,16 @@ def test_the_advice_fits_the_kind_of_silence_and_names_the_role(code: int, advic
         message = str(caught.value)
         assert advice in message
         assert ("firewall drops" in message) is (code == errno.ETIMEDOUT)
-        assert message.endswith(". The role imds.azure.diagnose says why there is no answer on a host")
+        assert message.endswith(
+            ". The role imds.azure.diagnose says why there is no answer on a host"
+        )
         assert not caught.value.answered
 
 
 def test_a_connection_that_is_closed_without_a_word_names_the_role() -> None:
-    with pytest.raises(UnavailableError, match=r"ends the connection\. The role imds.azure.diagnose"):
+    with pytest.raises(
+        UnavailableError, match=r"ends the connection\. The role imds.azure.diagnose"
+    ):
         client(Always(TransportError("the connection was closed without an answer"))).instance()
 
 
@@ -724,8 +731,14 @@ def test_the_words_of_a_refusal_are_in_the_message(response: Response, words: st
     ("response", "advice"),
     [
         (Response(403, {}, b"", DOCKER), "answers instead of it"),
-        (refusal(403, "A socket operation was attempted to an unreachable network"), "answers instead"),
-        (refusal(403, '{"error": {"message": "dial tcp 169.254.169.254:80"}}'), "answers instead of it"),
+        (
+            refusal(403, "A socket operation was attempted to an unreachable network"),
+            "answers instead",
+        ),
+        (
+            refusal(403, '{"error": {"message": "dial tcp 169.254.169.254:80"}}'),
+            "answers instead of it",
+        ),
         (refusal(403), "or another proxy"),
         (refusal(403, '{"error": "rule 7"}'), "or another proxy"),
     ],

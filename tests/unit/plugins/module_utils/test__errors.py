@@ -73,7 +73,9 @@ def test_every_kind_is_made_somewhere(kind: type[Exception]) -> None:
 
 
 # One only looks at processes, and one takes the words of a warning: that raises nothing.
-RAISES_NOTHING = [PLUGINS / "action" / f"{name}.py" for name in ("maintenance_state", "access_token_info")]
+RAISES_NOTHING = [
+    PLUGINS / "action" / f"{name}.py" for name in ("maintenance_state", "access_token_info")
+]
 
 
 def entry_points() -> t.Iterator[pathlib.Path]:

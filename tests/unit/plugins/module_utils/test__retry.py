@@ -293,7 +293,9 @@ def test_a_list_of_versions_that_is_refused_is_given_up_after_15_seconds() -> No
             raise REFUSED
         return refusal(400, '{"error": "Bad request. api-version is invalid"}')
 
-    with pytest.raises(UnavailableError, match=r"/versions failed: connection refused, after .* 15 s"):
+    with pytest.raises(
+        UnavailableError, match=r"/versions failed: connection refused, after .* 15 s"
+    ):
         instance(send, clock)
     assert clock.now == pytest.approx(15)
 
