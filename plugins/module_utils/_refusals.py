@@ -198,10 +198,22 @@ def _words_of_body(request: _transport.Request, response: _transport.Response) -
     inner = error if isinstance(error, dict) else {}
     words = [error, data.get("error_description"), inner.get("code"), inner.get("message")]
     text = ": ".join(word for word in words if isinstance(word, str) and word)
-    for name, value in (*data.items(), *inner.items()):
-        if name.lower().endswith("token") and value and isinstance(value, str):
-            text = text.replace(value, _HIDDEN)
+    for token in _tokens_in(data):
+        text = text.replace(token, _HIDDEN)
     return _shown(text)
+
+
+def _tokens_in(data: t.Any) -> t.Iterator[str]:
+    """Every text that is called a token, however deep."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if name.lower().endswith("token") and value and isinstance(value, str):
+                yield value
+            else:
+                yield from _tokens_in(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _tokens_in(value)
 
 
 def _plain_words(request: _transport.Request, response: _transport.Response) -> str:

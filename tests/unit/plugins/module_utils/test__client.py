@@ -755,6 +755,10 @@ def test_no_status_line_beside_a_token_is_in_a_message() -> None:
     for response in (
         Response(403, {}, b"", "s3cret"),
         refusal(403, json.dumps({"error": inner})),
+        refusal(
+            403,
+            json.dumps({"error": {"message": "s3cret", "details": [{"AccessToken": "s3cret"}]}}),
+        ),
     ):
         with pytest.raises(RefusedError) as caught:
             imds_token(client(Always(response)), "https://vault.azure.net")
