@@ -69,6 +69,7 @@ class Stage:
         """The variables of this host in the case's play, for which it is ready then."""
         if "sequences" in case:
             self.set(case["sequences"])
+        self.control("PUT", "faults", case.get("faults", []))
         self.control("PUT", "clock", {"advance": case.get("advance", 0)})
         for name, content in case.get("files", {}).items():
             self.states.mkdir(exist_ok=True)
