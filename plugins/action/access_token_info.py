@@ -7,7 +7,9 @@ import contextlib
 import typing as t
 
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
+from ansible_collections.imds.azure.plugins.module_utils._tokens import NUMBERS, unread_warning
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     with_host_variables,
@@ -32,6 +34,7 @@ class ActionModule(ActionBase):
         with _silence(self._play_context, self._connection._play_context):
             arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
+        _warn(result.pop("unread", None), (task_vars or {}).get("inventory_hostname"))
         # What core could not make sense of may well be a token with something around it.
         result.update({name: _HIDDEN for name in _RAW if result.get(name)})
         # Core takes away the mark that a module sets itself. A failure has no token to hide, and
@@ -41,6 +44,13 @@ class ActionModule(ActionBase):
         # Cores before 2.19 hide the results of a whole loop only if the task says so.
         self._task.no_log = self._task.no_log or secret
         return result
+
+
+def _warn(unread: t.Any, host: t.Any) -> None:
+    # A VM may answer anything, and only names that are known here are shown.
+    for name in NUMBERS:
+        if isinstance(unread, list) and name in unread:
+            Display().warning(f"{host}: {unread_warning(name)}")
 
 
 @contextlib.contextmanager

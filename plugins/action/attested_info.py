@@ -23,6 +23,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     AttestationError,
     ImdsError,
     OptionError,
+    listed,
     printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
@@ -30,6 +31,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
     expected,
     needs_libraries,
     verify,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import (
+    variables_from_facts,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS,
@@ -58,6 +62,7 @@ class ActionModule(ActionBase):
             _validation, option = self.validate_argument_spec(argument_spec())
             nonce = checked_nonce(option["nonce"] or secrets.token_hex(16))
             self._check_expect(option)
+            self._check_variables(task_vars or {}, option["verify"])
             check = self._verifier(nonce, option) if option["verify"] else None
         except (AnsibleActionFail, ImdsError) as exc:
             # Not raised, because whatever failed_when says about a task would be passed over then.
@@ -91,6 +96,22 @@ class ActionModule(ActionBase):
             raise OptionError("expect is empty and compares nothing: leave it out, or fill it")
         if option["expect"] and not option["verify"]:
             raise OptionError("expect compares nothing when verify is false: leave one of them out")
+
+    def _check_variables(self, variables: dict[str, t.Any], verify: bool) -> None:
+        """A host whose facts replace the variables of this task would say itself what to expect."""
+        named = variables_from_facts(variables) if verify and self._has_templates() else []
+        if named:
+            raise OptionError(
+                f"this host has facts that are variables: {listed(named, 5)}. They replace variables of the "
+                "inventory, and a host must not say what is expected of it. Run ansible.builtin.meta: "
+                "clear_facts before this task, or set inject_facts_as_vars to false in ansible.cfg"
+            )
+
+    def _has_templates(self) -> bool:
+        written = self._task.get_ds()
+        if not isinstance(written, t.Mapping) or any(self._task.module_defaults or ()):
+            return True
+        return any(mark in str(written) for mark in ("{{", "{%"))
 
     def _verifier(self, nonce: str, option: dict[str, t.Any]) -> Verify:
         """All that can be wrong with the options is found here, before anything is sent."""

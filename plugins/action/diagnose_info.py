@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     HostVariablesAction,
@@ -11,3 +13,11 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
 
 class ActionModule(HostVariablesAction):
     _options = OPTIONS_WITHOUT_VERSION
+
+    def run(
+        self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
+    ) -> dict[str, t.Any]:
+        # A machine does not know its name in the inventory.
+        host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname")
+        self._task.args = {"host": host, **self._task.args}
+        return super().run(tmp, task_vars)

@@ -12,6 +12,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import facts_named
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
 
@@ -35,9 +36,10 @@ class ActionModule(ActionBase):
         )
         variables = task_vars or {}
         host = variables["inventory_hostname"]
-        if FOLDER_VARIABLE in (variables.get("ansible_facts") or {}):
+        named = facts_named(variables, FOLDER_VARIABLE)
+        if named:
             msg = (
-                f"this host has a fact with the name {FOLDER_VARIABLE}, and a host must not say where the "
+                f"this host has a fact with the name {named[0]}, and a host must not say where the "
                 "controller writes, so no snapshot is written. Run the play with --flush-cache, and find "
                 "out what set the fact"
             )

@@ -40,6 +40,7 @@ options:
       - The answers 408, 410, 429, 500, 502, 503 and 504, timeouts, connection errors and answers that are not JSON are tried again, with
         waits that grow and are partly random; a C(Retry-After) of the service wins. 410 means that IMDS is being updated and is
         tried again for 70 seconds. 404 is tried again for 30 seconds where the document always exists.
+      - A connection that is refused or forbidden, or has no route, is tried again for 15 seconds. Timeouts and resets have the whole deadline.
       - Where the firmware says that the host is not in Azure, and the default endpoint is asked, there is a single attempt of 2 seconds.
     type: float
     default: 90.0

@@ -71,9 +71,11 @@ _list:
 import typing as t
 
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
+from ansible.utils.display import Display
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
 from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
+from ansible_collections.imds.azure.plugins.module_utils._tokens import unread_warning
 from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import C, ImdsLookup
 
@@ -83,14 +85,17 @@ class LookupModule(ImdsLookup):
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[t.Any]:
         self.set_options(var_options=variables, direct=kwargs)
+        unread: list[str] = []
         try:
             self._refuse_unknown(kwargs)
             if terms:
                 raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
             turns = turns_in(C.DEFAULT_LOCAL_TMP)
-            token = token_from(self.get_option, self._imds(), self._newest_document, turns)
+            token = token_from(self.get_option, self._imds(), self._newest_document, turns, unread)
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:
             raise AnsibleLookupError(str(exc)) from None
+        for name in unread if self.get_option("as_dict") else ():
+            Display().warning(unread_warning(name))
         return [token if self.get_option("as_dict") else token["access_token"]]

@@ -53,6 +53,8 @@ class Endpoint(t.NamedTuple):
     secret: bool = False
     # Where it is, if that is not IMDS but something else on this VM.
     elsewhere: str = ""
+    # The body that an empty one stands for; an empty body is unreadable where this is empty as well.
+    blank: bytes = b""
 
 
 INSTANCE = Endpoint("instance", always_there=True)
@@ -300,13 +302,16 @@ class Call:
     def ask(self, endpoint: Endpoint, request: _transport.Request, parse: _Parse) -> t.Any:
         """The parsed body of a 200, or one ImdsError; raises RejectedError for the client."""
         attempt, told = 0, None
+        refused_since = None
         while True:
             attempt += 1
             outcome, hurried = self._attempt(request)
             unreadable = None
             if isinstance(outcome, _transport.Response) and outcome.status == 200:
                 try:
-                    return parse(outcome.body)
+                    return parse(
+                        outcome.body if outcome.body.strip() else endpoint.blank or outcome.body
+                    )
                 except ValueError as exc:
                     unreadable = exc
             from . import _refusals, _retry
@@ -317,8 +322,13 @@ class Call:
             if told is None or not hurried:
                 told = failure
             elapsed, jitter, now = self._elapsed(), self._seams.jitter(), self._seams.wall()
+            if not failure.unreachable:
+                refused_since = None
+            elif refused_since is None:
+                refused_since = elapsed
+            refused = 0.0 if refused_since is None else elapsed - refused_since
             policy = _retry.RetryPolicy(self._limits.deadline, self._limits.attempts)
-            wait = policy.wait(failure, attempt, elapsed, jitter, now, there)
+            wait = policy.wait(failure, attempt, elapsed, jitter, now, there, refused)
             if wait is None:
                 tries = (attempt, elapsed)
                 raise _refusals.failed_call(request, told, tries, there, endpoint.advise)

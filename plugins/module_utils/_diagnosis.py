@@ -16,6 +16,8 @@ from ._proxies import SOMEWHERE, extended
 
 # How sure a cause is; the order of the report.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
+# What is said of a service that does not give itself away.
+UNKNOWN_SERVICE = "another service"
 _ORDER = (CERTAIN, LIKELY, POSSIBLE)
 # A clock further off than this makes signatures, tokens and certificates invalid.
 _CLOCK_TOLERANCE = 300
@@ -244,7 +246,7 @@ def _answered(request: _Observed) -> str:
 
 def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
     request = observed["request"]
-    if request["status"] == 403:
+    if request["status"] == 403 and observed["other_service"] in ("", UNKNOWN_SERVICE):
         yield Cause(
             "forbidden",
             LIKELY,
@@ -260,13 +262,13 @@ def _foreign(observed: _Observed) -> t.Iterator[Cause]:
     request = observed["request"]
     if not service:
         return
-    if request["status"] == 403:
+    if request["status"] == 403 and service == UNKNOWN_SERVICE:
         return
     rules = [rule for rule in observed["firewall"]["rules"] if rule["named"]]
     server = printable(request["headers"].get("server", ""), 80)
     yield Cause(
         "foreign_service",
-        CERTAIN if request["status"] != 200 or service != "another service" else LIKELY,
+        CERTAIN if request["status"] != 200 or service != UNKNOWN_SERVICE else LIKELY,
         f"it is not Azure's IMDS that answers there, but {service}",
         f"the answer is status {request['status']}"
         + (f" from the server {server!r}" if server else "")
@@ -509,4 +511,13 @@ def _interface(nic: _Observed) -> str:
     return f"{nic['name']} {nic['state']} {addresses}"
 
 
-__all__ = ("CERTAIN", "LIKELY", "POSSIBLE", "Cause", "causes", "is_healthy", "report")
+__all__ = (
+    "CERTAIN",
+    "LIKELY",
+    "POSSIBLE",
+    "UNKNOWN_SERVICE",
+    "Cause",
+    "causes",
+    "is_healthy",
+    "report",
+)

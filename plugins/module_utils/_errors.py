@@ -31,6 +31,8 @@ class ImdsError(Exception):
 
     # The HTTP status of the last answer; None where there was no answer.
     status: int | None = None
+    # Whether something answered, IMDS or not, and be it without a status.
+    answered = False
 
 
 class OptionError(ImdsError):
@@ -64,12 +66,16 @@ class AttestationError(ImdsError):
 
 
 class TransportError(Exception):
-    """One attempt without an answer; `retry` is False where a second one can't help."""
+    """One attempt without an answer; `retry` is False where a second one can't help.
 
-    def __init__(self, reason: str, retry: bool = True) -> None:
+    `unreachable` is True where the connection was refused, or where there is no route.
+    """
+
+    def __init__(self, reason: str, retry: bool = True, unreachable: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.retry = retry
+        self.unreachable = unreachable
 
 
 class RejectedError(Exception):

@@ -13,11 +13,13 @@ import re
 import typing as t
 
 from ._client import Answer, Endpoint, ImdsClient
+from ._dates import moment_of
 from ._errors import MalformedError
-from ._times import epoch_of, iso_8601
+from ._times import iso_8601
 
 # The newest version of events. The first request switches the service on, which is documented to take up to two minutes.
-EVENTS = Endpoint("scheduledevents", version="2020-07-01", timeout=130.0)
+# IMDS was seen to answer with an empty body where there are no events.
+EVENTS = Endpoint("scheduledevents", version="2020-07-01", timeout=130.0, blank=b'{"Events": []}')
 SCHEDULED = "Scheduled"
 STARTED = "Started"
 # Instead of a resource: events that name whomever.
@@ -39,6 +41,8 @@ _ABSENT: Event = {
 # Documented as a globally unique identifier; never the type of an event or the name of a VM.
 _EVENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
+# The text that an event has instead of a list of Resources.
+_RESOURCES_TEXT = "resources_text"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 # A key like this in a result fails the task, or is read as something else than data.
 _RESERVED = "__ansible_"
@@ -62,6 +66,9 @@ def own_name(client: ImdsClient) -> str:
 
 def events_document(data: t.Any) -> dict[str, t.Any]:
     """The data as a document of events, or MalformedError that says what it is instead."""
+    if isinstance(data, dict) and data.get("Events", "") is None:
+        # IMDS was seen to write it where there are none.
+        data = {**data, "Events": []}
     events = data.get("Events") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(events, list):
         raise MalformedError("it has no list of Events")
@@ -90,13 +97,17 @@ def _shaped(event: Event, now: float) -> Event:
     sent = _plain(event)
     shaped = {**_ABSENT, **{key: value for key, value in sent.items() if value is not None}}
     names = shaped.get("Resources")
+    if isinstance(names, str):
+        # Kept as it was sent, so that `is_alone` can tell that there was no list.
+        shaped[_RESOURCES_TEXT] = names
+        names = [name.strip() for name in names.split(",") if name.strip()]
     # An entry that is not text becomes an empty name, so that `is_alone` can tell that something odd was there.
     shaped["Resources"] = (
         [name if isinstance(name, str) else "" for name in names] if isinstance(names, list) else []
     )
     duration = shaped.get("DurationInSeconds")
     shaped["DurationInSeconds"] = _integer(duration, UNKNOWN_DURATION)
-    begins = epoch_of(str(shaped["NotBefore"]))
+    begins = moment_of(str(shaped["NotBefore"]))
     shaped["not_before"] = "" if begins is None else iso_8601(begins)
     shaped["notice"] = _notice(shaped, begins, now)
     return shaped
@@ -152,9 +163,11 @@ def others_in(event: Event, resource: str) -> list[str]:
 
 
 def is_alone(event: Event, resource: str) -> bool:
-    """Whether an event names exactly one resource, which is this one."""
+    """Whether an event has a list of exactly one resource, which is this one."""
     names = event["Resources"]
-    return resource not in ("", ANYBODY) and len(names) == 1 and not others_in(event, resource)
+    if _RESOURCES_TEXT in event or resource in ("", ANYBODY):
+        return False
+    return len(names) == 1 and not others_in(event, resource)
 
 
 def _names(event: Event, resource: str) -> bool:

@@ -18,6 +18,7 @@ import stat
 import struct
 import typing as t
 
+from ._clouds import cloud_named
 from ._document import parse_json, part
 from ._errors import one_line, printable
 from ._files import open_regular
@@ -40,6 +41,23 @@ _NAMES = re.compile(
 )
 _HERE = r"(?:localhost|127\.0\.0\.1|\[::1\])"
 
+# The extension of other systems, and that of Windows.
+_EXTENSIONS = ("ManagedIdentityExtensionForLinux", "ManagedIdentityExtensionForWindows")
+# The clouds that the Azure CLI and Azure PowerShell have to be told of, by the name that both use.
+_OTHER_CLOUDS = {
+    "AzureUSGovernmentCloud": "AzureUSGovernment",
+    "AzureChinaCloud": "AzureChinaCloud",
+}
+# The names that `removal_commands` needs.
+VM_NAMES = (
+    "name",
+    "resource_group",
+    "subscription",
+    "scale_set",
+    "scale_set_resource_group",
+    "cloud",
+    "extension",
+)
 
 # What to put in the place of each kind of name.
 CHANGE_TO = {
@@ -244,8 +262,8 @@ def owner_of(document: dict[str, t.Any]) -> dict[str, str]:
         # Only a set of the flexible kind may be in another group than its machines, and only its
         # machines have extensions of their own.
         "scale_set_resource_group": flexible[4] if len(flexible) > 4 else "",
-        "extension": "ManagedIdentityExtensionFor"
-        + ("Windows" if _name(compute.get("osType")).lower() == "windows" else "Linux"),
+        "cloud": _name(compute.get("azEnvironment")),
+        "extension": _EXTENSIONS[_name(compute.get("osType")).lower() == "windows"],
     }
 
 
@@ -255,7 +273,7 @@ def _name(value: t.Any) -> str:
 
 def removal_commands(vm: dict[str, str]) -> list[dict[str, t.Any]]:
     """Commands that take the extension away from a VM, its scale set, or both."""
-    if not (vm["resource_group"] and vm["subscription"]):
+    if not (vm["resource_group"] and vm["subscription"] and vm["extension"] in _EXTENSIONS):
         return []  # Versions of IMDS before 2017-08-01 do not say.
     commands = []
     flexible = vm["scale_set_resource_group"]
@@ -268,6 +286,10 @@ def removal_commands(vm: dict[str, str]) -> list[dict[str, t.Any]]:
         commands.append(
             _from_vm(vm["subscription"], vm["resource_group"], vm["name"], vm["extension"])
         )
+    cloud = _OTHER_CLOUDS.get(cloud_named(vm["cloud"]).name)
+    for each in commands if cloud else ():
+        each["az"].insert(0, f"az cloud set --name {cloud}")
+        each["powershell"].insert(0, f"Connect-AzAccount -Environment {cloud}")
     return commands
 
 
@@ -317,6 +339,7 @@ __all__ = (
     "CHANGE_TO",
     "MAX_FILE",
     "MAX_FILES",
+    "VM_NAMES",
     "Found",
     "Reference",
     "extension_files",

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import typing as t
 
 from . import _clouds, _document, _errors, _times
@@ -113,10 +111,13 @@ def _user_data(compute: dict[str, t.Any], wanted: bool, warnings: list[str]) -> 
 
 
 def _decoded(user_data: t.Any, warnings: list[str]) -> str:
+    # Imported here because user data is left out unless a task asks for it.
+    from . import _user_data
+
     try:
-        return base64.b64decode(user_data or "", validate=True).decode("utf-8")
-    except (binascii.Error, UnicodeDecodeError, TypeError, ValueError):
-        warnings.append("userData is not UTF-8 text in base64: user_data_text is empty")
+        return _user_data.text_of(user_data)
+    except ValueError as exc:
+        warnings.append(f"userData {exc}: user_data_text is empty")
         return ""
 
 

@@ -30,20 +30,34 @@ _BY_ERRNO = {
     errno.EACCES: "the connection was forbidden by this host",
     errno.EPERM: "the connection was forbidden by this host",
 }
+_UNREACHABLE = frozenset(
+    _BY_ERRNO[code]
+    for code in (
+        *(errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH),
+        *(errno.EACCES, errno.EPERM),
+    )
+)
 
 
 def read_answer(
     reader: io.BufferedIOBase, method: str, limit: int
-) -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of whatever HTTP there is to be read."""
-    # All that it wants of a socket.
+) -> tuple[int, dict[str, str], bytes, str]:
+    """Status, headers, body and own words of whatever HTTP there is to be read."""
+    # HTTPResponse only calls makefile() on its socket.
     opened = types.SimpleNamespace(makefile=lambda _mode: reader)
     with http.client.HTTPResponse(t.cast(socket.socket, opened), method=method) as answer:
         answer.begin()
         body = read_body(answer.read, answer.length, limit)
         if answer.length:
             raise cut_short(len(body), answer.length)
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, body
+        headers = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, headers, body, own_words(answer.status, answer.reason)
+
+
+def own_words(status: int, reason: str | None) -> str:
+    """The reason phrase of an answer; an empty text where it only repeats the status."""
+    words = (reason or "").strip()
+    return "" if words.lower() == http.client.responses.get(status, "").lower() else words
 
 
 def read_body(read: t.Callable[[int], bytes], announced: int | None, limit: int) -> bytes:
@@ -61,6 +75,12 @@ def too_large(limit: int) -> _errors.TransportError:
 
 def cut_short(got: int, missing: int) -> _errors.TransportError:
     return _errors.TransportError(f"the answer ended after {got} of {got + missing} bytes")
+
+
+def failed_attempt(exc: BaseException, timeout: float) -> _errors.TransportError:
+    """The failure of an attempt, for both transports."""
+    reason = reason_of(exc, timeout)
+    return _errors.TransportError(reason, unreachable=reason in _UNREACHABLE)
 
 
 def reason_of(exc: BaseException, timeout: float) -> str:
@@ -98,4 +118,13 @@ def _causes(exc: BaseException) -> t.Iterator[BaseException]:
         waiting.extend(link for link in linked if isinstance(link, BaseException))
 
 
-__all__ = ("BROKEN", "cut_short", "read_answer", "read_body", "reason_of", "too_large")
+__all__ = (
+    "BROKEN",
+    "cut_short",
+    "failed_attempt",
+    "own_words",
+    "read_answer",
+    "read_body",
+    "reason_of",
+    "too_large",
+)

@@ -31,7 +31,6 @@ from ._errors import ImdsError, printable
 from ._events import (
     SCHEDULED,
     Event,
-    events_by_id,
     is_alone,
     is_ambiguous,
     is_event_id,
@@ -443,38 +442,41 @@ def _unreadable(path: str, exc: Exception) -> str:
 
 def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -> Plan:
     """What the role does next: drain for what is due, or restore when all is over."""
-    warnings = []
+    # A dictionary keeps one of equal warnings, in their order.
+    warnings: dict[str, None] = {}
+    same: dict[str, list[Event]] = {}
+    for event in events:
+        same.setdefault(key_of(event["EventId"]), []).append(event)
     drained = {key_of(state.event["EventId"]) for state in states if state.done == DRAINED}
     types = {name.strip().lower() for name in wanted.types} - {""}
     due: dict[str, Event] = {}
     approvable = []
     for event in events:
         key = key_of(event["EventId"])
-        said = _unapprovable(event, events)
-        if said and said not in warnings:
-            warnings.append(said)
+        said = _unapprovable(event, same[key])
+        if said:
+            warnings[said] = None
         may = not said and _may_approve(event, wanted)
         if may:
             approvable.append(event["EventId"])
         is_chosen = not types or str(event["EventType"]).lower() in types
         if is_chosen and event["notice"] <= wanted.notice and (key not in drained or may):
             due.setdefault(key, event)
-    present = {key_of(event["EventId"]) for event in events}
     remembered = {key_of(state.event["EventId"]) for state in states}
-    over = not due and not remembered & present
+    over = not due and not remembered & set(same)
     restore = [state.event for state in states] if over else []
-    return Plan(list(due.values()), restore, approvable, warnings)
+    return Plan(list(due.values()), restore, approvable, list(warnings))
 
 
-def _unapprovable(event: Event, events: t.Sequence[Event]) -> str:
-    """Why nobody can say which event an approval would be for."""
+def _unapprovable(event: Event, same: t.Sequence[Event]) -> str:
+    """Why nobody can say which event an approval would be for; `same` are those of its identifier."""
     event_id = event["EventId"]
     if not event_id or event_id != event_id.strip():
         return (
             f"IMDS lists an event by the identifier {printable(event_id)!r}, which is empty or has blanks "
             "at its ends. The VM is drained for it, and it is not approved"
         )
-    if is_ambiguous(events_by_id(events, event_id)):
+    if is_ambiguous(same):
         return (
             f"IMDS lists different events by the identifier {printable(event_id)!r}, in this casing or "
             "another. The VM is drained once for all of them, and none is approved"

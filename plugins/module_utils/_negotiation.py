@@ -126,6 +126,7 @@ def _version_error(rejected: _errors.RejectedError, words: str) -> _errors.Versi
         f"{rejected.request.method} {rejected.request.url} failed: {words}"
     )
     error.status = rejected.response.status
+    error.answered = True
     return error
 
 

@@ -20,6 +20,7 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
+from ._diagnosis import UNKNOWN_SERVICE
 from ._document import parse_json
 from ._errors import TransportError, printable
 from ._files import open_regular
@@ -41,7 +42,7 @@ from ._network import (
 )
 from ._platform import AZURE_TAG
 from ._proxies import assignments, catches
-from ._refusals import error_text
+from ._refusals import NO_WAY, error_text
 from ._times import epoch_of, iso_8601
 from ._transport import Request, Response, Transport, http_transport
 
@@ -216,6 +217,7 @@ _OTHERS = (
     ("Google Compute Engine", ("metadata-flavor: google",)),
     ("OpenStack", ("openstack",)),
     ("Amazon EC2, or one that is compatible with it", ("\n2009-04-04",)),
+    ("a proxy that can't reach IMDS, such as that of Docker Desktop", NO_WAY),
 )
 
 
@@ -226,14 +228,14 @@ def other_service(machine: Machine, endpoint: str, timeout: float, answer: Respo
         texts.append(text_of(machine.send(Request("GET", endpoint + "/", _HEADERS), timeout)))
     seen = "\n".join(texts)
     known = (name for name, signs in _OTHERS if any(sign in seen for sign in signs))
-    return next(known, "another service")
+    return next(known, UNKNOWN_SERVICE)
 
 
 def text_of(answer: Response) -> str:
-    """Headers and the start of the body, to look for names in."""
+    """The words of the status line, headers and the start of the body, to look for names in."""
     body = answer.body[:4096].decode("utf-8", "replace")
     headers = (f"{name}: {value}" for name, value in answer.headers.items())
-    return "\n".join([*headers, "", body]).lower()
+    return "\n".join([answer.words, *headers, "", body]).lower()
 
 
 def read_route(machine: Machine, address: str, port: int, table: list[Route]) -> dict[str, t.Any]:

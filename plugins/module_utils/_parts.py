@@ -106,6 +106,7 @@ def _no_document(client: _Client, answer: _Instance, asked: int) -> _errors.Malf
         f"{_counted(asked)}. Try again later, or check what serves this address: it does not answer like IMDS"
     )
     error.status = 200
+    error.answered = True
     return error
 
 

@@ -21,16 +21,37 @@ from . import _document, _errors, _retry, _transport
 Advise = t.Callable[[t.Optional[int], str], str]
 
 _NOT_IMDS = "Check what serves this address: it does not answer like IMDS"
+_DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
+_ROUTE = "that it has a route to the address on its primary network interface"
 _NO_ANSWER = (
-    "Check that this is an Azure VM, that it has a route to the address on its primary network "
-    "interface and that no firewall drops the request"
+    f"Check that this is an Azure VM, {_ROUTE} and that no firewall drops the request. {_DIAGNOSE}"
+)
+_NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {_DIAGNOSE}"
+_FORBIDDEN = f"Check the firewall and the routes of this host. {_DIAGNOSE}"
+_CUT_OFF = f"Check what stands between this host and its IMDS: it ends the connection. {_DIAGNOSE}"
+# Where nothing answered, the advice is by the words of the transport.
+_BY_CAUSE = {
+    "connection refused": "Check that this is an Azure VM, and that the option endpoint is right: nothing "
+    f"listens there, or something rejects the connection. {_DIAGNOSE}",
+    "no route to the host": _NO_ROUTE,
+    "the network is unreachable": _NO_ROUTE,
+    "the connection was forbidden by this host": _FORBIDDEN,
+    "the connection was reset": _CUT_OFF,
+    "the connection was closed without an answer": _CUT_OFF,
+}
+# Proxies of containers answer 403 in these words where IMDS can't be reached, Docker Desktop's for example.
+NO_WAY = ("unreachable", "connecting to ", "dial tcp")
+_IN_ITS_PLACE = (
+    "Something between this host and IMDS answers instead of it, because IMDS can't be reached from "
+    f"there. Check that this is an Azure VM. {_DIAGNOSE}"
 )
 _TRY_LATER = "Try again later, or raise the option deadline"
 _IN_TROUBLE = f"IMDS is in trouble. {_TRY_LATER}"
 _ADVICE = {
     400: "Check the route and its parameters",
     401: "Check the parameters of the request",
-    403: "Check the access rules of the VM's proxy agent (Metadata Security Protocol)",
+    403: "Something on the way to IMDS forbids the request: the VM's proxy agent by its access rules "
+    "(Metadata Security Protocol), or another proxy",
     404: "Check the route: this IMDS has nothing there",
     405: "Check the route: this IMDS does not allow the request there",
     408: _TRY_LATER,
@@ -63,14 +84,21 @@ def failure_of(
     `unreadable` is what `parse` said of the body of a 200.
     """
     if isinstance(outcome, _errors.TransportError):
-        return _retry.Failure(retry=outcome.retry, cause=outcome.reason)
+        return _retry.Failure(
+            retry=outcome.retry,
+            cause=outcome.reason,
+            unreachable=outcome.unreachable,
+            answered=outcome.reason.startswith("the answer "),
+        )
     if outcome.status == 200:
         wanted = "JSON" if parse is _document.parse_json else "text"
-        return _retry.Failure(cause=_not_readable(request, outcome, wanted, unreadable))
+        cause = _not_readable(request, outcome, wanted, unreadable)
+        return _retry.Failure(cause=cause, answered=True)
     if _rejects_version(request, outcome, always_there):
         raise _errors.RejectedError(request, outcome)
     retry_after = outcome.headers.get("retry-after")
-    return _retry.Failure(outcome.status, True, retry_after, answered(request, outcome))
+    cause = answered(request, outcome)
+    return _retry.Failure(outcome.status, True, retry_after, cause, answered=True)
 
 
 def _rejects_version(
@@ -115,19 +143,23 @@ def failed_call(
         kind = _errors.RefusedError
     attempts, elapsed = tries
     counted = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    advice = (advise(status, cause) if advise else "") or _advice(status, cause, always_there)
+    advice = (advise(status, cause) if advise else "") or _advice(failure, always_there)
     error = kind(
         f"{request.method} {request.url} failed: {cause}, after {counted} in "
         f"{_errors.in_seconds(elapsed)}. {advice}"
     )
     error.status = status
+    error.answered = failure.answered
     return error
 
 
-def _advice(status: int | None, cause: str, always_there: bool) -> str:
+def _advice(failure: _retry.Failure, always_there: bool) -> str:
+    status, cause = failure.status, failure.cause
     if status is None:
         # Where there was an answer after all, the way to IMDS is not what is wrong.
-        return _NOT_IMDS if cause.startswith(("the answer ", "status 200 ")) else _NO_ANSWER
+        return _NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
+    if status == 403 and any(words in cause.lower() for words in NO_WAY):
+        return _IN_ITS_PLACE
     if status == 400 and "header" in cause:
         return "Check what stands between this host and its IMDS: it takes headers away"
     if status == 404 and always_there:
@@ -146,19 +178,42 @@ def answered(request: _transport.Request, response: _transport.Response) -> str:
 
 
 def error_text(request: _transport.Request, response: _transport.Response) -> str:
-    """IMDS' own words about a failure; its errors come as two kinds of JSON, text and HTML."""
+    """The service's own words about a failure: of the status line, and of the body."""
+    # Whatever stands in the status line beside the answer for a token may be a part of one.
+    said = "" if request.secret else _shown(response.words)
+    body = _words_of_body(request, response)
+    return ": ".join(filter(None, (said if said not in body else "", body)))
+
+
+def _words_of_body(request: _transport.Request, response: _transport.Response) -> str:
+    """Errors come as three kinds of JSON, as text and as HTML."""
     try:
         data = _document.parse_json(response.body)
     except ValueError:
         return _plain_words(request, response)
     if not isinstance(data, dict):
         return ""
-    words = [data.get("error"), data.get("error_description")]
-    text = ": ".join(word for word in words if isinstance(word, str))
-    for name, value in data.items():
-        if name.lower().endswith("token") and value and isinstance(value, str):
-            text = text.replace(value, _HIDDEN)
+    error = data.get("error")
+    # Azure's usual form has both of these within `error`.
+    inner = error if isinstance(error, dict) else {}
+    words = [error, data.get("error_description"), inner.get("code"), inner.get("message")]
+    text = ": ".join(word for word in words if isinstance(word, str) and word)
+    for token in _tokens_in(data):
+        text = text.replace(token, _HIDDEN)
     return _shown(text)
+
+
+def _tokens_in(data: t.Any) -> t.Iterator[str]:
+    """Every text that is called a token, however deep."""
+    if isinstance(data, dict):
+        for name, value in data.items():
+            if name.lower().endswith("token") and value and isinstance(value, str):
+                yield value
+            else:
+                yield from _tokens_in(value)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _tokens_in(value)
 
 
 def _plain_words(request: _transport.Request, response: _transport.Response) -> str:
@@ -197,10 +252,12 @@ def malformed(request: _transport.Request, exc: _errors.MalformedError) -> _erro
         f"{request.method} {request.url} was answered, but {exc}. {_NOT_IMDS}"
     )
     error.status = 200
+    error.answered = True
     return error
 
 
 __all__ = (
+    "NO_WAY",
     "Advise",
     "answered",
     "error_text",

@@ -19,6 +19,9 @@ _RETRIED = frozenset((408, 410, 429, 500, 502, 503, 504))
 # For how long a status may go on before it is believed. 410 means that IMDS is being updated,
 # which is documented to take up to 70 s. Everything else may last as long as the deadline.
 _PATIENCE = {404: 30.0, 410: 70.0}
+# For how long a refused connection, or a missing route, is not believed. A service that restarts and
+# a network that comes up may take a moment. Nothing else that is known to pass looks like this.
+_UNREACHABLE_PATIENCE = 15.0
 # Slower growth empties the queue of a VM with many processes sooner, as long as IMDS does not count
 # those that it refused. If it does, it is growth that gets anybody through at all.
 _GROWTH = 1.5
@@ -34,6 +37,8 @@ class Failure(t.NamedTuple):
     retry: bool = True
     retry_after: str | None = None
     cause: str = ""  # for a person
+    unreachable: bool = False  # refused, or without a route
+    answered: bool = False  # by whatever there is
 
 
 class RetryPolicy(t.NamedTuple):
@@ -48,11 +53,13 @@ class RetryPolicy(t.NamedTuple):
         jitter: float,
         now: float,
         root: bool = False,
+        unreachable: float = 0.0,
     ) -> float | None:
         """Seconds until the next attempt, or None when this failure is the last word.
 
         `attempt` counts from 1, `elapsed` from the start of the call; `jitter` is between 0 and
-        1; `now` is the wall clock, for a Retry-After that names a date.
+        1; `now` is the wall clock, for a Retry-After that names a date. `unreachable` counts from
+        the first of the last attempts in a row that were refused or had no route.
         """
         if not _may_retry(failure, root) or attempt == self.attempts:
             return None
@@ -62,6 +69,11 @@ class RetryPolicy(t.NamedTuple):
         # "Retry-After: 0" must not become a loop that keeps the rate limit busy by itself, and
         # neither must a date that has passed.
         wait = max(asked, _SHORTEST_WAIT) if asked else backoff(attempt, jitter)
+        if failure.unreachable:
+            left = _UNREACHABLE_PATIENCE - unreachable
+            if left < _SHORTEST_WAIT:
+                return None
+            wait = min(wait, left)
         return wait if elapsed + wait < self.deadline else None
 
 

@@ -37,16 +37,20 @@ def token_from(
     client: ImdsClient,
     document: t.Callable[[], t.Any],
     turns: Turns | None = None,
+    unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    """A token by a plugin's options; the instance document is read only where it takes the cloud."""
+    """A token by a plugin's options; the instance document is read only where the cloud matters.
+
+    `unread` collects the names of numbers that came with the token and can't be read.
+    """
     identity = identity_from(get_option)
     extension = None
     if get_option("source") == "vm_extension":
         extension = extension_endpoint(get_option("port"), identity)
     resource = resource_from(get_option, document)
     if extension is not None:
-        return extension_token(client, extension, resource, identity)
-    return imds_token(client, resource, identity, turns)
+        return extension_token(client, extension, resource, identity, unread)
+    return imds_token(client, resource, identity, turns, unread)
 
 
 def identity_from(get_option: GetOption) -> list[tuple[str, str]]:

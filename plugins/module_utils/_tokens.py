@@ -31,7 +31,9 @@ _NAMED_RESOURCES: dict[str, t.Callable[[Cloud], str]] = {
 }
 RESOURCES = tuple(_NAMED_RESOURCES)
 
-_NUMBERS = ("expires_on", "expires_in", "not_before")
+NUMBERS = ("expires_on", "expires_in", "not_before")
+# Some services write these as dates.
+_MOMENTS = ("expires_on", "not_before")
 _TEXTS = ("token_type", "client_id", "resource")
 _INTEGER = re.compile(r"[0-9]{1,18}\Z")
 # What a bearer token can be made of (RFC 6750): nothing that a header or a template would split.
@@ -86,41 +88,83 @@ def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endp
 
 
 def imds_token(
-    client: ImdsClient, resource: str, identity: Params = (), turns: Turns | None = None
+    client: ImdsClient,
+    resource: str,
+    identity: Params = (),
+    turns: Turns | None = None,
+    unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    """A token for a resource, of the VM's only identity or of the one that is named."""
+    """A token for a resource, of the VM's only identity or of the one that is named.
+
+    `unread` collects what token_of collects.
+    """
+
+    def shape(data: t.Any) -> dict[str, t.Any]:
+        return token_of(data, unread)
+
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask(_IDENTITY, params, shape=token_of, turns=turns).data
+    token: dict[str, t.Any] = client.ask(_IDENTITY, params, shape=shape, turns=turns).data
     return token
 
 
 def extension_token(
-    client: ImdsClient, extension: Endpoint, resource: str, identity: Params = ()
+    client: ImdsClient,
+    extension: Endpoint,
+    resource: str,
+    identity: Params = (),
+    unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
     """The same from the retired VM extension, which listens on the VM itself."""
+
+    def shape(data: t.Any) -> dict[str, t.Any]:
+        return token_of(data, unread)
+
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask(extension, params, shape=token_of).data
+    token: dict[str, t.Any] = client.ask(extension, params, shape=shape).data
     return token
 
 
-def token_of(data: t.Any) -> dict[str, t.Any]:
-    """The answer's token and what belongs to it. Numbers may come as texts; absent ones are None."""
+def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
+    """The answer's token and what belongs to it. Numbers may come as texts, and times as dates.
+
+    A number that is not there is None. So is one that can't be read, and `unread` collects its name.
+    """
     token = data.get("access_token") if isinstance(data, dict) else None
     if not isinstance(token, str) or not _BEARER.match(token):
         raise MalformedError("it has no access_token that could be used")
     result: dict[str, t.Any] = {"access_token": token}
     result.update({name: _text(data.get(name)) for name in _TEXTS})
-    result.update({name: _number(data.get(name)) for name in _NUMBERS})
+    result.update({name: _number(name, data.get(name)) for name in NUMBERS})
+    if unread is not None:
+        unread += [
+            name
+            for name in NUMBERS
+            if result[name] is None and data.get(name) is not None and data[name] != ""
+        ]
     return result
+
+
+def unread_warning(name: str) -> str:
+    """A warning that quotes nothing of the answer, which may be a secret."""
+    return (
+        f"the token came with a value of {name} that is neither a number nor a date that is understood, "
+        f"so {name} is null"
+    )
 
 
 def _text(value: t.Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: t.Any) -> int | None:
+def _number(name: str, value: t.Any) -> int | None:
     if isinstance(value, str) and _INTEGER.match(value):
         return int(value)
+    if isinstance(value, str) and name in _MOMENTS:
+        # Imported here because IMDS itself writes numbers.
+        from ._dates import moment_of
+
+        moment = moment_of(value)
+        return None if moment is None or moment < 0 else int(moment)
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
@@ -204,6 +248,7 @@ __all__ = (
     "CLAIMS",
     "EXTENSION_PORT",
     "IDENTITIES",
+    "NUMBERS",
     "RESOURCES",
     "claims_of",
     "different_claims",
@@ -215,4 +260,5 @@ __all__ = (
     "resource_uri",
     "token_advice",
     "token_of",
+    "unread_warning",
 )

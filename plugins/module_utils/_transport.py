@@ -16,8 +16,6 @@ import socket
 import time
 import typing as t
 
-from . import _errors
-
 MAX_BODY = 4 * 1024 * 1024
 # With headers, and the lengths of the smallest chunks. Whoever announces a chunk of -1 bytes makes
 # http.client read without end.
@@ -37,6 +35,8 @@ class Response(t.NamedTuple):
     status: int
     headers: dict[str, str]  # names in lower case
     body: bytes
+    # The reason phrase, where it is not the usual one of the status.
+    words: str = ""
 
 
 # Sends a request and gives the answer, whatever its status, or raises TransportError.
@@ -98,11 +98,11 @@ def http_transport(request: Request, timeout: float) -> Response:
     except _broken() as exc:
         from . import _http
 
-        raise _errors.TransportError(_http.reason_of(exc, timeout)) from exc
+        raise _http.failed_attempt(exc, timeout) from exc
 
 
 def _broken() -> tuple[type[Exception], ...]:
-    """What an attempt can come to; nobody asks before it did."""
+    """The exceptions that one attempt can raise. Imported lazily, because only a failure needs them."""
     from . import _http
 
     return _http.BROKEN

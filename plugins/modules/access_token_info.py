@@ -86,7 +86,10 @@ resource:
   type: str
   sample: https://vault.azure.net
 expires_on:
-  description: Until when it can be used, in seconds since 1970.
+  description:
+    - Until when it can be used, in seconds since 1970. A date is turned into that number.
+    - V(null) where the service does not say, and with a warning where its value is neither a number nor a date. The same is true for
+      RV(expires_in) and RV(not_before).
   returned: success
   type: int
   sample: 1774612345
@@ -130,12 +133,15 @@ def main() -> None:
         supports_check_mode=True,
     )
     option = module.params.__getitem__
+    unread: list[str] = []
     try:
         client = client_from(option, http_transport)
-        token = token_from(option, client, client.newest_instance, turns_in(tempfile.gettempdir()))
+        turns = turns_in(tempfile.gettempdir())
+        token = token_from(option, client, client.newest_instance, turns, unread)
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
-    module.exit_json(changed=False, **token)
+    # The action plugin warns, because Ansible does not show warnings of a result that it hides.
+    module.exit_json(changed=False, unread=unread, **token)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ description:
   - Works where IMDS does not answer. Reads only, and needs nothing on the host but Python 3.7 or newer. The rules of a firewall have no file to
     read, so they are listed with C(nft) where that program is there and the user may.
   - Never fails because of what it finds.
-  - The role P(imds.azure.diagnose#role) runs it and prints the report.
+  - The role P(imds.azure.diagnose#role) and the playbook C(imds.azure.diagnose) run it and print the report.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -38,6 +38,12 @@ options:
   deadline:
     description:
       - Seconds for all requests together. Each gets at most a third of it.
+  host:
+    description:
+      - The name of the host in RV(report).
+      - The default is the name that the host has in the inventory.
+    type: str
+    version_added: 1.0.0
 notes:
   - The environment is that of Ansible's own connection, which may be another than that of a login or of a service. Files that set it for those
     are read, too.
@@ -216,7 +222,9 @@ _MAX_REQUESTS = 3
 
 
 def argument_spec() -> dict[str, t.Any]:
-    return dict(shared_argument_spec(), timeout={"type": "float", "default": 5.0})
+    return dict(
+        shared_argument_spec(), timeout={"type": "float", "default": 5.0}, host={"type": "str"}
+    )
 
 
 def main() -> None:
@@ -242,7 +250,7 @@ def main() -> None:
         "healthy": is_healthy(observed),
         "causes": [cause._asdict() for cause in found],
         "observed": observed,
-        "report": report(observed, found, platform.node() or "this host"),
+        "report": report(observed, found, module.params["host"] or platform.node() or "this host"),
     }
     # The environment and files need not be Unicode, and Ansible reads nothing else.
     module.exit_json(**cleaned(result))

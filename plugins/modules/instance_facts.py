@@ -73,8 +73,9 @@ options:
   required:
     description:
       - V(true) fails where IMDS does not answer.
-      - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module. A warning says so
-        wherever the firmware does not rule Azure out and something did answer.
+      - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module.
+      - With V(false) a warning says so where the firmware is that of an Azure VM. Where the firmware can't be read, a warning says so if something
+        answered, for example the page of a proxy. Where the firmware is another one, there is no warning.
     type: bool
     default: true
   user_data:
@@ -249,7 +250,10 @@ ansible_facts:
           type: str
           sample: '2026-01-31T12:00:00Z'
         user_data_text:
-          description: C(compute.userData) decoded; empty, with a warning, when that is not text.
+          description:
+            - The text of C(compute.userData). Line breaks and blanks within the base64 do not matter, gzip is inflated, and a byte order mark is not a
+              part of the text. Text is UTF-8, or UTF-16 and UTF-32 with a byte order mark.
+            - Empty, with a warning, when C(compute.userData) is something else, for example an archive, or gzip of more than 4 MiB.
           returned: when O(user_data=true) and O(gather_subset) has C(compute)
           type: str
           sample: '#cloud-config'
@@ -297,7 +301,7 @@ def argument_spec() -> dict[str, t.Any]:
 def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str, t.Any]:
     """The empty fact, with a warning where a VM may have lost what it should have had."""
     in_azure = _platform.firmware_says_azure()
-    if in_azure or (in_azure is None and exc.status is not None):
+    if in_azure or (in_azure is None and exc.answered):
         module.warn(f"azure_imds is empty: {exc}")
     return {}
 

@@ -14,6 +14,7 @@ description:
     Instance Metadata Service (IMDS).
   - The first request of all switches the service on for the VM and may take two minutes. It has 130 seconds for that, whatever O(timeout) says, unless
     O(deadline) is set to something else than its default. Azure switches the service off again after a day without requests.
+  - An empty answer, and one whose C(Events) are V(null), mean that there are no events.
   - Microsoft's minimum notices are 15 minutes for V(Freeze) and V(Reboot), 10 minutes for V(Redeploy), 30 seconds for V(Preempt) and 5 to 15 minutes,
     as set for the VM, for V(Terminate). An event that follows a failure of the host comes without notice.
 author:
@@ -102,7 +103,8 @@ events:
     Resources:
       description:
         - The VMs that it affects. An approval is for all of them.
-        - Empty where IMDS sends no list. An entry that is no text is an empty name.
+        - Empty where IMDS sends neither a list nor a text. An entry that is no text is an empty name.
+        - The names in a text are separated by commas. RV(events[].resources_text) has that text.
       returned: success
       type: list
       elements: str
@@ -128,7 +130,7 @@ events:
       type: int
       sample: 5
     not_before:
-      description: C(NotBefore) as UTC in ISO 8601. Empty when that is empty or no date.
+      description: C(NotBefore), which is an HTTP date or in ISO 8601, as UTC in ISO 8601. Empty when that is empty or no date.
       returned: success
       type: str
       sample: '2026-04-11T22:26:58Z'
@@ -137,6 +139,13 @@ events:
       returned: success
       type: int
       sample: 871
+    resources_text:
+      description:
+        - C(Resources) as IMDS sent them, where that is a text.
+        - O(imds.azure.scheduled_event#module:only_if_alone) refuses such an event, because only a list says for sure that there is nobody else.
+      returned: when IMDS sends a text instead of a list
+      type: str
+      sample: web-0, web-1
 """
 
 import time

@@ -125,9 +125,20 @@ vm:
     subscription: 8d10da13-8125-4ba9-a717-bf7490507b3d
     scale_set: ''
     scale_set_resource_group: ''
+    cloud: AzurePublicCloud
     extension: ManagedIdentityExtensionForLinux
+installed:
+  description:
+    - Whether the extension is on this host, which is so where there is anything in RV(listening), RV(files) or RV(services).
+    - Can be V(false) although configuration names the extension. Without root it can be V(false) for an extension that is stopped.
+  returned: success
+  type: bool
+  sample: true
 removal:
-  description: Commands that remove the extension, from the scale set of the VM where it is in one, and from the VM where it has extensions of its own.
+  description:
+    - Commands that remove the extension, from the scale set of the VM where it is in one, and from the VM where it has extensions of its own.
+    - In the clouds of Azure Government and Azure China the first command chooses the cloud.
+    - Empty where the extension is not installed.
   returned: success
   type: list
   elements: dict
@@ -354,6 +365,10 @@ def found_on(host: t.Callable[[str], t.Any]) -> dict[str, t.Any]:
     }
 
 
+def is_installed(found: dict[str, t.Any]) -> bool:
+    return any(found[trace] for trace in ("listening", "files", "services"))
+
+
 def compared(
     client: ImdsClient,
     option: t.Callable[[str], t.Any],
@@ -395,7 +410,7 @@ def comparison(
 def state_of(result: dict[str, t.Any]) -> str:
     """How far this host is on its way off the extension."""
     tokens = result.get("tokens")
-    if not any(result[trace] for trace in ("listening", "files", "services", "references")):
+    if not result["installed"] and not result["references"]:
         return "clean"
     if tokens is None or (tokens["same"] is None and tokens["imds"]["claims"]):
         return "unproven"
@@ -413,8 +428,8 @@ def main() -> None:
         extension_endpoint(option("port"), [])
         client = client_from(option, http_transport)
         result = found_on(option)
-        result.update(vm={}, removal=[])
-        result.update(known_by_imds(client, option, result["listening"]))
+        result.update(vm={}, removal=[], installed=is_installed(result))
+        result.update(known_by_imds(client, option, result))
     except OptionError as exc:
         module.fail_json(msg=str(exc))
     except ImdsError as exc:
@@ -428,13 +443,14 @@ def main() -> None:
 
 
 def known_by_imds(
-    client: ImdsClient, option: t.Callable[[str], t.Any], listening: list[dict[str, t.Any]]
+    client: ImdsClient, option: t.Callable[[str], t.Any], found: dict[str, t.Any]
 ) -> dict[str, t.Any]:
     document = client.newest_instance()
     vm = owner_of(document)
-    known: dict[str, t.Any] = {"vm": vm, "removal": removal_commands(vm)}
+    removal = removal_commands(vm) if found["installed"] else []
+    known: dict[str, t.Any] = {"vm": vm, "removal": removal}
     if option("compare"):
-        heard = [each["port"] for each in listening]
+        heard = [each["port"] for each in found["listening"]]
         port = option("port") if option("port") in heard else next(iter(heard), None)
         known["tokens"] = compared(client, option, document, port)
     return known

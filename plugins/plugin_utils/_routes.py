@@ -35,6 +35,8 @@ _USER_DATA = ("userData", "customData")
 _COMPUTE = ("instance", "compute")
 # Below instance: the routes of whole parts of the document.
 _WHOLE_PARTS = ((), ("compute",), ("network",), ("network", "interface"))
+# What routes begin with.
+_ROOTS = ("instance", "attested", "scheduledevents", "loadbalancer", "versions", "identity")
 
 
 def parse_route(route: str) -> tuple[str, ...]:
@@ -95,7 +97,7 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
 
     known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
     # Any other route may be a leaf, such as userData, whose text is a secret.
-    endpoint = known.get(path) or Endpoint(path, secret=True)
+    endpoint = known.get(path) or Endpoint(path, secret=True, advise=_advice(path))
     call = client.call(endpoint)
     try:
         return client.exchange(endpoint, params, call=call)
@@ -106,6 +108,20 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
         if exc.status != 400 or not path.startswith("instance/"):
             raise
     return client.exchange(endpoint, (*params, ("format", "text")), parse=_text, call=call)
+
+
+def _advice(path: str) -> t.Callable[[int | None, str], str]:
+    """What to do about a route that is not there: the roots of IMDS are easily left out."""
+    root = path.partition("/")[0]
+
+    def advise(status: int | None, _cause: str) -> str:
+        if status not in (400, 404) or root in _ROOTS:
+            return ""
+        if root in PARTS:
+            return f"Did you mean instance/{printable(path)}?"
+        return f"Check the route: those of IMDS begin with {listed(_ROOTS)}"
+
+    return advise
 
 
 def _text(body: bytes) -> str:

@@ -16,13 +16,13 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
-    TransportError,
 )
 from ansible_collections.imds.azure.plugins.module_utils._http import (
     BROKEN,
     cut_short,
+    failed_attempt,
+    own_words,
     read_body,
-    reason_of,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
@@ -103,7 +103,7 @@ def requests_transport(limit: int = MAX_BODY) -> Transport:
         try:
             return _send(session, request, timeout, limit)
         except (requests.RequestException, urllib3.exceptions.HTTPError, *BROKEN) as exc:
-            raise TransportError(reason_of(exc, timeout)) from exc
+            raise failed_attempt(exc, timeout) from exc
 
     return send
 
@@ -123,7 +123,8 @@ def _send(session: requests.Session, request: Request, timeout: float, limit: in
         if announced and len(body) < announced:
             raise cut_short(len(body), announced - len(body))
         headers = {name.lower(): value for name, value in answer.headers.items()}
-        return Response(answer.status_code, headers, body)
+        words = own_words(answer.status_code, answer.reason)
+        return Response(answer.status_code, headers, body, words)
 
 
 def _read(answer: requests.Response, size: int) -> bytes:

@@ -41,6 +41,8 @@ class Case(t.NamedTuple):
     roots: bool = False
     # After how many attempts it is believed, where that is not for the deadline to say.
     attempts: int | None = None
+    # Whether it is the right answer about events where there are none.
+    no_events: bool = False
 
     def message(self, when: str, root: bool = True) -> str | None:
         """What a plugin's one message has in it; None for the right answer."""
@@ -207,7 +209,7 @@ _BODIES = (
         _ok(_PORTAL.encode(), Content_Type="text/html"),
         "bytes of text/html that are not JSON",
     ),
-    Case("Empty", _ok(b""), "status 200 with 0 bytes"),
+    Case("Empty", _ok(b""), "status 200 with 0 bytes", no_events=True),
     Case("Half a document", _ok(_BODY[:-20]), _NOT_JSON),
     Case("100,000 brackets", _ok(b"[" * 100_000 + b"]" * 100_000), "it nests deeper than 64"),
     Case("100,000 brackets that nobody closes", _ok(b"[" * 100_000), _NOT_JSON),

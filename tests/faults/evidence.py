@@ -27,12 +27,15 @@ _FUZZ = "tests/fuzz/targets.py"
 NETWORK = (
     Trial(
         "Nobody listens at the endpoint",
-        "``connection refused``, within the deadline",
-        ((f"{_TARGET}/matrix.py", "NOBODY"),),
+        "``connection refused``, within the deadline and after 15 seconds at most",
+        (
+            (f"{_TARGET}/matrix.py", "NOBODY"),
+            (f"{_UTILS}/test__retry.py", "test_a_call_that_is_refused_ends_after_15_seconds"),
+        ),
     ),
     Trial(
         "There is no route to the endpoint",
-        "``the network is unreachable``, within the deadline",
+        "``the network is unreachable``, within the deadline and after 15 seconds at most",
         ((f"{_TARGET}/matrix.py", "without_a_network"),),
     ),
     Trial(

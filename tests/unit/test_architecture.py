@@ -48,7 +48,7 @@ def test_the_facts_of_a_vm_carry_only_what_they_take() -> None:
     assert carried == {
         *("_archive", "_client", "_clouds", "_document", "_errors", "_facts", "_given", "_http"),
         *("_marks", "_negotiation", "_options", "_parts", "_platform", "_refusals", "_retry"),
-        *("_times", "_transport"),
+        *("_times", "_transport", "_user_data"),
     }
 
 

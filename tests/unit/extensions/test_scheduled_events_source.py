@@ -174,8 +174,8 @@ FAULTS = [
     Fault("status", status=429, body="Too many requests"),
     Fault("status", status=500, body="<html>"),
     Fault("status", status=302, headers={"Location": "http://127.0.0.1:1/"}),
-    Fault("status", status=200, body=""),
     Fault("status", status=200, body="{}"),
+    Fault("status", status=200, body="null"),
     Fault("status", status=200, body='{"Events": [1]}'),
     Fault("status", status=200, body="[" * 100000),
     Fault("status", status=200, body=b"\xff\xfe"),
@@ -217,6 +217,27 @@ def test_it_survives(vm: Vm, caplog: pytest.LogCaptureFixture, fault: Fault) -> 
     failures = sum("Asking again in" in message for message in caplog.messages)
     assert f"IMDS answers again, after {failures} failed requests" in caplog.messages
     assert not [message for message in caplog.messages if "Traceback" in message]
+
+
+@pytest.mark.parametrize("body", ["", "\r\n", '{"Events": null}'])
+def test_an_empty_answer_means_that_there_are_no_events(
+    vm: Vm, caplog: pytest.LogCaptureFixture, body: str
+) -> None:
+    nothing = Fault("status", status=200, body=body, path=ROUTE)
+    vm.faults = [nothing]
+    vm.maintenance.add(Sequence("reboot", ["web-0"]))
+
+    async def scenario() -> None:
+        async with Watch(vm) as watch:
+            await watch.polled(2)
+            assert watch.queue.empty()
+            vm.faults = []
+            assert brief(await watch.next()) == ("appeared", "Scheduled", "")
+            vm.faults = [nothing]
+            assert brief(await watch.next()) == ("disappeared", "Scheduled", "Scheduled")
+
+    asyncio.run(scenario())
+    assert not [message for message in caplog.messages if "Asking again" in message]
 
 
 def test_it_survives_that_nothing_answers_at_first(vm: Vm) -> None:

@@ -17,7 +17,7 @@ description:
   - Text in an event is whatever IMDS says. As rules hand it to playbooks, where it would be a template, curly brackets in it become round ones, and control
     characters become blanks. Nothing in an event is a host or a limit for C(run_playbook).
   - When IMDS does not answer, or not as it should, the source says so in the log and goes on asking, with waits that grow up to 16 seconds. No event is
-    taken for gone because of that.
+    taken for gone because of that. An empty answer with status 200, and one whose C(Events) are V(null), mean that there are no events.
 options:
   interval:
     description: Seconds from one request to the next. Not less than 1, as IMDS answers only 5 requests a second, whoever asks.

@@ -100,6 +100,59 @@ def test_a_verified_document(trust: dict[str, Any]) -> None:
     assert result["document"]["vmId"] == VM_ID
 
 
+WRITTEN = {"imds.azure.attested_info": {"expect": {"vmId": "{{ ordered_vm_id }}"}}}
+REPLACED = {"ordered_vm_id": VM_ID, "ansible_facts": {"ordered_vm_id": VM_ID}}
+
+
+@pytest.mark.parametrize(
+    "written", [WRITTEN, {"x": "{% if y %}{% endif %}"}, None, "imds.azure.attested_info: {}"]
+)
+def test_a_host_does_not_say_what_is_expected_of_it(trust: dict[str, Any], written: Any) -> None:
+    action = Action({**trust, "expect": {"vmId": VM_ID}})
+    action._task._ds = written
+    result = action.run(task_vars=dict(REPLACED))
+    assert "facts that are variables: ordered_vm_id" in result["msg"]
+    assert result["failed"] is True
+    assert result["verified"] is False
+    assert action.sent == []
+
+
+def test_defaults_of_the_module_may_be_templates(trust: dict[str, Any]) -> None:
+    action = Action({**trust, "expect": {"vmId": VM_ID}})
+    action._task._ds = {"imds.azure.attested_info": {}}
+    action._task.module_defaults = [{"imds.azure.attested_info": {"expect": "{{ all }}"}}]
+    assert "facts that are variables" in action.run(task_vars=dict(REPLACED))["msg"]
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"ordered_vm_id": VM_ID},
+        # A variable of the play counts more than the fact.
+        {"ordered_vm_id": "other", "ansible_facts": {"ordered_vm_id": VM_ID}},
+        # Facts are not variables where inject_facts_as_vars is off.
+        {"ansible_facts": {"ordered_vm_id": VM_ID}},
+        {"packages": {"a": []}, "ansible_facts": {"packages": {"a": []}}},
+        {"facter_x": "a", "ansible_facts": {"facter_x": "a"}},
+        {"ansible_distribution": "Debian", "ansible_facts": {"distribution": "Debian"}},
+    ],
+)
+def test_other_facts_are_no_obstacle(trust: dict[str, Any], variables: dict[str, Any]) -> None:
+    action = Action({**trust, "expect": {"vmId": VM_ID}}, answers())
+    action._task._ds = WRITTEN
+    assert action.run(task_vars=variables)["verified"] is True
+
+
+@pytest.mark.parametrize("more", [{}, {"verify": False}])
+def test_what_no_variable_says_no_fact_replaces(trust: dict[str, Any], more: Any) -> None:
+    written = WRITTEN if more else {"imds.azure.attested_info": {"expect": {"vmId": VM_ID}}}
+    options = {**trust, **more} if more else {**trust, "expect": {"vmId": VM_ID}}
+    action = Action(options, answers())
+    action._task._ds = written
+    assert "failed" not in action.run(task_vars=dict(REPLACED))
+
+
 def test_the_node_does_not_write_to_the_terminal(trust: dict[str, Any]) -> None:
     failure = {"failed": True, "msg": CONTROLS * 1000, "reason": CONTROLS, "more": CONTROLS}
     result = Action(dict(trust), failure).run(task_vars={})

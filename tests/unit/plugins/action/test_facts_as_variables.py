@@ -47,6 +47,15 @@ def test_a_host_does_not_say_where_its_snapshot_is_written(tmp_path: pathlib.Pat
     assert "failed" not in written(tmp_path, fact, {"azure_imds": fact})
 
 
+@pytest.mark.parametrize(
+    "name", ["inventory_hostname", "inventory_hostname_short", "inventory_dir", "inventory_file"]
+)
+def test_a_host_does_not_write_the_snapshot_of_another(tmp_path: pathlib.Path, name: str) -> None:
+    result = written(tmp_path, HOSTILE["azure_imds"], {name: "b"})
+    assert f"a fact with the name {name}" in result["msg"]
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_fact_of_marks_alone_is_not_written(tmp_path: pathlib.Path) -> None:
     result = written(tmp_path, {"__ansible_x": {}}, {})
     assert result["failed"]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import typing as t
 
@@ -46,7 +47,10 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._events import scheduled_events
+from ansible_collections.imds.azure.plugins.module_utils._http import failed_attempt
 from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
+from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
 
@@ -619,6 +623,27 @@ def test_the_message_of_a_route_says_what_to_do() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("route", "advice"),
+    [
+        ("compute/location", "Did you mean instance/compute/location?"),
+        ("network", "Did you mean instance/network?"),
+        ("compute/tagsList/0/name", "Did you mean instance/compute/tagsList/0/name?"),
+        (
+            "location",
+            "Check the route: those of IMDS begin with instance, attested, scheduledevents",
+        ),
+        ("Instance/compute", "Check the route: those of IMDS begin with instance, attested"),
+        ("attested/nothing", "Check the route: this IMDS has nothing there"),
+        ("instance/computer", "Check the route: this IMDS has nothing there"),
+    ],
+)
+def test_a_route_without_its_root_is_completed(route: str, advice: str) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        ask_route(client(Always(NOT_FOUND)), route)
+    assert f"after 1 attempt in 0 s. {advice}" in str(caught.value)
+
+
 def test_a_header_that_is_taken_away_is_no_matter_of_versions() -> None:
     with pytest.raises(RefusedError, match="takes headers away") as caught:
         client(Always(NO_HEADER)).instance()
@@ -628,21 +653,130 @@ def test_a_header_that_is_taken_away_is_no_matter_of_versions() -> None:
 
 def test_no_answer_at_all() -> None:
     with pytest.raises(UnavailableError) as caught:
-        client(Always(TransportError("connection refused"))).instance()
+        client(Always(TransportError("no complete answer within 10 s"))).instance()
     assert str(caught.value) == (
-        f"GET {instance_url(NEWEST_TESTED)} failed: connection refused, after 11 attempts in 80.2 s. "
-        "Check that this is an Azure VM, that it has a route to the address on its primary network "
-        "interface and that no firewall drops the request"
+        f"GET {instance_url(NEWEST_TESTED)} failed: no complete answer within 10 s, after 11 attempts in "
+        "80.2 s. Check that this is an Azure VM, that it has a route to the address on its primary network "
+        "interface and that no firewall drops the request. The role imds.azure.diagnose says why there is "
+        "no answer on a host"
     )
-    assert caught.value.status is None
+    assert (caught.value.status, caught.value.answered) == (None, False)
+
+
+SILENCE = [
+    (errno.ECONNREFUSED, "nothing listens there, or something rejects the connection"),
+    (errno.EHOSTUNREACH, "that it has a route to the address"),
+    (errno.ENETUNREACH, "that it has a route to the address"),
+    (errno.EACCES, "Check the firewall and the routes of this host"),
+    (errno.ECONNRESET, "it ends the connection"),
+    (errno.ETIMEDOUT, "no firewall drops the request"),
+]
+
+
+@pytest.mark.parametrize(("code", "advice"), SILENCE, ids=[errno.errorcode[c] for c, _ in SILENCE])
+def test_the_advice_fits_the_kind_of_silence_and_names_the_role(code: int, advice: str) -> None:
+    silence = failed_attempt(OSError(code, "x"), 10.0)
+    for ask in (ImdsClient.instance, scheduled_events, lambda made: imds_token(made, "https://a")):
+        with pytest.raises(UnavailableError) as caught:
+            ask(client(Always(silence)))
+        message = str(caught.value)
+        assert advice in message
+        assert ("firewall drops" in message) is (code == errno.ETIMEDOUT)
+        assert message.endswith(
+            ". The role imds.azure.diagnose says why there is no answer on a host"
+        )
+        assert not caught.value.answered
+
+
+def test_a_connection_that_is_closed_without_a_word_names_the_role() -> None:
+    with pytest.raises(
+        UnavailableError, match=r"ends the connection\. The role imds.azure.diagnose"
+    ):
+        client(Always(TransportError("the connection was closed without an answer"))).instance()
+
+
+DOCKER = "connecting to 169.254.169.254:80: dial tcp: connectex: A socket operation was attempted to an unreachable network."
+SAID = {
+    "the reason phrase": (Response(403, {}, b"", DOCKER), f"status 403, {DOCKER!r}, after"),
+    "the reason phrase beside a page": (
+        Response(403, {}, b"<html>", "Blocked by policy"),
+        "status 403, 'Blocked by policy: an HTML page', after",
+    ),
+    "the body, where the reason phrase says the same": (
+        Response(403, {}, b"Blocked by policy", "Blocked"),
+        "status 403, 'Blocked by policy', after",
+    ),
+    "a code and a message": (
+        refusal(403, '{"error": {"code": "AccessDenied", "message": "No rule allows it"}}'),
+        "status 403, 'AccessDenied: No rule allows it', after",
+    ),
+    "a message alone": (
+        refusal(409, '{"error": {"code": null, "message": "Not now"}}'),
+        "status 409, 'Not now', after",
+    ),
+    "a code and what is within it": (
+        refusal(403, '{"error": {"code": "A", "innererror": {"code": "B"}, "message": ["x"]}}'),
+        "status 403, 'A', after",
+    ),
+    "a text": (refusal(403, '{"error": "no", "error_description": "rule"}'), "'no: rule', after"),
+}
+
+
+@pytest.mark.parametrize(("response", "words"), SAID.values(), ids=SAID)
+def test_the_words_of_a_refusal_are_in_the_message(response: Response, words: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        client(Always(response)).instance()
+    assert words in str(caught.value)
+    assert caught.value.answered
+
+
+@pytest.mark.parametrize(
+    ("response", "advice"),
+    [
+        (Response(403, {}, b"", DOCKER), "answers instead of it"),
+        (
+            refusal(403, "A socket operation was attempted to an unreachable network"),
+            "answers instead",
+        ),
+        (
+            refusal(403, '{"error": {"message": "dial tcp 169.254.169.254:80"}}'),
+            "answers instead of it",
+        ),
+        (refusal(403), "or another proxy"),
+        (refusal(403, '{"error": "rule 7"}'), "or another proxy"),
+    ],
+)
+def test_the_advice_on_403_blames_whoever_says_so(response: Response, advice: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        client(Always(response)).instance()
+    assert advice in str(caught.value)
+    assert ("proxy agent" in str(caught.value)) is (advice == "or another proxy")
+
+
+def test_no_status_line_beside_a_token_is_in_a_message() -> None:
+    inner = {"code": "x", "message": "it is s3cret", "access_token": "s3cret"}
+    for response in (
+        Response(403, {}, b"", "s3cret"),
+        refusal(403, json.dumps({"error": inner})),
+        refusal(
+            403,
+            json.dumps({"error": {"message": "s3cret", "details": [{"AccessToken": "s3cret"}]}}),
+        ),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            imds_token(client(Always(response)), "https://vault.azure.net")
+        assert "s3cret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     "reason", ["the answer is larger than 4 MiB", "the answer ended too early"]
 )
 def test_an_answer_of_no_use_is_no_missing_route(reason: str) -> None:
-    with pytest.raises(UnavailableError, match=rf"{reason}, after .* does not answer like IMDS$"):
+    with pytest.raises(
+        UnavailableError, match=rf"{reason}, after .* does not answer like IMDS$"
+    ) as caught:
         client(Always(TransportError(reason))).instance()
+    assert caught.value.answered
 
 
 def test_a_redirect_is_named_and_not_followed() -> None:

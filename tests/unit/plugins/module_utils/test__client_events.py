@@ -138,9 +138,18 @@ def test_another_document_is_an_error(body: bytes) -> None:
     assert str(caught.value).startswith(f"GET {URL} was answered, but ")
 
 
-def test_an_empty_answer_is_not_the_same_as_no_events() -> None:
-    with pytest.raises(UnavailableError, match="0 bytes of application/json that are not JSON"):
-        scheduled_events(Script(ok(b"")).client(Limits(attempts=1)))
+@pytest.mark.parametrize("body", [b"", b" \r\n", b'{"Events":null}', b'{"Events":[]}'])
+def test_an_answer_that_means_no_events(body: bytes) -> None:
+    script = Script(ok(body))
+    assert scheduled_events(script.client()).data == {"Events": []}
+    assert script.waits == []
+
+
+@pytest.mark.parametrize("body", [b"", b"\n"])
+def test_an_empty_answer_means_nothing_anywhere_else(body: bytes) -> None:
+    script = Script(ok(body))
+    with pytest.raises(UnavailableError, match="bytes of application/json that are not JSON"):
+        script.client(Limits(attempts=1)).instance()
 
 
 def test_own_name_is_of_the_newest_instance_document() -> None:

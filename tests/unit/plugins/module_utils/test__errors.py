@@ -72,13 +72,15 @@ def test_every_kind_is_made_somewhere(kind: type[Exception]) -> None:
     assert any(made.search(path.read_text()) for path in core if path.name != "_errors.py")
 
 
-# It only looks at processes, and that raises nothing.
-RAISES_NOTHING = PLUGINS / "action" / "maintenance_state.py"
+# One only looks at processes, and one takes the words of a warning: that raises nothing.
+RAISES_NOTHING = [
+    PLUGINS / "action" / f"{name}.py" for name in ("maintenance_state", "access_token_info")
+]
 
 
 def entry_points() -> t.Iterator[pathlib.Path]:
     for folder in ("modules", "lookup", "inventory", "action"):
-        yield from (path for path in PLUGINS.glob(f"{folder}/*.py") if path != RAISES_NOTHING)
+        yield from (path for path in PLUGINS.glob(f"{folder}/*.py") if path not in RAISES_NOTHING)
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,54 @@ def test_what_is_unknown_passes_through() -> None:
 
 @pytest.mark.parametrize(
     ("sent", "names"),
-    [(None, []), ("a", []), ({"a": "a"}, []), ([1, "b", None, ["c"]], ["", "b", "", ""])],
+    [
+        (None, []),
+        ({"a": "a"}, []),
+        ([1, "b", None, ["c"]], ["", "b", "", ""]),
+        ("a", ["a"]),
+        (" a ", ["a"]),
+        ("a, b,c", ["a", "b", "c"]),
+        ("a b;c", ["a b;c"]),
+        ("", []),
+        (" , ", []),
+    ],
 )
 def test_resources_are_a_list_of_texts(sent: t.Any, names: list[str]) -> None:
     assert shaped(Resources=sent)["Resources"] == names
+
+
+def test_resources_that_are_a_text_are_kept_as_they_were_sent() -> None:
+    event = shaped(Resources="WestNO_0, WestNO_1")
+    assert event["resources_text"] == "WestNO_0, WestNO_1"
+    assert _events.about([event], "westno_1") == [event]
+    # The role maintenance shapes events again that a module has shaped.
+    assert _events.shaped_events({"Events": [event]}, BEGINS - 900) == [event]
+    assert "resources_text" not in shaped()
+
+
+@pytest.mark.parametrize(
+    ("not_before", "iso"),
+    [
+        ("2026-04-11T22:26:58Z", "2026-04-11T22:26:58Z"),
+        ("2026-04-11T22:26:58.1234567Z", "2026-04-11T22:26:58Z"),
+        ("2026-04-11 22:26:58", "2026-04-11T22:26:58Z"),
+        ("2026-04-12T00:26:58+02:00", "2026-04-11T22:26:58Z"),
+        ("2026-04-31T22:26:58Z", ""),
+    ],
+)
+def test_a_date_may_be_in_iso_form(not_before: str, iso: str) -> None:
+    event = shaped(NotBefore=not_before)
+    assert (event["NotBefore"], event["not_before"]) == (not_before, iso)
+    assert event["notice"] == (900 if iso else 0)
+
+
+@pytest.mark.parametrize(
+    "data", [{"Events": None}, {"Events": []}, {"Events": None, "DocumentIncarnation": 7}]
+)
+def test_no_events(data: dict[str, t.Any]) -> None:
+    document = _events.events_document(data)
+    assert document["Events"] == []
+    assert _events.incarnation_of(document) == data.get("DocumentIncarnation", 0)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +156,8 @@ def test_resources_are_a_list_of_texts(sent: t.Any, names: list[str]) -> None:
         ([], "no list of Events"),
         (None, "no list of Events"),
         ({}, "no list of Events"),
-        ({"Events": None}, "no list of Events"),
+        ({"Events": ""}, "no list of Events"),
+        ({"events": None}, "no list of Events"),
         ({"Events": {}}, "no list of Events"),
         ({"Events": ["a"]}, "no EventId"),
         ({"Events": [{}]}, "no EventId"),
@@ -200,6 +245,7 @@ NOT_ALONE = [
     ["WestNO_0", "westno_0"],
     ["WestNO_1"],
     [" WestNO_0"],
+    "WestNO_0,",
     ["*"],
 ]
 

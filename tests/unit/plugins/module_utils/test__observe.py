@@ -67,6 +67,13 @@ def answering(status: int, body: str = "", **headers: str) -> t.Callable[..., Re
     return lambda _request, _timeout: Response(status, headers, body.encode())
 
 
+DOCKER = "a proxy that can't reach IMDS, such as that of Docker Desktop"
+
+
+def unreachable_behind_a_proxy(_request: Request, _timeout: float) -> Response:
+    return Response(403, {}, b"", "connecting to 169.254.169.254:80: unreachable network")
+
+
 def failing(cause: BaseException) -> t.Callable[..., Response]:
     def send(_request: Request, _timeout: float) -> Response:
         raise TransportError("it failed") from cause
@@ -216,6 +223,8 @@ def test_the_most_likely_cause_of_silence(
         (answering(200, "<html>Sign in"), "foreign_service"),
         (answering(200, "[]"), "foreign_service"),
         (answering(403, "no"), "forbidden"),
+        (answering(403, "dial tcp 169.254.169.254:80: unreachable network"), "foreign_service"),
+        (unreachable_behind_a_proxy, "foreign_service"),
         (answering(400, '{"error":"Bad request","newest-versions":["2016-01-01"]}'), "status"),
         (answering(410), "status"),
         (answering(429, "Too many requests"), "status"),
@@ -236,6 +245,7 @@ def test_the_most_likely_cause_of_another_answer(send: t.Any, expected: str) -> 
         ({"metadata-flavor": "Google"}, "", "Google Compute Engine"),
         ({}, "1.0\n2009-04-04\nlatest", "Amazon EC2, or one that is compatible with it"),
         ({}, "openstack", "OpenStack"),
+        ({}, "dial tcp 169.254.169.254:80", DOCKER),
         ({"server": "nginx"}, "", "another service"),
     ],
 )

@@ -12,13 +12,15 @@ from doubles import BASE, NETWORK, WAITS, WALL, Always, Clock, client, ok, refus
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     NotFoundError,
     TransportError,
     UnavailableError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._events import scheduled_events
 from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
+from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
 
@@ -78,6 +80,23 @@ def test_half_of_a_wait_is_drawn(attempt: int, jitter: float) -> None:
 def test_patience_ends(status: int, root: bool, seconds: float) -> None:
     assert wait(Failure(status), elapsed=seconds - 0.01, root=root) == 1.0
     assert wait(Failure(status), elapsed=seconds, root=root) is None
+
+
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
+def test_a_refused_connection_is_believed_after_15_seconds(jitter: float) -> None:
+    def next_wait(seconds: float) -> float | None:
+        failure = Failure(cause="connection refused", unreachable=True)
+        return wait(failure, elapsed=60 + seconds, attempt=5, jitter=jitter, unreachable=seconds)
+
+    assert next_wait(0.0) == wait(Failure(), attempt=5, jitter=jitter, elapsed=60)
+    # The last attempt comes when the time is up.
+    assert next_wait(14.0) == 1.0
+    assert next_wait(14.9) is None
+    assert next_wait(15.0) is None
+
+
+def test_what_no_answer_came_to_may_go_on_until_the_deadline() -> None:
+    assert wait(Failure(), elapsed=60, unreachable=0.0) == 1.0
 
 
 def test_the_deadline_rules() -> None:
@@ -144,6 +163,10 @@ def test_no_retry_after_is_a_traceback_or_a_busy_loop(value: str) -> None:
 
 
 # Whole calls
+
+
+def own_token(made: ImdsClient) -> t.Any:
+    return imds_token(made, "https://vault.azure.net")
 
 
 def answers_until(clock: Clock, seconds: float, status: int) -> t.Callable[..., Response]:
@@ -213,6 +236,69 @@ def test_any_other_trouble_is_borne_until_the_deadline(status: int) -> None:
     with pytest.raises(UnavailableError, match=f"status {status}, after 11 attempts in 80.2 s"):
         instance(answers_until(clock, 1e9, status), clock)
     assert clock.sleeps == WAITS
+
+
+REFUSED = TransportError("connection refused", unreachable=True)
+
+
+@pytest.mark.parametrize("deadline", [16.0, 90.0, 3600.0])
+@pytest.mark.parametrize("jitter", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("ask", [ImdsClient.instance, scheduled_events, own_token])
+def test_a_call_that_is_refused_ends_after_15_seconds(
+    ask: t.Callable[[ImdsClient], t.Any], jitter: float, deadline: float
+) -> None:
+    clock = Clock()
+    limits = Limits(deadline=deadline)
+    made = ImdsClient(Always(REFUSED), limits=limits, seams=clock.seams(jitter=jitter))
+    with pytest.raises(UnavailableError, match=r"connection refused, after \d+ attempts in 15 s\."):
+        ask(made)
+    assert clock.now == pytest.approx(15)
+
+
+@pytest.mark.parametrize("deadline", [0.5, 5.0, 13.0])
+def test_a_shorter_deadline_still_rules_where_a_call_is_refused(deadline: float) -> None:
+    refused, silent = Clock(), Clock()
+    for clock, outcome in ((refused, REFUSED), (silent, TransportError("silence"))):
+        with pytest.raises(UnavailableError):
+            instance(Always(outcome), clock, deadline=deadline)
+    assert refused.sleeps == silent.sleeps
+
+
+@pytest.mark.parametrize("reason", ["the connection was reset", "no complete answer within 10 s"])
+def test_what_may_be_a_restart_keeps_the_whole_deadline(reason: str) -> None:
+    clock = Clock()
+    with pytest.raises(UnavailableError, match=r"after 11 attempts in 80\.2 s"):
+        instance(Always(TransportError(reason)), clock)
+
+
+def test_a_service_that_restarts_is_waited_for() -> None:
+    """Only refusals in a row count. There are none yet when the service answered with 503."""
+    clock = Clock()
+    answers = iter([*[503] * 6, None, 503, None, 200])
+
+    def send(_request: Request, _timeout: float) -> Response:
+        status = next(answers)
+        if status is None:
+            raise REFUSED
+        return refusal(status) if status == 503 else ok({"compute": {}})
+
+    assert instance(send, clock) == {"compute": {}}
+    assert clock.sleeps == [*WAITS[:8], 15.0]
+
+
+def test_a_list_of_versions_that_is_refused_is_given_up_after_15_seconds() -> None:
+    clock = Clock()
+
+    def send(request: Request, _timeout: float) -> Response:
+        if "/versions" in request.url:
+            raise REFUSED
+        return refusal(400, '{"error": "Bad request. api-version is invalid"}')
+
+    with pytest.raises(
+        UnavailableError, match=r"/versions failed: connection refused, after .* 15 s"
+    ):
+        instance(send, clock)
+    assert clock.now == pytest.approx(15)
 
 
 def test_a_server_that_hangs_takes_no_longer_than_the_deadline() -> None:

@@ -25,6 +25,7 @@ from ansible_collections.imds.azure.plugins.module_utils._tokens import (
     resource_uri,
     token_advice,
     token_of,
+    unread_warning,
 )
 
 PUBLIC, CHINA = cloud_named("AzurePublicCloud"), cloud_named("AzureChinaCloud")
@@ -141,6 +142,44 @@ def test_numbers_are_numbers_whether_they_come_as_texts_or_not() -> None:
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", None, True, 1.5, [], "9" * 19])
 def test_what_is_no_number_is_none(value: t.Any) -> None:
     assert token_of({**ANSWER, "expires_on": value})["expires_on"] is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "11/14/2023 22:13:20 +00:00",
+        "11/14/2023 10:13:20 PM +00:00",
+        "2023-11-14T22:13:20Z",
+        "2023-11-15T00:13:20.5+02:00",
+        "Tue, 14 Nov 2023 22:13:20 GMT",
+    ],
+)
+@pytest.mark.parametrize("name", ["expires_on", "not_before"])
+def test_a_time_may_come_as_a_date(name: str, value: str) -> None:
+    unread: list[str] = []
+    assert token_of({**ANSWER, name: value}, unread)[name] == 1700000000
+    assert unread == []
+
+
+@pytest.mark.parametrize("name", ["expires_on", "expires_in", "not_before"])
+@pytest.mark.parametrize("value", ["soon", "-1", "2023-11-99T22:13:20Z", True, 1.5, [], {"a": 1}])
+def test_a_number_that_can_not_be_read_is_named(name: str, value: t.Any) -> None:
+    unread: list[str] = []
+    assert token_of({**ANSWER, name: value}, unread)[name] is None
+    assert unread == [name]
+    assert unread_warning(name).startswith(f"the token came with a value of {name} that")
+
+
+def test_seconds_are_no_date() -> None:
+    unread: list[str] = []
+    token_of({**ANSWER, "expires_in": "2023-11-14T22:13:20Z"}, unread)
+    assert unread == ["expires_in"]
+
+
+def test_a_number_that_is_not_said_is_not_named() -> None:
+    unread: list[str] = []
+    token_of({"access_token": "a", "expires_on": "", "not_before": None}, unread)
+    assert unread == []
 
 
 def test_what_is_not_said_is_empty() -> None:

@@ -39,7 +39,12 @@ from hypothesis import strategies as st
 from ansible_collections.imds.azure.plugins.module_utils import _transport
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, TransportError
-from ansible_collections.imds.azure.plugins.module_utils._http import read_answer, reason_of
+from ansible_collections.imds.azure.plugins.module_utils._http import (
+    failed_attempt,
+    own_words,
+    read_answer,
+    reason_of,
+)
 from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
@@ -201,6 +206,32 @@ def test_every_status_is_an_answer(send: Transport, vm: Vm, status: int) -> None
     assert (answer.status, answer.body) == (status, b"" if status == 204 else b"words")
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("403 connecting to 169.254.169.254:80: unreachable network", "connecting to 169.254"),
+        ("403 Forbidden", ""),
+        ("403 FORBIDDEN", ""),
+        ("403 ", ""),
+        ("403", ""),
+        ("599 Network Timeout", "Network Timeout"),
+        ("200 Fine", "Fine"),
+        ("500 caf\xe9", "caf\xe9"),
+    ],
+)
+def test_the_status_line_may_have_words_of_its_own(send: Transport, line: str, words: str) -> None:
+    sent = f"HTTP/1.1 {line}\r\nContent-Length: 2\r\nX: 1\r\nX: 2\r\n\r\nok".encode("latin-1")
+    with RawServer(answering(sent)) as server:
+        answer = send(get(server.url), 5)
+    assert answer.body == b"ok"
+    assert answer.words.startswith(words)
+    assert bool(answer.words) is bool(words)
+
+
+def test_an_answer_need_not_have_a_reason_phrase() -> None:
+    assert own_words(599, None) == own_words(200, None) == ""
+
+
 def test_a_body_that_is_compressed_unasked_stays_so(send: Transport) -> None:
     packed = gzip.compress(b'{"compute":{}}')
     with RawServer(answering(http(packed, "Content-Encoding: gzip"))) as server:
@@ -295,7 +326,7 @@ def test_a_plain_answer_is_what_the_library_reads(
         return
     if plain is None:
         return
-    code, found, content = read_answer(reader_of(data), "GET", MAX_BODY)
+    code, found, content, _words = read_answer(reader_of(data), "GET", MAX_BODY)
     stripped = {name: value.strip() for name, value in found.items()}
     assert plain == Response(code, stripped, content)
 
@@ -501,13 +532,14 @@ def test_a_server_that_does_not_accept_ends_with_the_timeout(send: Transport) ->
 def test_the_reason_reads_well(send: Transport, behaviour: Behaviour, reason: str) -> None:
     with RawServer(behaviour) as server:
         error = failure(send, get(server.url))
-    assert (error.reason, error.retry) == (reason, True)
+    assert (error.reason, error.retry, error.unreachable) == (reason, True, False)
 
 
 def test_refused(send: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    assert failure(send, get(f"http://127.0.0.1:{port}")).reason == "connection refused"
+    error = failure(send, get(f"http://127.0.0.1:{port}"))
+    assert (error.reason, error.retry, error.unreachable) == ("connection refused", True, True)
 
 
 @pytest.mark.parametrize("kind", ["reset", "close", "truncate"])
@@ -588,24 +620,32 @@ def test_two_lengths_are_no_traceback(send: Transport) -> None:
 
 
 @pytest.mark.parametrize(
-    ("exc", "reason"),
+    ("exc", "reason", "unreachable"),
     [
-        (OSError(113, "No route to host"), "no route to the host"),
-        (OSError(101, "Network is unreachable"), "the network is unreachable"),
-        (OSError(110, "Connection timed out"), "no answer to the connection attempt"),
+        (OSError(113, "No route to host"), "no route to the host", True),
+        (OSError(101, "Network is unreachable"), "the network is unreachable", True),
+        (OSError(110, "Connection timed out"), "no answer to the connection attempt", False),
         (
             PermissionError(1, "Operation not permitted"),
             "the connection was forbidden by this host",
+            True,
         ),
-        (PermissionError(13, "Permission denied"), "the connection was forbidden by this host"),
-        (BrokenPipeError(32, "Broken pipe"), "the connection was reset"),
-        (socket.gaierror(-2, "Name or service not known"), "the name could not be resolved"),
-        (TimeoutError("timed out"), "no complete answer within 2 s"),
-        (OSError("odd"), "OSError: odd"),
+        (
+            PermissionError(13, "Permission denied"),
+            "the connection was forbidden by this host",
+            True,
+        ),
+        (BrokenPipeError(32, "Broken pipe"), "the connection was reset", False),
+        (socket.gaierror(-2, "Name or service not known"), "the name could not be resolved", False),
+        (TimeoutError("timed out"), "no complete answer within 2 s", False),
+        (OSError("odd"), "OSError: odd", False),
     ],
 )
-def test_reasons_of_what_loopback_can_not_show(exc: OSError, reason: str) -> None:
-    assert reason_of(exc, 2.0) == reason
+def test_reasons_of_what_loopback_can_not_show(
+    exc: OSError, reason: str, unreachable: bool
+) -> None:
+    error = failed_attempt(exc, 2.0)
+    assert (error.reason, error.retry, error.unreachable) == (reason, True, unreachable)
 
 
 def test_the_reason_is_found_however_deep_it_is_wrapped() -> None:

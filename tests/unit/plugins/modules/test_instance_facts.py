@@ -296,6 +296,28 @@ def test_not_required_means_an_empty_fact(
     assert [words[:33] for words in found["said"]] == ["azure_imds is empty: GET http://1"] * warns
 
 
+ANSWERS = {
+    "a page": Fault("status", status=200, body="<html>", headers={"Content-Type": "text/html"}),
+    "JSON of another service": Fault("status", status=200, body="[]"),
+    "nothing": Fault("status", status=200, body=""),
+    "no HTTP": Fault("raw", body="SSH-2.0-OpenSSH_9.2\r\n"),
+    "half a document": Fault("truncate"),
+    "a redirect": Fault("status", status=302, headers={"Location": "http://127.0.0.1:1/"}),
+    "another version": Fault("status", status=400, body="{}"),
+}
+
+
+@pytest.mark.parametrize("fault", ANSWERS.values(), ids=ANSWERS)
+def test_something_that_is_not_imds_answers(
+    run: Run, vm: Vm, monkeypatch: pytest.MonkeyPatch, fault: Fault
+) -> None:
+    firmware(monkeypatch, None)
+    vm.faults = [fault]
+    found = run(required=False, deadline=0.3)
+    assert found["ansible_facts"] == {"azure_imds": {}}
+    assert [words[:33] for words in found["said"]] == ["azure_imds is empty: GET http://1"]
+
+
 def test_the_environment_of_the_node_names_the_endpoint(
     run: Run, vm: Vm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

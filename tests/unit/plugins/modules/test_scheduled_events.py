@@ -78,6 +78,27 @@ def test_info_of_all(vm: Vm, run: Run) -> None:
     assert (len(result["events"]), result["resource"]) == (2, "*")
 
 
+@pytest.mark.parametrize("body", ["", " ", '{"DocumentIncarnation": 3, "Events": null}'])
+def test_no_events_at_all(vm: Vm, run: Run, body: str) -> None:
+    vm.faults = [Fault("status", status=200, body=body, path=ROUTE, method="GET")]
+    for resource in ("web-0", "*"):
+        result = run(scheduled_events_info, resource=resource)
+        assert (result["events"], result["incarnation"]) == ([], 3 if "3" in body else 0)
+    assert len(vm.requests) == 2
+    assert run(scheduled_event, event_id="none")["msg"].endswith("It lists nothing")
+
+
+@pytest.mark.parametrize("resources", ["WEB-0", "web-1,web-0", " web-1 , web-0 "])
+def test_resources_as_a_text_name_this_vm(vm: Vm, run: Run, resources: str) -> None:
+    fields = {"Resources": resources, "NotBefore": "2030-01-01T00:00:00Z"}
+    vm.maintenance.add(Sequence("reboot", [], event_id=ID, fields=fields))
+    (event,) = run(scheduled_events_info)["events"]
+    assert event["Resources"] == [name.strip() for name in resources.split(",")]
+    assert event["resources_text"] == resources
+    assert event["not_before"] == "2030-01-01T00:00:00Z"
+    assert event["notice"] > 0
+
+
 def test_info_asks_for_the_name_in_the_newest_version(vm: Vm, run: Run) -> None:
     run(scheduled_events_info, api_version="2019-08-01")
     assert [request.parameter("api-version") for request in vm.requests] == [

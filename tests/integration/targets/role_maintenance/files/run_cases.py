@@ -69,6 +69,7 @@ class Stage:
         """The variables of this host in the case's play, for which it is ready then."""
         if "sequences" in case:
             self.set(case["sequences"])
+        self.control("PUT", "faults", case.get("faults", []))
         self.control("PUT", "clock", {"advance": case.get("advance", 0)})
         for name, content in case.get("files", {}).items():
             self.states.mkdir(exist_ok=True)
@@ -145,6 +146,8 @@ def problems(stage: Stage, case: Case, output: str) -> list[str]:
     for warning in case.get("warns", []):
         if not re.search("".join(warning.split()), warnings):
             found.append(f"it does not warn {warning!r}")
+    if case.get("quiet") and "[WARNING]" in output:
+        found.append("it warns")
     actual = {"log": SAID.findall(said), **stage.state()}
     expected = {"log": [], "approvals": 0, "systemctl": [], "units": {}, **case}
     if case.get("log_in_any_order"):

@@ -47,6 +47,13 @@ ANSWERS: dict[str, dict[str, t.Any]] = {
 }
 
 
+# What the host wants to be the files of tasks, in the folder of this Python.
+CHOSEN = dict.fromkeys(
+    ("maintenance_drain_tasks", "maintenance_restore_tasks"),
+    os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "chosen.yml"),
+)
+
+
 def main(*arguments: str) -> int:
     files = [argument for argument in arguments if os.path.isfile(argument)]
     module = pathlib.Path(files[0]).read_text(encoding="utf-8") if files else sys.stdin.read()
@@ -55,7 +62,9 @@ def main(*arguments: str) -> int:
         print(json.dumps({"changed": False, "ansible_facts": FACTS}))
         return 0
     if found and found[1] in ANSWERS:
-        print(json.dumps({"changed": False, **ANSWERS[found[1]]}))
+        # Before that, the role would refuse the host.
+        facts = CHOSEN if found[1] == "scheduled_events_info" else {}
+        print(json.dumps({"changed": False, "ansible_facts": facts, **ANSWERS[found[1]]}))
         return 0
     given = None if files else module
     return subprocess.run(

@@ -15,18 +15,19 @@ import re
 import subprocess
 import sys
 
+DRAINED = "602D9444-D2CD-49C7-8624-8643E7171293"
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 from odd_python import ODD  # noqa: E402 - Ansible does not run this where it lies
 
 # What the terminal, or Ansible, has made of it.
-OBEYED = re.compile(r"^ok: \[x\]|templated|\bNone\b")
+OBEYED = re.compile(r"^ok: \[x\]|templated|\bNone\b|chosen by the host")
 # What the output has of each role, or else nothing was looked at.
 SAID = (
     "silent does not belong in this play",
     "odd does not belong in this play",
     '"diagnose_result.report"',
-    "silent: ready, IMDS gives an equal token",
+    "silent ready not installed equal",
     "answer.yml for silent => (item=",
     "is set aside as",
     "fleet: nothing is known of where these are: silent",
@@ -40,6 +41,10 @@ def hosts(folder: pathlib.Path) -> dict[str, object]:
     states = folder / "states"
     states.mkdir()
     (states / f"{ODD}.json").write_text("{}", encoding="utf-8")
+    drained = {"EventId": DRAINED, "EventType": "Freeze", "EventStatus": "Scheduled"}
+    (states / f"{DRAINED}.json").write_text(json.dumps(drained), encoding="utf-8")
+    tasks = [{"ansible.builtin.debug": {"msg": "chosen by the host"}}]
+    (folder / "chosen.yml").write_text(json.dumps(tasks), encoding="utf-8")
     source = (HERE / "odd_python.py").read_text(encoding="utf-8")
     found: dict[str, object] = {}
     for name in ("silent", "odd"):
@@ -50,6 +55,9 @@ def hosts(folder: pathlib.Path) -> dict[str, object]:
             "ansible_connection": "local",
             "ansible_python_interpreter": str(python),
             "maintenance_state_dir": str(states),
+            # Variables of the inventory, which facts replace.
+            "maintenance_drain_tasks": str(HERE / "drain.yml"),
+            "maintenance_restore_tasks": str(HERE / "drain.yml"),
         }
     return found
 

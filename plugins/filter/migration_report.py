@@ -1,0 +1,28 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+
+from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
+from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
+
+
+def _report(results: t.Any) -> list[str]:
+    if not isinstance(results, t.Mapping) or not all(
+        isinstance(result, t.Mapping) for result in results.values()
+    ):
+        raise AnsibleFilterError(
+            "imds.azure.migration_report needs a dictionary of hosts, each with the result of imds.azure.vm_extension_info"
+        )
+    lines: list[str] = inert(report({str(host): results[host] for host in results}))
+    return lines
+
+
+class FilterModule:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"migration_report": _report}

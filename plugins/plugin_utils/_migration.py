@@ -1,0 +1,187 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of the role managed_identity_migration on all hosts of a play. Pure; private to imds.azure.
+
+The results of `vm_extension_info` come from hosts that may be in hostile hands, so any value can be
+of any kind and any text can hold control characters.
+"""
+
+from __future__ import annotations
+
+import collections
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import listed, printable
+from ansible_collections.imds.azure.plugins.module_utils._extension import (
+    CHANGE_TO,
+    VM_NAMES,
+    removal_commands,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._place import part_of, text_of
+
+_CLEAN = "clean"
+_MEANINGS = {
+    "ready": "IMDS gives an equal token. Change what is listed, then remove the extension where it is installed.",
+    "unproven": "IMDS gives a token, but the extension gave none to compare it with.",
+    "blocked": "IMDS does not give an equal token. Do not remove the extension yet.",
+    _CLEAN: "nothing of the VM extension for managed identities is on these hosts.",
+}
+_CLAIMS = ("aud", "oid", "tid", "appid")
+_RETIRED = (
+    "The extension is retired: it keeps credentials on the VM, where an attacker can take them along; it supports few",
+    "distributions; it takes 32 identities, IMDS takes 1000.",
+)
+_LONGEST = 1000
+
+_Result = t.Mapping[str, t.Any]
+
+
+def report(results: t.Mapping[str, _Result]) -> list[str]:
+    """The lines of the report, by the result of `vm_extension_info` on each host."""
+    by_state = collections.defaultdict(list)
+    for host, result in results.items():
+        # A host that the role was not for has nothing, or the result of a task that was skipped.
+        if "state" in result:
+            by_state[_text(result["state"])].append(host)
+    clean = by_state.pop(_CLEAN, [])
+    found = {host: results[host] for hosts in by_state.values() for host in hosts}
+    lines = [f"{_CLEAN}: {_hosts(clean)}. {_sentence(_MEANINGS[_CLEAN])}"] if clean else []
+    if not found:
+        return lines
+    uses = list(_each(_uses, found))
+    parts = [
+        _table(("HOST", "STATE", "EXTENSION", "TOKENS"), map(_summary, found, found.values())),
+        [f"{state}: {_MEANINGS[state]}" for state in _MEANINGS if state in by_state] + lines,
+        list(_RETIRED),
+        _table(("HOST", "WHAT", "WHERE"), uses),
+        _changes(uses),
+        _table(("HOST", "CLAIM", "IMDS", "EXTENSION"), _each(_differences, found)),
+        [": ".join(row) for row in _each(_remarks, found)],
+        _removal(found.values()),
+    ]
+    return [line for part in parts if part for line in ("", *part)][1:]
+
+
+def _each(rows: t.Callable[[str, _Result], t.Iterable[t.Any]], found: t.Any) -> t.Iterator[t.Any]:
+    for host, result in found.items():
+        yield from rows(host, result)
+
+
+def _hosts(hosts: list[str]) -> str:
+    return f"{len(hosts)} host{'' if len(hosts) == 1 else 's'} ({listed(hosts, 10)})"
+
+
+def _sentence(text: str) -> str:
+    return text[0].upper() + text[1:]
+
+
+def _summary(host: str, result: _Result) -> tuple[str, ...]:
+    installed = "installed" if result.get("installed") is True else "not installed"
+    tokens = part_of(result, "tokens")
+    different = [_text(claim) for claim in _items(tokens, "different")]
+    if tokens.get("same") is True:
+        compared = "equal"
+    elif different:
+        compared = f"different: {listed(different)}"
+    else:
+        compared = "not compared"
+    return host, _text(result.get("state")), installed, compared
+
+
+def _uses(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
+    for each in _parts(result, "listening"):
+        yield host, "listens", f"{_text(each.get('address'))} port {_text(each.get('port'))}"
+    for path in _items(result, "services"):
+        yield host, "service", _text(path)
+    for path in _items(result, "files"):
+        yield host, "files", _text(path)
+    for each in _parts(result, "references"):
+        where = f"{_text(each.get('path'))}:{_text(each.get('line'))} ({_text(each.get('found'))})"
+        yield host, _text(each.get("kind")), where
+
+
+def _changes(rows: t.Sequence[tuple[str, ...]]) -> list[str]:
+    """What to do about each kind of row."""
+    kinds = {row[1] for row in rows}
+    lines = [f"  {kind}: {CHANGE_TO[kind]}" for kind in CHANGE_TO if kind in kinds]
+    own = [kind for kind in ("listens", "service", "files") if kind in kinds]
+    if own:
+        lines.append(f"  {', '.join(own)}: gone when the extension is removed")
+    return ["Change to:", *lines] if lines else []
+
+
+def _differences(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
+    tokens = part_of(result, "tokens")
+    different = [_text(claim) for claim in _items(tokens, "different")]
+    imds, extension = (part_of(part_of(tokens, side), "claims") for side in ("imds", "extension"))
+    for claim in _CLAIMS:
+        if claim in different:
+            yield host, claim, _text(imds.get(claim)) or "-", _text(extension.get(claim)) or "-"
+
+
+def _remarks(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
+    tokens = part_of(result, "tokens")
+    for side, name in (("imds", "IMDS"), ("extension", "Extension")):
+        error = _text(part_of(tokens, side).get("error"))
+        if error:
+            yield host, name, error
+    for each in _items(result, "unread"):
+        yield host, "Not searched", _text(each)
+
+
+def _removal(results: t.Iterable[_Result]) -> list[str]:
+    """The commands, once for a scale set that several hosts are in.
+
+    People run them with their own rights, so they are made here, out of the names that a host gives.
+    """
+    commands = {}
+    for result in results:
+        if result.get("installed") is True:
+            vm = part_of(result, "vm")
+            for each in removal_commands({name: _text(vm.get(name)) for name in VM_NAMES}):
+                commands[tuple(each["az"])] = each
+    if not commands:
+        return []
+    lines = []
+    for each in commands.values():
+        kind = "scale set" if each["target"] == "scale_set" else "VM"
+        lines += [
+            f"Remove it from the {kind} {each['name']}, once nothing needs it any more, with the Azure CLI:",
+            *(f"  {command}" for command in each["az"]),
+            "or with Azure PowerShell:",
+            *(f"  {command}" for command in each["powershell"]),
+            "",
+        ]
+    return [
+        *lines,
+        "Take it out of templates as well, or the next deployment brings it back.",
+    ]
+
+
+def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> list[str]:
+    """The rows in columns, under their head; empty without rows."""
+    every = [head, *rows]
+    if len(every) == 1:
+        return []
+    widths = [max(map(len, column)) for column in zip(*every, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in every
+    ]
+
+
+def _parts(result: t.Any, name: str) -> list[dict[str, t.Any]]:
+    return [dict(each) for each in _items(result, name) if isinstance(each, t.Mapping)]
+
+
+def _items(result: t.Any, name: str) -> list[t.Any]:
+    found = result.get(name)
+    return list(found) if isinstance(found, (list, tuple)) else []
+
+
+def _text(value: t.Any) -> str:
+    return printable(text_of(value), _LONGEST)
+
+
+__all__ = ("report",)

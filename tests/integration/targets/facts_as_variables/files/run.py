@@ -1,0 +1,84 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs a play on a host whose cached facts have the names of variables.
+
+run.py FOLDER_FOR_ITS_FILES PYTHON
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+FACTS = {
+    "ordered_vm_id": "mallory",
+    "inventory_hostname": "victim",
+    "inventory_hostname_short": "victim",
+}
+REFUSED = (
+    "snapshot: this host has a fact with the name inventory_hostname",
+    "attested_info: this host has facts that are variables: inventory_hostname, inventory_hostname_short, ordered_vm_id",
+    "guard: This host has facts with names of variables, which would replace yours: inventory_hostname",
+    "placement: This host has facts with names of variables, which would replace yours: inventory_hostname",
+    "maintenance: This host has facts with names of variables, which would replace yours: inventory_hostname",
+    "managed_identity_migration: This host has facts with names of variables, which would replace yours: inventory_hostname",
+    "after clear_facts: attested_info expects honest",
+)
+
+
+def main(path: str, python: str) -> int:
+    folder = pathlib.Path(path)
+    folder.mkdir()
+    common = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": python,
+        "azure_imds_endpoint": "http://127.0.0.1:9",
+        "azure_imds_deadline": 1,
+    }
+    hosts = {"mallory": {"ordered_vm_id": "honest"}, "victim": {}}
+    inventory = folder / "hosts.json"
+    inventory.write_text(json.dumps({"all": {"vars": common, "hosts": hosts}}), encoding="utf-8")
+    env = {
+        **os.environ,
+        "ANSIBLE_CACHE_PLUGIN": "jsonfile",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "cache"),
+        "ANSIBLE_NOCOLOR": "1",
+    }
+    env.pop("ANSIBLE_FORCE_COLOR", None)
+    facts = json.dumps({**FACTS, "cacheable": True})
+    commands = (
+        ["ansible", "mallory", "-i", str(inventory), "-m", "ansible.builtin.set_fact", "-a", facts],
+        [
+            "ansible-playbook",
+            "-i",
+            str(inventory),
+            str(HERE / "play.yml"),
+            "-e",
+            f"folder={folder}/snapshots",
+        ],
+    )
+    for command in commands:
+        output = subprocess.run(
+            command,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        ).stdout
+    missing = [words for words in REFUSED if words not in output]
+    if missing or list((folder / "snapshots").glob("*")):
+        print(output)
+        print("\n".join(f"it does not say {words!r}" for words in missing))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,27 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The filter, as Ansible calls it."""
+
+from __future__ import annotations
+
+import pytest
+from ansible.errors import AnsibleFilterError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar
+
+from ansible_collections.imds.azure.plugins.filter.migration_report import FilterModule
+
+migration_report = FilterModule().filters()["migration_report"]
+
+
+def test_lines_that_quote_a_template_are_text() -> None:
+    lines = migration_report({"a": {"state": "{{ 7 * 7 }}"}})
+    assert "{{ 7 * 7 }}" in str(lines)
+    assert Templar(loader=DataLoader(), variables={}).template(lines) == lines
+
+
+@pytest.mark.parametrize("results", [None, "text", [], {"a": "text"}, {"a": None}])
+def test_bad_input_is_one_message(results: object) -> None:
+    with pytest.raises(AnsibleFilterError, match=r"^imds\.azure\.migration_report"):
+        migration_report(results)
