@@ -32,6 +32,8 @@ _UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
 # What a VM was given at its creation, often with secrets in it.
 _USER_DATA = ("userData", "customData")
 _COMPUTE = ("instance", "compute")
+# The parts of an instance document. IMDS has no routes that begin with them.
+_PARTS = ("compute", "network")
 
 
 def parse_route(route: str) -> tuple[str, ...]:
@@ -42,6 +44,11 @@ def parse_route(route: str) -> tuple[str, ...]:
     if not segments or not all(segments):
         raise OptionError(
             f"{printable(route)!r} is not an IMDS route: expected something like instance/compute/name"
+        )
+    if segments[0].lower() in _PARTS:
+        meant = "/".join(("instance", segments[0].lower(), *segments[1:]))
+        raise OptionError(
+            f"{printable(route)!r} is not an IMDS route: did you mean {printable(meant)!r}?"
         )
     for segment in segments:
         if _UNSAFE_SEGMENT.search(segment):
