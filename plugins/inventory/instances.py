@@ -72,7 +72,8 @@ options:
     type: int
   hostnames:
     description:
-      - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
+      - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag, whose name
+        may have any casing.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
       - The names of groups, and names that lead to the controller itself, such as C(localhost) and C(127.1), are not given to a VM either. Only
@@ -105,6 +106,10 @@ options:
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
       - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
+      - Azure does not tell C(Standard_D2s_v3) from C(standard_d2s_v3), nor a scale set C(Web) from C(web), nor the names of the tags C(Role) and C(role). So a VM
+        is in the groups of all spellings that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in
+        C(tag_Role_db) and C(tag_role_db), and the second in C(tag_Role_web) and C(tag_role_web). The values of tags are different in another casing, as they are in Azure.
+      - Locations, edge zones, resource groups, subscriptions, dedicated hosts and types of operating systems are always in lower case.
       - A VM in an edge zone is in the group of its location as well, since that is its C(location) in Azure. The host pattern C(location_westus:!edge_zones)
         is the location without its edge zones, with V(edge_zone) in this list.
       - V(dedicated_host) gives C(dedicated_host_HOSTGROUP_HOST) for the VMs that were placed on a dedicated host by its name. VMs that share such a group fail

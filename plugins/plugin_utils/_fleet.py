@@ -38,6 +38,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
     Membership,
+    every_spelling,
     grouper,
     shared_groups,
 )
@@ -157,10 +158,12 @@ class Fleet:
         found = [seen for seen in self._found.values() if seen.is_in]
         every = [*earlier.values(), *found]
         memberships = {membership for seen in every for membership in seen.groups}
+        spelled = every_spelling(memberships, (seen.groups for seen in every))
+        memberships.update(*spelled.values())
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
         names, contested = _names(found, _Taken({*reserved, *self._earlier, *groups}))
-        vms = [_vm(host, seen, True) for host, seen in earlier.items()]
-        vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
+        vms = [_vm(host, seen, True, spelled) for host, seen in earlier.items()]
+        vms.extend(_vm(name, seen, False, spelled) for name, seen in zip(names, found, strict=True))
         return vms, [
             *_counted(every),
             *_marked(every),
@@ -265,10 +268,18 @@ def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
+def _vm(
+    name: str,
+    seen: _Seen,
+    is_earlier: bool,
+    spelled: dict[Membership, tuple[Membership, ...]],
+) -> Vm:
     # A host of an earlier source keeps the connection settings of that source.
     address = "" if is_earlier else seen.address
-    return Vm(name, seen.fact, address, seen.groups, is_earlier)
+    groups = seen.groups
+    if spelled:
+        groups = list(dict.fromkeys(one for own in groups for one in spelled.get(own, (own,))))
+    return Vm(name, seen.fact, address, groups, is_earlier)
 
 
 def _names(found: list[_Seen], taken: t.Container[str]) -> tuple[list[str], dict[str, int]]:
