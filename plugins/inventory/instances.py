@@ -13,7 +13,7 @@ description:
   - Makes an inventory of what Azure VMs know about themselves from the Azure Instance Metadata Service (IMDS). No credentials and no Azure SDK.
   - IMDS answers only inside its own VM. A fleet is gathered by Ansible itself, with M(imds.azure.instance_facts) or the playbook
     C(imds.azure.gather), and this plugin groups it from the fact cache (O(sources=facts)) or from the files that were written (O(sources=documents)).
-  - The name of the inventory file must end in C(imds.yml) or C(imds.yaml).
+  - The name of the inventory file must end in C(imds.yml) or C(imds.yaml). A warning names a file of another name whose C(plugin) is this one.
 requirements:
   - jmespath (on the controller), when O(hostnames) or O(filters) have more than plain paths such as C(compute.name)
 extends_documentation_fragment:
@@ -168,6 +168,10 @@ seealso:
 notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
+  - O(documents), O(endpoint), O(api_version), O(timeout), O(deadline) and O(cache_connection) may be templates. They see what C(--extra-vars) gives, and
+    no variables of hosts or groups.
+  - A source that fails leaves nothing behind, neither hosts nor groups nor variables. With O(strict), one expression that can't be evaluated for one VM
+    is such a failure. Ansible then goes on with the other inventory sources, unless C(any_unparsed_is_failed) is set.
   - What a VM says, its tags included, is not to be trusted. O(compose) and O(keyed_groups) hand it on as it is, so don't make connection variables such as
     C(ansible_user) of it. C(ansible_host) is left out where it would be an option of ssh. A prefix keeps groups of O(keyed_groups) apart from all others.
   - A value of one VM of which O(keyed_groups) can't make a group, for example a boolean, costs only that VM the group, with one warning. With O(strict) it is
@@ -231,6 +235,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import time
 import typing as t
 
@@ -261,6 +266,7 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
     USER_DATA,
     chosen_subsets,
 )
+from ansible_collections.imds.azure.plugins.module_utils._files import open_regular
 from ansible_collections.imds.azure.plugins.plugin_utils._constructed import (
     ForComposedGroups,
     ForKeyedGroups,
@@ -272,6 +278,13 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     files_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory_options import (
+    TEMPLATES,
+    refuse_what_is_no_choice,
+    templated,
+    variables_of,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._rollback import all_or_nothing
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
     inert,
     is_shown,
@@ -286,6 +299,11 @@ if t.TYPE_CHECKING:
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
 
+# How the name of an inventory file ends.
+_ENDINGS = ("imds.yml", "imds.yaml")
+# The line by which Ansible chooses this plugin, and how many bytes are searched for it.
+_PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTILINE)
+_BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
 # The fact cache that Ansible has where nothing else is set.
 _FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
@@ -377,18 +395,52 @@ def _gathered_at(fact: dict[str, t.Any]) -> str:
     return text
 
 
+def _names_this_plugin(path: str) -> bool:
+    """Does a file that Ansible reads as YAML say that it is for this plugin?"""
+    if not path.endswith((".yml", ".yaml")):
+        return False
+    try:
+        with open_regular(path) as file:
+            return _PLUGIN.search(file.read(_BEGINNING)) is not None
+    except (OSError, ValueError):
+        return False
+
+
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "imds.azure.instances"
 
     def verify_file(self, path: str) -> bool:
-        return path.endswith(("imds.yml", "imds.yaml")) and bool(super().verify_file(path))
+        if not super().verify_file(path):
+            return False
+        is_ours = path.endswith(_ENDINGS)
+        if not is_ours and _names_this_plugin(path):
+            # Ansible itself only says that the plugin could not verify the file.
+            self._warn(
+                f"{path}: it says plugin: {self.NAME}, so its name must end in {listed(_ENDINGS)}, "
+                f"for example {os.path.splitext(os.path.basename(path))[0]}.{_ENDINGS[0]}"
+            )
+        return is_ours
+
+    def set_options(
+        self,
+        task_keys: t.Any = None,
+        var_options: t.Mapping[str, t.Any] | None = None,
+        direct: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        """With what the file says, as Ansible has read it, and the user's extra variables."""
+        if direct:
+            refuse_what_is_no_choice(direct, self.option_definitions)
+            variables, names = var_options or {}, variables_of(self.option_definitions)
+            direct = templated(direct, TEMPLATES, variables, self.templar)
+            var_options = templated(variables, names, variables, self.templar)
+        super().set_options(task_keys, var_options, direct)
 
     def parse(
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
         super().parse(inventory, loader, path, cache)
-        given = self._read_config_data(path)
         try:
+            given = self._read_config_data(path)
             unknown = sorted(map(str, set(given) - set(self.option_definitions)))
             if unknown:
                 raise OptionError(
@@ -420,9 +472,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
-        _add(inventory, vms)
-        for warning in self._construct(inventory, vms):
-            self._warn(f"{path}: {warning}")
+        with all_or_nothing(inventory):
+            _add(inventory, vms)
+            for warning in self._construct(inventory, vms):
+                self._warn(f"{path}: {warning}")
         if is_shown(path):
             _show(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
         if "facts" in wanted:
