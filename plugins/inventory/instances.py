@@ -52,6 +52,8 @@ options:
         C(imds.azure.gather) writes are taken as well.
       - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
         warning names two of them, because one VM can say to be another.
+      - A file that C(ansible-vault) has encrypted is decrypted with the passwords of the run. Files in UTF-16 or UTF-32 with a byte order mark, as Windows
+        PowerShell writes them, are read, and so are lists that its C(ConvertTo-Json) wrote as objects with C(value) and C(Count).
       - Only regular files are read, a C(.json) file of up to 1 GiB, and an C(.ndjson) file of up to 8 GiB with lines of up to 16 MiB. The bytes that are
         added to a file while it is read are not looked at.
       - In a folder that everybody can write to, such as C(/tmp), only files, folders and links of this user, of root and of the folder's owner are read. For
@@ -285,6 +287,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory_options impo
     variables_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._rollback import all_or_nothing
+from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import trusted_path
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
     inert,
     is_shown,
@@ -560,9 +563,25 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             first, count = first or str(exc), count + 1
 
         for file in files:
-            yield from documents_in(file, on_broken)
+            yield from documents_in(file, on_broken, self._decrypted)
         if count:
             self._warn(f"{path}: {count} broken documents were left out; the first: {first}")
+
+    def _decrypted(self, path: str) -> bytes:
+        """The content of a file that ansible-vault has encrypted, by the passwords of this run."""
+        try:
+            plain = self.loader.get_real_file(trusted_path(path))
+            try:
+                with open_regular(plain, follow=False) as file:
+                    return file.read()
+            finally:
+                self.loader.cleanup_tmp_file(plain)
+        except Exception as exc:
+            # Not all errors of the decryption are Ansible's own.
+            raise MalformedError(
+                f"{path}: ansible-vault has encrypted it, and it can't be decrypted: "
+                f"{printable(str(exc).rstrip('.'))}. Give its password, for example with --vault-password-file"
+            ) from exc
 
     def _from_facts(
         self, inventory: InventoryData, path: str, on_broken: t.Callable[[str], None]

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ from ansible import context
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import cache_loader, inventory_loader
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -495,6 +497,55 @@ def test_a_variable_of_an_option_may_be_a_template(
     )
     with pytest.raises(AnsibleParserError, match=r"GET http://127\.0\.0\.1:9/.* refused"):
         read(deadline=0.1)
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        (None, "A vault password or secret must be specified"),
+        ("wrong", "Decryption failed"),
+        ("right", ""),
+    ],
+)
+def test_documents_that_are_encrypted(
+    tmp_path: pathlib.Path,
+    warnings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    password: str | None,
+    reason: str,
+) -> None:
+    def secrets(text: str) -> list[tuple[str, VaultSecret]]:
+        return [("default", VaultSecret(text.encode()))]
+
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+    path = tmp_path / "imds.yml"
+    secret = json.dumps(vm("secret", zone="1")).encode("utf-16")
+    encrypted = VaultLib(secrets("right")).encrypt(secret)
+    (tmp_path / "a.json").write_bytes(encrypted)
+    (tmp_path / "lines.ndjson").write_bytes(encrypted)
+    written(tmp_path, b=vm("b"))
+    loader = DataLoader()
+    loader.set_vault_secrets(secrets(password) if password else [])
+    options = {"plugin": "imds.azure.instances", "sources": ["documents"], "address": "none"}
+    inventories = []
+    for skip_broken in (True, False):
+        inventories.append(InventoryData())
+        more = {"documents": ["*.json", "*.ndjson"], "skip_broken": skip_broken}
+        path.write_text(yaml.safe_dump({**options, **more}))
+        plugin = inventory_loader.get("imds.azure.instances")
+        with contextlib.ExitStack() as stack:
+            if reason and not skip_broken:
+                message = rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file"
+                stack.enter_context(pytest.raises(AnsibleParserError, match=message))
+            plugin.parse(inventories[-1], loader, str(path), cache=False)
+    read_all, strictly = (list(inventory.hosts) for inventory in inventories)
+    assert read_all == (["b"] if reason else ["secret", "b"])
+    assert strictly == ([] if reason else read_all)
+    assert [warning[:35] for warning in warnings] == ["2 broken documents were left out; t"] * bool(
+        reason
+    )
+    # Nothing that was decrypted stays.
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.json", "imds.yml", "lines.ndjson"]
 
 
 def everything_in(inventory: InventoryData) -> dict[str, t.Any]:
