@@ -48,6 +48,8 @@ options:
   documents:
     description:
       - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders, without those that a link leads to.
+      - If the inventory source is a folder, keep documents outside of it, or in a folder whose name begins with a dot, such as C(.snapshots/*.json). Ansible
+        reads all other files of the folder as inventory files, with warnings and odd groups. A warning names such documents.
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
       - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
@@ -108,9 +110,9 @@ options:
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
       - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
-      - Azure does not tell C(Standard_D2s_v3) from C(standard_d2s_v3), nor a scale set C(Web) from C(web), nor the names of the tags C(Role) and C(role). So a VM
-        is in the groups of all spellings that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in
-        C(tag_Role_db) and C(tag_role_db), and the second in C(tag_Role_web) and C(tag_role_web). The values of tags are different in another casing, as they are in Azure.
+      - Azure compares sizes, names of scale sets and names of tags without casing, so C(Role) and C(role) are one tag. A VM is in the groups of all
+        spellings that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in C(tag_Role_db) and C(tag_role_db), and
+        the second in C(tag_Role_web) and C(tag_role_web). Azure compares the values of tags with their casing.
       - Locations, edge zones, resource groups, subscriptions, dedicated hosts and types of operating systems are always in lower case.
       - A VM in an edge zone is in the group of its location as well, since that is its C(location) in Azure. The host pattern C(location_westus:!edge_zones)
         is the location without its edge zones, with V(edge_zone) in this list.
@@ -144,6 +146,8 @@ options:
         whose expression holds decides; a VM for which none holds is included.
       - Without O(strict), an expression that can't be evaluated for a VM does not hold for it, for example C(starts_with(tags.Env, 'test')) for a VM without
         that tag. One warning counts these VMs. With O(strict) it is an error that names the VM.
+      - A text in an expression has quotes, as in C(tags.Env == 'test'). A warning names a comparison with a field that no VM has, such as
+        C(tags.Env == test).
       - Hosts of earlier inventory sources stay in the inventory; a filter only keeps this plugin from grouping them.
     type: list
     elements: dict
@@ -280,6 +284,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     files_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory_folders import source_with
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory_options import (
     TEMPLATES,
     refuse_what_is_no_choice,
@@ -553,6 +558,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         files, without = files_of(patterns, os.path.dirname(os.path.abspath(path)))
         if without:
             self._warn(f"{path}: documents: no file matches {listed(without)}")
+        read, source = source_with(files)
+        if source:
+            self._warn(
+                f"{path}: documents: {read} is in the inventory source {source}, so Ansible reads it as "
+                "an inventory file, too, with warnings and odd groups. Keep documents in another place, "
+                f"or in a folder whose name begins with a dot, for example "
+                f"{os.path.join(source, '.snapshots')}"
+            )
         first, count = "", 0
 
         def on_broken(exc: MalformedError) -> None:
@@ -569,13 +582,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _decrypted(self, path: str) -> bytes:
         """The content of a file that ansible-vault has encrypted, by the passwords of this run."""
+        loader: t.Any = self.loader
         try:
-            plain = self.loader.get_real_file(trusted_path(path))
+            plain = loader.get_real_file(trusted_path(path))
             try:
                 with open_regular(plain, follow=False) as file:
                     return file.read()
             finally:
-                self.loader.cleanup_tmp_file(plain)
+                loader.cleanup_tmp_file(plain)
         except Exception as exc:
             # Not all errors of the decryption are Ansible's own.
             raise MalformedError(

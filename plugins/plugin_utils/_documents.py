@@ -36,7 +36,7 @@ _BELOW = "**"
 # In a text without it no document says null.
 _NULL = "null"
 # In a text without it Windows PowerShell wrote no object for a list.
-_COUNT = '"Count"'
+_COUNT = '"Count":'
 # How a file begins that ansible-vault has encrypted.
 _VAULT = b"$ANSIBLE_VAULT;"
 # What files begin with that are not UTF-8, as Windows PowerShell writes them. The first two begin

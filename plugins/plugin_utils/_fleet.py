@@ -34,6 +34,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
     EvaluationError,
     Expression,
     compiled,
+    names_compared_with,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
@@ -122,6 +123,13 @@ class Fleet:
         self._subsets = choices.subsets
         self._strict = choices.strict
         self._rules = [_rule(entry) for entry in choices.filters]
+        # Names without quotes that filters compare with, as long as no VM has such a field.
+        self._unmet = {
+            name: text
+            for entry in choices.filters
+            for text in entry.values()
+            for name in names_compared_with(text)
+        }
         self._namers = [namer(expression) for expression in choices.hostnames]
         self._groups_of = grouper(choices.group_by)
         # By vmId, and for the hosts of earlier sources by their names.
@@ -168,6 +176,7 @@ class Fleet:
             *_counted(every),
             *_marked(every),
             *_failed([*self._earlier.values(), *self._found.values()]),
+            *_unmet(self._unmet if self._earlier or self._found else {}),
             *self._without_address(found),
             *_unusable(found, self._address),
             *_contested(contested),
@@ -198,6 +207,7 @@ class Fleet:
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
+        self._meet(view)
         identity = str(compute.get("vmId") or "").lower() or fingerprint(document.data)
         failures: list[_Failure] = []
 
@@ -233,6 +243,10 @@ class Fleet:
             failures=failures,
             marked=marked_tags(compute),
         )
+
+    def _meet(self, view: dict[str, t.Any]) -> None:
+        if self._unmet:
+            self._unmet = {name: text for name, text in self._unmet.items() if name not in view}
 
     def _is_in(self, evaluated: _Evaluated) -> bool:
         for decision, holds in self._rules:
@@ -304,6 +318,14 @@ def _failed(vms: t.Iterable[_Seen]) -> list[str]:
         f"{expression} can't be evaluated for {len(found)} VMs and counts as empty for them, "
         f"for example {found[0].vm}: {found[0].reason}"
         for expression, found in failures.items()
+    ]
+
+
+def _unmet(names: dict[str, str]) -> list[str]:
+    return [
+        f"filters {printable(text)!r}: no VM has a field {printable(name)}, which it compares with. "
+        f"A text is in quotes: '{printable(name)}'"
+        for name, text in names.items()
     ]
 
 

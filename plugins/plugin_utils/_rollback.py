@@ -17,14 +17,15 @@ if t.TYPE_CHECKING:
 
 @contextlib.contextmanager
 def all_or_nothing(inventory: InventoryData) -> t.Iterator[None]:
-    hosts, groups = dict(inventory.hosts), dict(inventory.groups)
-    states = [(one, _state(one)) for one in (*hosts.values(), *groups.values())]
+    named: tuple[dict[str, t.Any], ...] = (inventory.hosts, inventory.groups)
+    before = [dict(entries) for entries in named]
+    states = [(one, _state(one)) for entries in before for one in entries.values()]
     try:
         yield
     except BaseException:
-        for now, before in ((inventory.hosts, hosts), (inventory.groups, groups)):
+        for now, then in zip(named, before, strict=True):
             now.clear()
-            now.update(before)
+            now.update(then)
         for one, state in states:
             vars(one).update(state)
         raise

@@ -51,6 +51,7 @@ LAYERS = {
     "plugins/plugin_utils/_expression.py": 10,
     "plugins/plugin_utils/_given_facts.py": 10,
     "plugins/plugin_utils/_host_variables.py": 10,
+    "plugins/plugin_utils/_inventory_folders.py": 10,
     "plugins/plugin_utils/_inventory_options.py": 10,
     "plugins/plugin_utils/_issuers.py": 10,
     "plugins/plugin_utils/_place.py": 10,

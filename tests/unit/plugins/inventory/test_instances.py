@@ -405,7 +405,11 @@ def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) 
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("group_by", ["zones"], r"group_by has no zones: it takes zone, fault_domain, location, tag"),
+        (
+            "group_by",
+            ["zones"],
+            r"group_by has no zones: it takes zone, fault_domain, location, tag",
+        ),
         ("group_by", "zone, Tags", r"group_by has no Tags: it takes zone, fault_domain"),
         ("sources", ["files"], r"sources has no files: it takes imds, facts, documents"),
         ("address", "Public", r"address has no Public: it takes private, public, none"),
@@ -474,8 +478,14 @@ def test_options_may_be_templates_and_documents_are_none(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"documents": ["{{ nowhere }}/*.json"]}, r"documents: the template .*nowhere.* has no val"),
-        ({"endpoint": "{{ nowhere }}"}, r"endpoint: the template .* sees variables of --extra-vars"),
+        (
+            {"documents": ["{{ nowhere }}/*.json"]},
+            r"documents: the template .*nowhere.* has no val",
+        ),
+        (
+            {"endpoint": "{{ nowhere }}"},
+            r"endpoint: the template .* sees variables of --extra-vars",
+        ),
         ({"documents": "{{ 1 / 0 }}"}, r"imds\.yml: documents: the template"),
         ({"hostnames": ["{{ nowhere }}"]}, r"hostnames '\{\{ nowhere \}\}' is not a JMESPath"),
     ],
@@ -535,7 +545,9 @@ def test_documents_that_are_encrypted(
         plugin = inventory_loader.get("imds.azure.instances")
         with contextlib.ExitStack() as stack:
             if reason and not skip_broken:
-                message = rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file"
+                message = (
+                    rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file"
+                )
                 stack.enter_context(pytest.raises(AnsibleParserError, match=message))
             plugin.parse(inventories[-1], loader, str(path), cache=False)
     read_all, strictly = (list(inventory.hosts) for inventory in inventories)

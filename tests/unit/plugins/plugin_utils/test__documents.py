@@ -226,13 +226,14 @@ def test_a_sparse_file_costs_little(
 def powershell(text: str) -> str:
     """As Windows PowerShell may write the lists of a document."""
     document = json.loads(text)
-    relisted: t.Callable[[t.Any], t.Any] = lambda value: (
-        {"value": [relisted(one) for one in value], "Count": len(value)}
-        if isinstance(value, list)
-        else {key: relisted(child) for key, child in value.items()}
-        if isinstance(value, dict)
-        else value
-    )
+
+    def relisted(value: t.Any) -> t.Any:
+        if isinstance(value, list):
+            return {"value": [relisted(one) for one in value], "Count": len(value)}
+        if isinstance(value, dict):
+            return {key: relisted(child) for key, child in value.items()}
+        return value
+
     return json.dumps(relisted(document), indent=4)
 
 
@@ -247,8 +248,10 @@ def test_files_of_other_encodings(tmp_path: pathlib.Path, encoding: str, end: st
     path = written(tmp_path, "a.ndjson", (mark + lines + end).encode(encoding))
     assert read(path) == ([Document(umlaut), Document(WEB)], [])
     path = written(tmp_path, "a.ndjson", (mark + lines + end + "{").encode(encoding))
-    assert read(path) == ([Document(umlaut), Document(WEB)], ["FILE:4:2: it is not JSON: Expecting "
-        "property name enclosed in double quotes"])
+    assert read(path) == (
+        [Document(umlaut), Document(WEB)],
+        ["FILE:4:2: it is not JSON: Expecting property name enclosed in double quotes"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -302,7 +305,8 @@ def test_an_encrypted_file(tmp_path: pathlib.Path) -> None:
     assert read(path) == ([], ["FILE: ansible-vault has encrypted it"])
     broken: list[str] = []
     for content in (json.dumps(WEB).encode(), json.dumps([WEB]).encode("utf-16")):
-        found = documents_in(str(path), lambda exc: broken.append(str(exc)), lambda _path: content)
+        plain = {str(path): content}
+        found = documents_in(str(path), lambda exc: broken.append(str(exc)), plain.__getitem__)
         assert [one.data for one in found] == [WEB]
     assert broken == []
 

@@ -105,7 +105,7 @@ def tags(**values: str) -> list[dict[str, str]]:
                 vm("b", virtualMachineScaleSet={"id": "/x/virtualMachineScaleSets/web"}),
             ],
             "scale_sets",
-            dict.fromkeys("ab", ["scale_set_Web", "scale_set_web"]),
+            {name: ["scale_set_Web", "scale_set_web"] for name in "ab"},
         ),
         # The name of a tag has any casing, and its value has not.
         (
@@ -130,30 +130,31 @@ def tags(**values: str) -> list[dict[str, str]]:
         (
             [vm("a", physicalZone="WestEurope-AZ1"), vm("b", physicalZone="westeurope-az1")],
             "physical_zones",
-            dict.fromkeys(
-                "ab", ["physical_zone_WestEurope_AZ1", "physical_zone_westeurope_az1"]
-            ),
+            {
+                name: ["physical_zone_WestEurope_AZ1", "physical_zone_westeurope_az1"]
+                for name in "ab"
+            },
         ),
         (
             [vm("a", azEnvironment="Moon Cloud"), vm("b", azEnvironment="MOONCLOUD")],
             "clouds",
-            dict.fromkeys("ab", ["cloud_MOONCLOUD", "cloud_Moon_Cloud"]),
+            {name: ["cloud_MOONCLOUD", "cloud_Moon_Cloud"] for name in "ab"},
         ),
         (
             [vm("a", tagsList=tags(Größe="1")), vm("b", tagsList=tags(GRÖßE="1"))],
             "tags",
-            dict.fromkeys("ab", ["tag_GRÖßE_1", "tag_Größe_1"]),
+            {name: ["tag_GRÖßE_1", "tag_Größe_1"] for name in "ab"},
         ),
         # What has one spelling in any case.
         (
             [vm("a", location="West Europe"), vm("b", location="WESTEUROPE")],
             "locations",
-            dict.fromkeys("ab", ["location_westeurope"]),
+            {name: ["location_westeurope"] for name in "ab"},
         ),
         (
             [vm("a", subscriptionId="ABC"), vm("b", subscriptionId="abc")],
             "subscriptions",
-            dict.fromkeys("ab", ["subscription_abc"]),
+            {name: ["subscription_abc"] for name in "ab"},
         ),
         # Names that only Ansible can't tell apart are two things.
         (
@@ -191,6 +192,29 @@ def test_a_vm_that_lies_adds_one_spelling_to_the_groups_of_others() -> None:
     found = groups_of(vms([vm("a", tagsList=tags(Role="web")), liar]), "tags")
     assert found["a"] == ["tag_Role_web", "tag_role_web"]
     assert found["liar"] == sorted(f"tag_{name}_web" for name in many)
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("tags.Env == prod", "prod"),
+        ("zone && !(tags.Env != prod)", "prod"),
+        ("tags.Env == Prod || name == 'a'", "Prod"),
+        ("tags.Env == 'prod'", ""),
+        ("name == tags.Env", ""),
+        ("name == vmId", ""),
+        ("tagsList[?name == value]", ""),
+        ("zone", ""),
+    ],
+)
+def test_a_text_without_quotes_in_a_filter_is_named(expression: str, name: str) -> None:
+    fleet = [vm("a"), vm("b", zone="1", tagsList=tags(Env="prod"))]
+    said = fleet_of(fleet, filters=[{"exclude": expression}], address="none").vms(())[1]
+    assert said == [
+        f"filters {expression!r}: no VM has a field {name}, which it compares with. A text is in "
+        f"quotes: '{name}'"
+    ] * bool(name)
+    assert fleet_of([], filters=[{"exclude": expression}]).vms(())[1] == []
 
 
 def test_an_address_that_is_missing_is_said_once_for_all() -> None:
