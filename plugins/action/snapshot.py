@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import os
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -14,6 +15,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import facts_named
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory_folders import source_with
 from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
 
 # Where the playbook imds.azure.gather writes snapshots to. Facts of a host replace such variables.
@@ -60,6 +62,15 @@ class ActionModule(ActionBase):
             return dict(result, failed=True, msg=msg)
         except ImdsError as exc:
             return dict(result, failed=True, msg=str(exc))
+        _path, source = source_with([written.path])
+        if source:
+            # Ansible prints a warning that is the same for all hosts once.
+            result.setdefault("warnings", []).append(
+                f"{arguments['folder']} is in the inventory source {source}, so Ansible reads each "
+                "snapshot as an inventory file, with warnings and odd groups. Keep snapshots in another "
+                "place, or in a folder whose name begins with a dot, for example "
+                f"{os.path.join(source, '.snapshots')}"
+            )
         if written.notice:
             self._display.warning(written.notice)
         return dict(result, changed=written.changed, path=written.path)

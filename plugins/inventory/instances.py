@@ -13,7 +13,7 @@ description:
   - Makes an inventory of what Azure VMs know about themselves from the Azure Instance Metadata Service (IMDS). No credentials and no Azure SDK.
   - IMDS answers only inside its own VM. A fleet is gathered by Ansible itself, with M(imds.azure.instance_facts) or the playbook
     C(imds.azure.gather), and this plugin groups it from the fact cache (O(sources=facts)) or from the files that were written (O(sources=documents)).
-  - The name of the inventory file must end in C(imds.yml) or C(imds.yaml).
+  - The name of the inventory file must end in C(imds.yml) or C(imds.yaml). A warning names a file of another name whose C(plugin) is this one.
 requirements:
   - jmespath (on the controller), when O(hostnames) or O(filters) have more than plain paths such as C(compute.name)
 extends_documentation_fragment:
@@ -49,11 +49,15 @@ options:
   documents:
     description:
       - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders, without those that a link leads to.
+      - If the inventory source is a folder, keep documents outside of it, or in a folder whose name begins with a dot, such as C(.snapshots/*.json). Ansible
+        reads all other files of the folder as inventory files, with warnings and odd groups. A warning names such documents.
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
       - A snapshot without a C(vmId) is of the host that it names, and any other document without a C(vmId) is a VM of its own.
       - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
         warning names two of them, because one VM can say to be another.
+      - A file that C(ansible-vault) has encrypted is decrypted with the passwords of the run. Files in UTF-16 or UTF-32 with a byte order mark, as Windows
+        PowerShell writes them, are read, and so are lists that its C(ConvertTo-Json) wrote as objects with C(value) and C(Count).
       - Only regular files are read, a C(.json) file of up to 1 GiB, and an C(.ndjson) file of up to 8 GiB with lines of up to 16 MiB. The bytes that are
         added to a file while it is read are not looked at.
       - In a folder that everybody can write to, such as C(/tmp), only files, folders and links of this user, of root and of the folder's owner are read. For
@@ -74,7 +78,8 @@ options:
     type: int
   hostnames:
     description:
-      - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag.
+      - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag, whose name
+        may have any casing.
       - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
         none left, with a warning. So a name never depends on the order of files.
       - Where no expression gives a name, it is C(vm_VMID). A snapshot without a C(vmId) has the name of its host, which is the same each time, and any
@@ -109,6 +114,10 @@ options:
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
       - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
+      - Azure compares sizes, names of scale sets and names of tags without casing, so C(Role) and C(role) are one tag. A VM is in the groups of all
+        spellings that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in C(tag_Role_db) and C(tag_role_db), and
+        the second in C(tag_Role_web) and C(tag_role_web). Azure compares the values of tags with their casing.
+      - Locations, edge zones, resource groups, subscriptions, dedicated hosts and types of operating systems are always in lower case.
       - A VM in an edge zone is in the group of its location as well, since that is its C(location) in Azure. The host pattern C(location_westus:!edge_zones)
         is the location without its edge zones, with V(edge_zone) in this list.
       - V(dedicated_host) gives C(dedicated_host_HOSTGROUP_HOST) for the VMs that were placed on a dedicated host by its name. VMs that share such a group fail
@@ -141,6 +150,8 @@ options:
         whose expression holds decides; a VM for which none holds is included.
       - Without O(strict), an expression that can't be evaluated for a VM does not hold for it, for example C(starts_with(tags.Env, 'test')) for a VM without
         that tag. One warning counts these VMs. With O(strict) it is an error that names the VM.
+      - A text in an expression has quotes, as in C(tags.Env == 'test'). A warning names a comparison with a field that no VM has, such as
+        C(tags.Env == test).
       - Hosts of earlier inventory sources stay in the inventory; a filter only keeps this plugin from grouping them.
     type: list
     elements: dict
@@ -167,6 +178,10 @@ seealso:
 notes:
   - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
     one location.
+  - O(documents), O(endpoint), O(api_version), O(timeout), O(deadline) and O(cache_connection) may be templates. They see what C(--extra-vars) gives, and
+    no variables of hosts or groups.
+  - A source that fails leaves nothing behind, neither hosts nor groups nor variables. With O(strict), one expression that can't be evaluated for one VM
+    is such a failure. Ansible then goes on with the other inventory sources, unless C(any_unparsed_is_failed) is set.
   - What a VM says, its tags included, is not to be trusted. O(compose) and O(keyed_groups) hand it on as it is, so don't make connection variables such as
     C(ansible_user) of it. C(ansible_host) is left out where it would be an option of ssh. A prefix keeps groups of O(keyed_groups) apart from all others.
   - A value of one VM of which O(keyed_groups) can't make a group, for example a boolean, costs only that VM the group, with one warning. With O(strict) it is
@@ -230,6 +245,7 @@ import contextlib
 import gc
 import json
 import os
+import re
 import time
 import typing as t
 
@@ -262,6 +278,7 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
     USER_DATA,
     chosen_subsets,
 )
+from ansible_collections.imds.azure.plugins.module_utils._files import open_regular
 from ansible_collections.imds.azure.plugins.plugin_utils._constructed import (
     ForComposedGroups,
     ForKeyedGroups,
@@ -273,6 +290,15 @@ from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
     files_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory_folders import source_with
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory_options import (
+    TEMPLATES,
+    refuse_what_is_no_choice,
+    templated,
+    variables_of,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._rollback import all_or_nothing
+from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import trusted_path
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
     inert,
     is_shown,
@@ -287,6 +313,11 @@ if t.TYPE_CHECKING:
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
 
+# How the name of an inventory file ends.
+_ENDINGS = ("imds.yml", "imds.yaml")
+# The line by which Ansible chooses this plugin, and how many bytes are searched for it.
+_PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTILINE)
+_BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
 # The fact cache that Ansible has where nothing else is set.
 _FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
@@ -380,18 +411,52 @@ def _gathered_at(fact: dict[str, t.Any]) -> str:
     return text
 
 
+def _names_this_plugin(path: str) -> bool:
+    """Does a file that Ansible reads as YAML say that it is for this plugin?"""
+    if not path.endswith((".yml", ".yaml")):
+        return False
+    try:
+        with open_regular(path) as file:
+            return _PLUGIN.search(file.read(_BEGINNING)) is not None
+    except (OSError, ValueError):
+        return False
+
+
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     NAME = "imds.azure.instances"
 
     def verify_file(self, path: str) -> bool:
-        return path.endswith(("imds.yml", "imds.yaml")) and bool(super().verify_file(path))
+        if not super().verify_file(path):
+            return False
+        is_ours = path.endswith(_ENDINGS)
+        if not is_ours and _names_this_plugin(path):
+            # Ansible itself only says that the plugin could not verify the file.
+            self._warn(
+                f"{path}: it says plugin: {self.NAME}, so its name must end in {listed(_ENDINGS)}, "
+                f"for example {os.path.splitext(os.path.basename(path))[0]}.{_ENDINGS[0]}"
+            )
+        return is_ours
+
+    def set_options(
+        self,
+        task_keys: t.Any = None,
+        var_options: t.Mapping[str, t.Any] | None = None,
+        direct: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        """With what the file says, as Ansible has read it, and the user's extra variables."""
+        if direct:
+            refuse_what_is_no_choice(direct, self.option_definitions)
+            variables, names = var_options or {}, variables_of(self.option_definitions)
+            direct = templated(direct, TEMPLATES, variables, self.templar)
+            var_options = templated(variables, names, variables, self.templar)
+        super().set_options(task_keys, var_options, direct)
 
     def parse(
         self, inventory: InventoryData, loader: DataLoader, path: str, cache: bool = True
     ) -> None:
         super().parse(inventory, loader, path, cache)
-        given = self._read_config_data(path)
         try:
+            given = self._read_config_data(path)
             unknown = sorted(map(str, set(given) - set(self.option_definitions)))
             if unknown:
                 raise OptionError(
@@ -423,9 +488,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
-        _add(inventory, vms)
-        for warning in self._construct(inventory, vms):
-            self._warn(f"{path}: {warning}")
+        with all_or_nothing(inventory):
+            _add(inventory, vms)
+            for warning in self._construct(inventory, vms):
+                self._warn(f"{path}: {warning}")
         if is_shown(path):
             _show(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
         if "facts" in wanted:
@@ -505,6 +571,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         files, without = files_of(patterns, os.path.dirname(os.path.abspath(path)))
         if without:
             self._warn(f"{path}: documents: no file matches {listed(without)}")
+        read, source = source_with(files)
+        if source:
+            self._warn(
+                f"{path}: documents: {read} is in the inventory source {source}, so Ansible reads it as "
+                "an inventory file, too, with warnings and odd groups. Keep documents in another place, "
+                f"or in a folder whose name begins with a dot, for example "
+                f"{os.path.join(source, '.snapshots')}"
+            )
         first, count = "", 0
 
         def on_broken(exc: MalformedError) -> None:
@@ -515,9 +589,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             first, count = first or str(exc), count + 1
 
         for file in files:
-            yield from documents_in(file, on_broken)
+            yield from documents_in(file, on_broken, self._decrypted)
         if count:
             self._warn(f"{path}: {count} broken documents were left out; the first: {first}")
+
+    def _decrypted(self, path: str) -> bytes:
+        """The content of a file that ansible-vault has encrypted, by the passwords of this run."""
+        loader: t.Any = self.loader
+        try:
+            plain = loader.get_real_file(trusted_path(path))
+            try:
+                with open_regular(plain, follow=False) as file:
+                    return file.read()
+            finally:
+                loader.cleanup_tmp_file(plain)
+        except Exception as exc:
+            # Not all errors of the decryption are Ansible's own.
+            raise MalformedError(
+                f"{path}: ansible-vault has encrypted it, and it can't be decrypted: "
+                f"{printable(str(exc).rstrip('.'))}. Give its password, for example with --vault-password-file"
+            ) from exc
 
     def _from_facts(
         self, inventory: InventoryData, path: str, on_broken: t.Callable[[str], None]

@@ -24,7 +24,12 @@ extends_documentation_fragment:
 options:
   _terms:
     description:
-      - This lookup takes no terms. What the token is for is said by O(resource).
+      - What tokens are for, as in O(resource). The result has one token for each term.
+      - Either terms or O(resource) must be given, and not both.
+    type: list
+    elements: str
+  resource:
+    required: false
   as_dict:
     description:
       - Return all that M(imds.azure.access_token_info) returns, instead of the token only.
@@ -54,6 +59,11 @@ EXAMPLES = r"""
   register: secret
   no_log: true
 
+- name: The resource as a term
+  ansible.builtin.debug:
+    msg: "{{ lookup('imds.azure.access_token', 'https://vault.azure.net') | length }} characters"
+  no_log: true
+
 - name: Who is the controller to Azure?
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.access_token', resource='resource_manager', as_dict=true).client_id }}"
@@ -62,8 +72,8 @@ EXAMPLES = r"""
 RETURN = r"""
 _list:
   description:
-    - One token. With O(as_dict=true) a dictionary with the keys C(access_token), C(token_type), C(client_id), C(resource), C(expires_on), C(expires_in) and
-      C(not_before), as M(imds.azure.access_token_info) returns them.
+    - One token for each resource. With O(as_dict=true) a dictionary with the keys C(access_token), C(token_type), C(client_id), C(resource),
+      C(expires_on), C(expires_in) and C(not_before), as M(imds.azure.access_token_info) returns them.
   type: list
   elements: raw
 """
@@ -73,7 +83,11 @@ import typing as t
 from ansible.errors import AnsibleLookupError, AnsibleOptionsError
 from ansible.utils.display import Display
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    OptionError,
+    printable,
+)
 from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._tokens import unread_warning
 from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
@@ -85,17 +99,44 @@ class LookupModule(ImdsLookup):
         self, terms: list[t.Any], variables: dict[str, t.Any] | None = None, **kwargs: t.Any
     ) -> list[t.Any]:
         self.set_options(var_options=variables, direct=kwargs)
-        unread: list[str] = []
         try:
             self._refuse_unknown(kwargs)
-            if terms:
-                raise OptionError("access_token takes no terms: say resource='key_vault', or a URI")
-            turns = turns_in(C.DEFAULT_LOCAL_TMP)
-            token = token_from(self.get_option, self._imds(), self._newest_document, turns, unread)
+            return [self._token(resource) for resource in self._resources(terms)]
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None
         except ImdsError as exc:
             raise AnsibleLookupError(str(exc)) from None
-        for name in unread if self.get_option("as_dict") else ():
+
+    def _resources(self, terms: list[t.Any]) -> list[str]:
+        """What the tokens are for, from the terms or the option."""
+        resource = self.get_option("resource")
+        if terms and resource is not None:
+            raise OptionError(
+                "access_token takes no terms where resource is given, because both say what the token "
+                "is for: leave one of them out"
+            )
+        if not terms and resource is None:
+            raise OptionError(
+                "the resource is missing: say what the token is for, for example "
+                "lookup('imds.azure.access_token', resource='key_vault'), or a URI"
+            )
+        for term in terms:
+            if not isinstance(term, str):
+                raise OptionError(
+                    f"{printable(str(term), 80)} is no resource, which is a text; of a list, each element "
+                    "is a term of its own: query('imds.azure.access_token', *resources)"
+                )
+        return terms or [resource]
+
+    def _token(self, resource: str) -> t.Any:
+        def option(name: str) -> t.Any:
+            return resource if name == "resource" else self.get_option(name)
+
+        unread: list[str] = []
+        turns = turns_in(C.DEFAULT_LOCAL_TMP)
+        token = token_from(option, self._imds(), self._newest_document, turns, unread)
+        if not self.get_option("as_dict"):
+            return token["access_token"]
+        for name in unread:
             Display().warning(unread_warning(name))
-        return [token if self.get_option("as_dict") else token["access_token"]]
+        return token

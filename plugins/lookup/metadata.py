@@ -33,6 +33,7 @@ options:
     description:
       - Routes. Keys are case-sensitive and elements of lists are indexes that start at 0.
       - A leading C(/) or C(/metadata/) is tolerated.
+      - No route at all is an error, also where the list of routes of a template or of a C(with_) loop is empty.
     type: list
     elements: str
     required: true
@@ -130,6 +131,12 @@ class LookupModule(ImdsLookup):
             self._refuse_unknown(kwargs)
             text = self.get_option("query")
             query = compiled(text, "query") if text else None
+            if not terms:
+                raise OptionError(
+                    "there is no route to ask for: say which, for example "
+                    "lookup('imds.azure.metadata', 'instance/compute/location'). If the list of routes "
+                    "may be empty, look first: query('imds.azure.metadata', *routes) if routes else []"
+                )
             return [self._result(term, query, kwargs) for term in terms]
         except OptionError as exc:
             raise AnsibleOptionsError(str(exc)) from None

@@ -37,6 +37,8 @@ options:
   folder:
     description:
       - Where the files are. It is made where it is missing. A relative path counts from the folder that Ansible was started in.
+      - Keep it outside of a folder that is an inventory source, or begin its name with a dot, such as C(.snapshots). Ansible reads all
+        other files in such a folder as inventory files. A warning says so.
       - It may be a link, or a folder that a group writes to. It is refused if another user could have put it there, which is a folder or a link in C(/tmp) that
         belongs neither to this user nor to root.
     type: path

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import functools
 import glob
+import io
 import itertools
 import json
 import os
@@ -35,6 +37,19 @@ FACT = "azure_imds"
 _BELOW = "**"
 # In a text without it no document says null.
 _NULL = "null"
+# In a text without it Windows PowerShell wrote no object for a list.
+_COUNT = '"Count":'
+# How a file begins that ansible-vault has encrypted.
+_VAULT = b"$ANSIBLE_VAULT;"
+# What files begin with that are not UTF-8, as Windows PowerShell writes them. The first two begin
+# the same.
+_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_MARKS_OF_ORDER = tuple(_ENCODINGS)
 # Bytes of an .ndjson file that are read at once.
 _AT_ONCE = 256 * 1024
 # Bytes of a file, and of a line. A hundred thousand documents have about 400 MiB, and IMDS has none
@@ -56,6 +71,8 @@ class Document(t.NamedTuple):
 
 
 OnBroken = t.Callable[[MalformedError], None]
+# Gives the content of an encrypted file by its path, or raises MalformedError.
+Decrypted = t.Callable[[str], bytes]
 
 
 def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[str]]:
@@ -114,8 +131,13 @@ def _folders_below(top: str) -> t.Iterator[str]:
             )
 
 
-def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
-    """The documents of a file. What is broken is handed on, and the rest of the file still read."""
+def documents_in(
+    path: str, on_broken: OnBroken, decrypted: Decrypted | None = None
+) -> t.Iterator[Document]:
+    """The documents of a file. What is broken is handed on, and the rest of the file still read.
+
+    `decrypted` gives the content of a file that ansible-vault has encrypted.
+    """
     reader = _READERS.get(os.path.splitext(path)[1].lower())
     if reader is None:
         if not os.path.isdir(path):  # A pattern may match folders as well, which hold no document.
@@ -123,13 +145,44 @@ def documents_in(path: str, on_broken: OnBroken) -> t.Iterator[Document]:
         return
     try:
         with open_trusted(path) as file:
-            yield from reader(path, file, on_broken)
+            content = _odd_content(path, file, decrypted)
+            yield from reader(path, file if content is None else io.BytesIO(content), on_broken)
+    except MalformedError as exc:
+        on_broken(exc)
     except OSError as exc:
         on_broken(MalformedError(f"{path}: it can't be read: {exc.strerror or exc}"))
 
 
+def _odd_content(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -> bytes | None:
+    """The content as UTF-8 of a file that is encrypted or UTF-16; None for all other files."""
+    start = file.read(len(_VAULT))
+    file.seek(0)
+    if start == _VAULT:
+        size_within(file, _MAX_JSON)
+        if decrypted is None:
+            raise MalformedError(f"{path}: ansible-vault has encrypted it")
+        content = decrypted(path)
+    elif start.startswith(_MARKS_OF_ORDER):
+        content = file.read(size_within(file, _MAX_JSON))
+    else:
+        return None
+    for mark, encoding in _ENCODINGS.items():
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding).encode()
+            except ValueError:
+                raise MalformedError(f"{path}: it begins as {encoding} and is not") from None
+    return content
+
+
+def _size(file: t.BinaryIO, limit: int) -> int:
+    if isinstance(file, io.BytesIO):  # The size of the file has been looked at already.
+        return len(file.getbuffer())
+    return size_within(file, limit)
+
+
 def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
-    text = _text(path, 1, file.read(size_within(file, _MAX_JSON)), on_broken)
+    text = _text(path, 1, file.read(_size(file, _MAX_JSON)), on_broken)
     if text is None:
         return
     try:
@@ -137,6 +190,7 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
     except ValueError as exc:
         on_broken(_not_json(path, 1, exc))
         return
+    data = _with_lists(text, data)
     nulls = _NULL in text
     if not isinstance(data, list):
         yield from _document(path, 1, data, nulls, on_broken)
@@ -150,10 +204,11 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
 def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
     # Some lines at a time, so that a file of a whole fleet is never in memory as a whole.
     above = 0
-    for lines in _some_at_a_time(file, size_within(file, _MAX_NDJSON)):
+    for lines in _some_at_a_time(file, _size(file, _MAX_NDJSON)):
         found = _together(lines, above) or _one_by_one(path, lines, above, on_broken)
         for number, text, data in found:
-            yield from _document(path, number, data, _NULL in text, on_broken)
+            document = _with_lists(text, data)
+            yield from _document(path, number, document, _NULL in text, on_broken)
         above += len(lines)
 
 
@@ -226,6 +281,24 @@ def _text(path: str, first_line: int, content: bytes, on_broken: OnBroken) -> st
 
 
 _READERS = {".json": _read_json, ".ndjson": _read_ndjson}
+
+
+def _with_lists(text: str, data: t.Any) -> t.Any:
+    """The data, in which an object that Windows PowerShell wrote for a list is that list.
+
+    Its ConvertTo-Json writes some lists as `{"value": [...], "Count": 2}`.
+    """
+    return _relisted(data) if _COUNT in text else data
+
+
+def _relisted(value: t.Any) -> t.Any:
+    if isinstance(value, list):
+        return [_relisted(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"value", "Count"} and isinstance(value["value"], list):
+        return _relisted(value["value"])
+    return {key: _relisted(child) for key, child in value.items()}
 
 
 def _document(

@@ -61,6 +61,27 @@ def compiled(text: t.Any, option: str) -> Expression:
     return search
 
 
+def names_compared_with(text: str) -> set[str]:
+    """The names on the right of a comparison, where a text without its quotes would be.
+
+    `tags.Env == prod` compares the tag with the field `prod` of the VM.
+    """
+    if _PLAIN_PATH.match(text):
+        return set()
+    import jmespath
+
+    found: set[str] = set()
+    waiting: list[t.Any] = [jmespath.compile(text).parsed]
+    while waiting:
+        node = waiting.pop()
+        if node["type"] == "comparator":
+            right = node["children"][1]
+            found.update([right["value"]] if right["type"] == "field" else [])
+        elif node["type"] in ("and_expression", "or_expression", "not_expression"):
+            waiting.extend(node["children"])
+    return found
+
+
 def _path(names: list[str]) -> Expression:
     def search(document: t.Any) -> t.Any:
         for name in names:
@@ -72,4 +93,4 @@ def _path(names: list[str]) -> Expression:
     return search
 
 
-__all__ = ("EvaluationError", "Expression", "compiled")
+__all__ = ("EvaluationError", "Expression", "compiled", "names_compared_with")

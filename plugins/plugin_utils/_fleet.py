@@ -34,10 +34,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
     EvaluationError,
     Expression,
     compiled,
+    names_compared_with,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
     Membership,
+    every_spelling,
     grouper,
     shared_groups,
 )
@@ -124,6 +126,13 @@ class Fleet:
         self._subsets = choices.subsets
         self._strict = choices.strict
         self._rules = [_rule(entry) for entry in choices.filters]
+        # Names without quotes that filters compare with, as long as no VM has such a field.
+        self._unmet = {
+            name: text
+            for entry in choices.filters
+            for text in entry.values()
+            for name in names_compared_with(text)
+        }
         self._namers = [namer(expression) for expression in choices.hostnames]
         self._groups_of = grouper(choices.group_by)
         # By vmId, and for the hosts of earlier sources by their names.
@@ -165,14 +174,17 @@ class Fleet:
         found = [seen for seen in self._without_repeated() if seen.is_in]
         every = [*earlier.values(), *found]
         memberships = {membership for seen in every for membership in seen.groups}
+        spelled = every_spelling(memberships, (seen.groups for seen in every))
+        memberships.update(*spelled.values())
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
         names, contested = _names(found, _Taken({*reserved, *self._earlier, *groups}))
-        vms = [_vm(host, seen, True) for host, seen in earlier.items()]
-        vms.extend(_vm(name, seen, False) for name, seen in zip(names, found, strict=True))
+        vms = [_vm(host, seen, True, spelled) for host, seen in earlier.items()]
+        vms.extend(_vm(name, seen, False, spelled) for name, seen in zip(names, found, strict=True))
         return vms, [
             *_counted(every),
             *_marked(every),
             *_failed([*self._earlier.values(), *self._found.values()]),
+            *_unmet(self._unmet if self._earlier or self._found else {}),
             *self._without_address(found),
             *_unusable(found, self._address),
             *_contested(contested),
@@ -212,6 +224,7 @@ class Fleet:
         view = {**compute, **whole, "tags": tags}
         if document.snapshot_of:
             view["inventory_hostname"] = document.snapshot_of
+        self._meet(view)
         vm_id = str(compute.get("vmId") or "").lower()
         host = document.host or document.snapshot_of
         identity = vm_id or _fingerprint(host, whole)
@@ -252,6 +265,10 @@ class Fleet:
             failures=failures,
             marked=marked_tags(compute),
         )
+
+    def _meet(self, view: dict[str, t.Any]) -> None:
+        if self._unmet:
+            self._unmet = {name: text for name, text in self._unmet.items() if name not in view}
 
     def _is_in(self, evaluated: _Evaluated) -> bool:
         for decision, holds in self._rules:
@@ -306,10 +323,18 @@ def _fingerprint(host: str, whole: dict[str, t.Any]) -> str:
     return fingerprint({key: whole[key] for key in whole if key not in _OF_GATHERING})
 
 
-def _vm(name: str, seen: _Seen, is_earlier: bool) -> Vm:
+def _vm(
+    name: str,
+    seen: _Seen,
+    is_earlier: bool,
+    spelled: dict[Membership, tuple[Membership, ...]],
+) -> Vm:
     # A host of an earlier source keeps the connection settings of that source.
     address = "" if is_earlier else seen.address
-    return Vm(name, seen.fact, address, seen.groups, is_earlier)
+    groups = seen.groups
+    if spelled:
+        groups = list(dict.fromkeys(one for own in groups for one in spelled.get(own, (own,))))
+    return Vm(name, seen.fact, address, groups, is_earlier)
 
 
 def _names(found: list[_Seen], taken: t.Container[str]) -> tuple[list[str], dict[str, int]]:
@@ -334,6 +359,14 @@ def _failed(vms: t.Iterable[_Seen]) -> list[str]:
         f"{expression} can't be evaluated for {len(found)} VMs and counts as empty for them, "
         f"for example {found[0].vm}: {found[0].reason}"
         for expression, found in failures.items()
+    ]
+
+
+def _unmet(names: dict[str, str]) -> list[str]:
+    return [
+        f"filters {printable(text)!r}: no VM has a field {printable(name)}, which it compares with. "
+        f"A text is in quotes: '{printable(name)}'"
+        for name, text in names.items()
     ]
 
 

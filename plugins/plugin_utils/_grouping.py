@@ -18,8 +18,10 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._place import (
+    cloud_key,
     dedicated_host_of,
     edge_zone_of,
+    folded,
     one_spelling,
     scale_set_of,
     text_of,
@@ -67,6 +69,7 @@ _GROUPINGS = {
     "edge_zone": _Grouping("edge_zones", "edge_zone_", edge_zone_of),
     "dedicated_host": _Grouping("dedicated_hosts", "dedicated_host_", _dedicated_host),
 }
+_KINDS = {grouping.parent: kind for kind, grouping in _GROUPINGS.items()}
 _TAGS = "tags"
 # How many groups, and values of each, a message names.
 _SHOWN = 10
@@ -118,6 +121,57 @@ def _tag_membership(name: str, value: str) -> Membership:
     return Membership(str(to_safe_group_name(text)), _TAGS, (str(name), value))
 
 
+def every_spelling(
+    memberships: t.Iterable[Membership], of_each: t.Iterable[list[Membership]]
+) -> dict[Membership, tuple[Membership, ...]]:
+    """The groups that stand for a membership whose value has several spellings in the fleet.
+
+    Azure takes `Role` and `role` for one tag, and `Web` and `web` for one scale set, so a VM is in
+    the groups of all spellings. `memberships` are those of the fleet, and `of_each` those of each VM.
+    """
+    spellings: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+    for membership in memberships:
+        spellings[_one_thing(membership)].add(membership.source[0])
+    several = {thing for thing, names in spellings.items() if len(names) > 1}
+    if not several:
+        return {}
+    # A VM has each tag once. A VM that lies must not add a thousand spellings to all the others.
+    spread: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+    found: set[Membership] = set()
+    for groups in of_each:
+        first: dict[tuple[str, str], str] = {}
+        for membership in groups:
+            thing = _one_thing(membership)
+            if thing in several:
+                found.add(membership)
+                first.setdefault(thing, membership.source[0])
+        for thing, spelling in first.items():
+            spread[thing].add(spelling)
+    return {one: _respelled(one, sorted(spread[_one_thing(one)])) for one in found}
+
+
+@functools.lru_cache(maxsize=65536)
+def _one_thing(membership: Membership) -> tuple[str, str]:
+    """Equal for all spellings that are one thing to Azure."""
+    name = membership.source[0]
+    if membership.parent == _TAGS:
+        return _TAGS, folded(name)
+    kind = _KINDS[membership.parent]
+    return kind, (cloud_key(name) if kind == "cloud" else one_spelling(name)) or name
+
+
+def _respelled(membership: Membership, spellings: list[str]) -> tuple[Membership, ...]:
+    """The membership itself, and the same with each of the spellings."""
+    if membership.parent == _TAGS:
+        value = membership.source[1]
+        others = [_tag_membership(spelling, value) for spelling in spellings]
+    else:
+        parent = membership.parent
+        prefix = _GROUPINGS[_KINDS[parent]].prefix
+        others = [_membership(prefix, spelling, parent) for spelling in spellings]
+    return tuple(dict.fromkeys([membership, *others]))
+
+
 def shared_groups(memberships: t.Iterable[Membership]) -> list[str]:
     """A message where several values became one group, because a group name can't tell them apart."""
     sources: dict[tuple[str, str], set[tuple[str, ...]]] = collections.defaultdict(set)
@@ -142,4 +196,4 @@ def _alternatives(parent: str, sources: set[tuple[str, ...]]) -> str:
     return f"{parent} {', '.join(texts[:_SHOWN])} and {last}"
 
 
-__all__ = ("GROUPINGS", "Membership", "grouper", "shared_groups")
+__all__ = ("GROUPINGS", "Membership", "every_spelling", "grouper", "shared_groups")

@@ -28,6 +28,9 @@ C: t.Any = constants
 # Names of results: the document as it is, and without the user data that it has.
 _WHOLE = "whole"
 _BARE = "without_user_data"
+# Arguments of every lookup, which are Ansible's own business. Cores before 2.19 hand on wantlist when
+# the lookup makes a loop (with_imds.azure.metadata), and cores from 2.19 on hand on allow_unsafe.
+_OF_ANSIBLE = ("allow_unsafe", "errors", "wantlist")
 
 
 class ImdsLookup(LookupBase):
@@ -65,8 +68,7 @@ class ImdsLookup(LookupBase):
 
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
         """Ansible ignores options that a lookup does not have, for example misspelt ones."""
-        # Cores before 2.19 add wantlist when the lookup makes a loop (with_imds.azure.metadata).
-        unknown = sorted(set(given) - {*self.option_definitions, "wantlist"})
+        unknown = sorted(set(given) - {*self.option_definitions, *_OF_ANSIBLE})
         if unknown:
             known = sorted(name for name in self.option_definitions if not name.startswith("_"))
             raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")

@@ -40,9 +40,17 @@ def namer(expression: t.Any) -> Namer:
         )
     if isinstance(expression, str) and expression.startswith(_TAG):
         tag = expression[len(_TAG) :]
-        return lambda view: _text(view["tags"].get(tag))
+        return lambda view: _text(_tag_value(view["tags"], tag))
     search = compiled(expression, "hostnames")
     return lambda view: _text(search(view))
+
+
+def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
+    if name in tags:
+        return tags[name]
+    # Azure takes a name of a tag in any casing.
+    wanted = name.lower()
+    return next((value for own, value in tags.items() if own.lower() == wanted), None)
 
 
 def _text(value: t.Any) -> str:

@@ -48,6 +48,11 @@ def parse_route(route: str) -> tuple[str, ...]:
         raise OptionError(
             f"{printable(route)!r} is not an IMDS route: expected something like instance/compute/name"
         )
+    if segments[0].lower() in PARTS:
+        meant = "/".join(("instance", segments[0].lower(), *segments[1:]))
+        raise OptionError(
+            f"{printable(route)!r} is not an IMDS route: did you mean {printable(meant)!r}?"
+        )
     for segment in segments:
         if _UNSAFE_SEGMENT.search(segment):
             raise OptionError(
@@ -111,14 +116,12 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
 
 
 def _advice(path: str) -> t.Callable[[int | None, str], str]:
-    """What to do about a route that is not there: the roots of IMDS are easily left out."""
+    """What to do about a route that is not there."""
     root = path.partition("/")[0]
 
     def advise(status: int | None, _cause: str) -> str:
         if status not in (400, 404) or root in _ROOTS:
             return ""
-        if root in PARTS:
-            return f"Did you mean instance/{printable(path)}?"
         return f"Check the route: those of IMDS begin with {listed(_ROOTS)}"
 
     return advise

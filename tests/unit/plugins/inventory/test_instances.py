@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,9 +15,10 @@ import ansible.template
 import pytest
 import yaml
 from ansible import context
-from ansible.errors import AnsibleParserError
+from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
+from ansible.parsing.vault import VaultLib, VaultSecret
 from ansible.plugins.loader import cache_loader, inventory_loader
 from ansible.template import Templar
 from ansible.utils.display import Display
@@ -34,6 +36,11 @@ DOCUMENTED = yaml.safe_load(instances.DOCUMENTATION)["options"]
 trust = getattr(ansible.template, "trust_as_template", None)
 
 Read = t.Callable[..., InventoryData]
+
+
+def templatable(value: t.Any) -> t.Any:
+    """As Ansible hands on what --extra-vars gives."""
+    return trust(value) if trust and isinstance(value, str) else value
 
 
 @pytest.fixture
@@ -427,6 +434,228 @@ def test_a_broken_document_is_told_by_file_and_line(
 def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) -> None:
     with pytest.raises(AnsibleParserError, match=message):
         read(**options)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "message"),
+    [
+        (
+            "group_by",
+            ["zones"],
+            r"group_by has no zones: it takes zone, fault_domain, location, tag",
+        ),
+        ("group_by", "zone, Tags", r"group_by has no Tags: it takes zone, fault_domain"),
+        ("sources", ["files"], r"sources has no files: it takes imds, facts, documents"),
+        ("address", "Public", r"address has no Public: it takes private, public, none"),
+        ("group_by", [["zone"]], r"group_by has no \['zone'\]: it takes zone"),
+    ],
+)
+def test_a_value_that_is_no_choice_is_refused_with_the_choices(
+    read: Read, option: str, value: t.Any, message: str
+) -> None:
+    with pytest.raises(AnsibleParserError, match=rf"imds\.yml: {message}"):
+        read(**{option: value})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_named"),
+    [
+        ("fleet.yml", "plugin: imds.azure.instances\n", True),
+        ("fleet.yaml", "---\n# x\nplugin:   'imds.azure.instances' # y\n", True),
+        ("a.imds.yml.yml", 'sources: []\nplugin: "imds.azure.instances"', True),
+        ("fleet.yml", "plugin: amazon.aws.aws_ec2\n", False),
+        ("fleet.yml", "all:\n  plugin: imds.azure.instances\n", False),
+        ("fleet.txt", "plugin: imds.azure.instances\n", False),
+        ("fleet.yml", "\0plugin", False),
+    ],
+)
+def test_a_file_of_this_plugin_with_another_name_is_named(
+    tmp_path: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    content: str,
+    is_named: bool,
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(Display, "warning", lambda _self, line, **_how: lines.append(line))
+    (tmp_path / name).write_text(content)
+    plugin = inventory_loader.get("imds.azure.instances")
+    assert plugin.verify_file(str(tmp_path / name)) is False
+    suggestion = f"for example {name.rpartition('.')[0]}.imds.yml"
+    assert [line for line in lines if line.endswith(suggestion)] == lines
+    assert len(lines) == is_named
+
+
+def test_options_may_be_templates_and_documents_are_none(
+    read: Read, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"fleet": "west", "suffixes": ["json"], "port": "9", "nested": "{{ fleet }}"}
+    monkeypatch.setattr(
+        "ansible.plugins.inventory.load_extra_vars",
+        lambda _loader: {name: templatable(value) for name, value in given.items()},
+    )
+    for folder in ("west", "{{ fleet }}"):
+        (tmp_path / folder).mkdir()
+    written(tmp_path / "west", a=tagged("a", Role="{{ fleet }}"))
+    read_by = ["{{ fleet }}/*.json", "west/*.{{ suffixes | first }}", "{{ nested }}/a.json"]
+    for documents in (read_by, "{{ fleet }}/a.json", "{{ [fleet ~ '/a.json'] }}"):
+        inventory = read(sources=["documents"], documents=documents, deadline="{{ port }}")
+        assert inventory.hosts["a"].vars["azure_imds"]["tags"] == {"Role": "{{ fleet }}"}
+    with pytest.raises(AnsibleParserError, match=r"GET http://127\.0\.0\.1:9/.* refused"):
+        read(endpoint="http://127.0.0.1:{{ port }}", deadline="0.{{ port }}")
+    monkeypatch.setenv("FLEET_OF_TEST", "west/a.json")
+    assert read(
+        sources=["documents"], documents=["{{ lookup('ansible.builtin.env', 'FLEET_OF_TEST') }}"]
+    ).hosts
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"documents": ["{{ nowhere }}/*.json"]},
+            r"documents: the template .*nowhere.* has no val",
+        ),
+        (
+            {"endpoint": "{{ nowhere }}"},
+            r"endpoint: the template .* sees variables of --extra-vars",
+        ),
+        ({"documents": "{{ 1 / 0 }}"}, r"imds\.yml: documents: the template"),
+        ({"hostnames": ["{{ nowhere }}"]}, r"hostnames '\{\{ nowhere \}\}' is not a JMESPath"),
+    ],
+)
+def test_a_template_without_a_value_is_named(
+    read: Read, options: dict[str, t.Any], message: str
+) -> None:
+    with pytest.raises(AnsibleParserError, match=message):
+        read(**{"sources": ["documents"], "documents": ["*.json"], **options})
+
+
+def test_a_variable_of_an_option_may_be_a_template(
+    read: Read, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"azure_imds_endpoint": "http://127.0.0.1:{{ port }}", "port": 9}
+    monkeypatch.setattr(
+        "ansible.plugins.inventory.load_extra_vars",
+        lambda _loader: {name: templatable(value) for name, value in given.items()},
+    )
+    with pytest.raises(AnsibleParserError, match=r"GET http://127\.0\.0\.1:9/.* refused"):
+        read(deadline=0.1)
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [
+        (None, "A vault password or secret must be specified"),
+        ("wrong", "Decryption failed"),
+        ("right", ""),
+    ],
+)
+def test_documents_that_are_encrypted(
+    tmp_path: pathlib.Path,
+    warnings: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    password: str | None,
+    reason: str,
+) -> None:
+    def secrets(text: str) -> list[tuple[str, VaultSecret]]:
+        return [("default", VaultSecret(text.encode()))]
+
+    monkeypatch.setattr("ansible.constants.DEFAULT_LOCAL_TMP", str(tmp_path))
+    path = tmp_path / "imds.yml"
+    secret = json.dumps(vm("secret", zone="1")).encode("utf-16")
+    encrypted = VaultLib(secrets("right")).encrypt(secret)
+    (tmp_path / "a.json").write_bytes(encrypted)
+    (tmp_path / "lines.ndjson").write_bytes(encrypted)
+    written(tmp_path, b=vm("b"))
+    loader = DataLoader()
+    loader.set_vault_secrets(secrets(password) if password else [])
+    options = {"plugin": "imds.azure.instances", "sources": ["documents"], "address": "none"}
+    inventories = []
+    for skip_broken in (True, False):
+        inventories.append(InventoryData())
+        more = {"documents": ["*.json", "*.ndjson"], "skip_broken": skip_broken}
+        path.write_text(yaml.safe_dump({**options, **more}))
+        plugin = inventory_loader.get("imds.azure.instances")
+        with contextlib.ExitStack() as stack:
+            if reason and not skip_broken:
+                message = (
+                    rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file"
+                )
+                stack.enter_context(pytest.raises(AnsibleParserError, match=message))
+            plugin.parse(inventories[-1], loader, str(path), cache=False)
+    read_all, strictly = (list(inventory.hosts) for inventory in inventories)
+    assert read_all == (["b"] if reason else ["secret", "b"])
+    assert strictly == ([] if reason else read_all)
+    assert [warning[:35] for warning in warnings] == ["2 broken documents were left out; t"] * bool(
+        reason
+    )
+    # Nothing that was decrypted stays.
+    assert sorted(os.listdir(tmp_path)) == ["a.json", "b.json", "imds.yml", "lines.ndjson"]
+
+
+def everything_in(inventory: InventoryData) -> dict[str, t.Any]:
+    """What plays see of an inventory, and how hosts and groups refer to each other."""
+    return {
+        "hosts": {
+            name: (id(host), dict(host.vars), [group.name for group in host.groups])
+            for name, host in inventory.hosts.items()
+        },
+        "groups": {
+            name: (
+                id(group),
+                dict(group.vars),
+                group.depth,
+                [host.name for host in group.hosts],
+                sorted(group.host_names),
+                sorted(host.name for host in group.get_hosts()),
+                sorted(child.name for child in group.child_groups),
+                sorted(parent.name for parent in group.parent_groups),
+            )
+            for name, group in inventory.groups.items()
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"compose": {"x": "azure_imds.tags.Role"}}, "Could not set x for host b"),
+        ({"groups": {"web": "azure_imds.tags.Role == 'web'"}}, "Could not add host b to group web"),
+        ({"keyed_groups": [{"key": "azure_imds.tags.Role", "parent_group": "up"}]}, "of the VM b"),
+        ({"filters": [{"include": "length(tags.Role) > `0`"}]}, "of the VM b"),
+        (
+            {
+                "compose": {"kept": "'changed'", "ansible_user": "azure_imds.tags.Role"},
+                "group_by": ["zone"],
+            },
+            "Could not set ansible_user",
+        ),
+    ],
+)
+def test_a_strict_source_leaves_all_or_nothing(
+    read: Read, tmp_path: pathlib.Path, options: dict[str, t.Any], message: str
+) -> None:
+    inventory = InventoryData()
+    for group in ("old", "zone_1"):
+        inventory.add_group(group)
+    inventory.add_host("a", "old")
+    inventory.add_host("kept", "zone_1")
+    inventory.add_child("old", "zone_1")
+    inventory.set_variable("a", "kept", "as it was")
+    inventory.set_variable("old", "size", {"one": 1})
+    inventory.reconcile_inventory()
+    assert inventory.groups["zone_1"].get_hosts()
+    written(tmp_path, a=tagged("a", Role="web"), b=vm("b", zone="1"), c=tagged("c", Role="db"))
+    before = everything_in(inventory)
+    source = {"sources": ["documents"], "documents": ["*.json"], **options}
+    with pytest.raises(AnsibleError, match=message):
+        read(inventory, strict=True, **source)
+    assert everything_in(inventory) == before
+    # The same source without strict is there as a whole, also after the one that failed.
+    read(inventory, **source)
+    assert {"a", "c", "kept"} <= set(inventory.hosts)
+    assert inventory.hosts["a"].vars["azure_imds"]["tags"] == {"Role": "web"}
 
 
 @pytest.fixture

@@ -70,7 +70,6 @@ def test_one_result_for_each_term(look: Look, vm: Vm) -> None:
     ]
     assert look("instance/network/interface/0/ipv4/ipAddress/1/privateIpAddress") == ["10.0.0.5"]
     assert targets(vm) == ["/metadata/instance?api-version=2025-04-07"]
-    assert look() == []
 
 
 def test_what_somebody_does_to_a_result_is_nobody_elses(look: Look) -> None:
@@ -318,6 +317,13 @@ def test_params(look: Look, vm: Vm) -> None:
         (["instance/\udc80"], {"cache": False}, "is not an IMDS route|not Unicode"),
         ([["instance", "versions"]], {}, r"query\('imds.azure.metadata', \*routes\)"),
         ([5], {}, "5 is not an IMDS route"),
+        ([], {}, "there is no route to ask for: say which, for example"),
+        ([], {"default": "x"}, "if routes else"),
+        ([], {"wantlist": True}, "there is no route to ask for"),
+        ([[]], {}, r"\[\] is not an IMDS route"),
+        (["compute/location"], {}, "did you mean 'instance/compute/location'?"),
+        (["/metadata/network/interface/0"], {}, "mean 'instance/network/interface/0'?"),
+        (["Compute"], {"default": ""}, "mean 'instance/compute'?"),
         (["versions"], {"defualt": ""}, "there is no option defualt: it takes api_version, cache,"),
     ],
 )
@@ -329,10 +335,16 @@ def test_what_can_not_work(
     assert vm.requests == []
 
 
+@pytest.mark.parametrize("name", ["wantlist", "allow_unsafe", "errors"])
+def test_arguments_of_ansible_itself_are_accepted(look: Look, name: str) -> None:
+    assert look("instance/compute/zone", **{name: True}) == ["3"]
+
+
 @pytest.mark.parametrize(
     ("terms", "options"),
     [
         ([HOSTILE], {}),
+        ([f"compute/{HOSTILE}"], {}),
         ([f"instance/{HOSTILE}"], {}),
         (["instance/compute/\u202e"], {}),
         (["instance/compute/\u202e"], {"cache": False}),

@@ -626,9 +626,6 @@ def test_the_message_of_a_route_says_what_to_do() -> None:
 @pytest.mark.parametrize(
     ("route", "advice"),
     [
-        ("compute/location", "Did you mean instance/compute/location?"),
-        ("network", "Did you mean instance/network?"),
-        ("compute/tagsList/0/name", "Did you mean instance/compute/tagsList/0/name?"),
         (
             "location",
             "Check the route: those of IMDS begin with instance, attested, scheduledevents",

@@ -114,7 +114,7 @@ def test_lines_that_only_look_like_ends(tmp_path: pathlib.Path) -> None:
         ("a.json", '{"azure_imds": {}}', "FILE:1: its azure_imds is empty: this host had no IMDS"),
         ("a.json", '{"azure_imds": []}', "FILE:1: it is a list, not an instance document"),
         ("a.json", b'{"compute":\n {"name": "\xff"}}', "FILE:2: it is not UTF-8"),
-        ("a.json", '{"compute": {}}'.encode("utf-16"), "FILE:1: it is not UTF-8"),
+        ("a.json", '{"compute": {}}'.encode("utf-16-le"), "FILE:1:2: it is not JSON"),
         ("a.ndjson", b'\n\n{"compute": "\xe4"}\n', "FILE:3: it is not UTF-8"),
         ("a.json", b'{"compute": {}}\n\n\xe6\x97', "FILE:3: it is not UTF-8"),
         ("a.json", b"\xef\xbb\xbf{\n\xff", "FILE:2: it is not UTF-8"),
@@ -219,6 +219,94 @@ def test_a_sparse_file_costs_little(
     found, (broken,) = read(tmp_path / name)
     assert found == []
     assert broken.startswith(message)
+
+
+def powershell(text: str) -> str:
+    """As Windows PowerShell may write the lists of a document."""
+    document = json.loads(text)
+
+    def relisted(value: t.Any) -> t.Any:
+        if isinstance(value, list):
+            return {"value": [relisted(one) for one in value], "Count": len(value)}
+        if isinstance(value, dict):
+            return {key: relisted(child) for key, child in value.items()}
+        return value
+
+    return json.dumps(relisted(document), indent=4)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-32", "utf-8-sig", "utf-8"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_other_encodings(tmp_path: pathlib.Path, encoding: str, end: str) -> None:
+    umlaut = {"compute": {"name": "wéb-日本-😀"}}
+    mark = "\ufeff" if encoding.endswith("be") else ""
+    one, lines = f"[{json.dumps(umlaut)}]", end.join([json.dumps(umlaut), "", json.dumps(WEB)])
+    path = written(tmp_path, "a.json", (mark + one + end).encode(encoding))
+    assert read(path) == ([Document(umlaut)], [])
+    path = written(tmp_path, "a.ndjson", (mark + lines + end).encode(encoding))
+    assert read(path) == ([Document(umlaut), Document(WEB)], [])
+    path = written(tmp_path, "a.ndjson", (mark + lines + end + "{").encode(encoding))
+    assert read(path) == (
+        [Document(umlaut), Document(WEB)],
+        ["FILE:4:2: it is not JSON: Expecting property name enclosed in double quotes"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (b"\xff\xfea", "UTF-16"),
+        (b"\xfe\xff\xd8\x3d\x00a", "UTF-16"),
+        (b"\xff\xfe\0\0a", "UTF-32"),
+        (b"\0\0\xfe\xff\xff\xff\xff\xff", "UTF-32"),
+    ],
+)
+def test_a_file_that_is_not_what_its_mark_says(
+    tmp_path: pathlib.Path, content: bytes, encoding: str
+) -> None:
+    path = written(tmp_path, "a.json", content)
+    assert read(path) == ([], [f"FILE: it begins as {encoding} and is not"])
+
+
+@pytest.mark.parametrize("name", ["everything", "2017-08-01-scale-set"])
+def test_lists_of_windows_powershell(tmp_path: pathlib.Path, name: str) -> None:
+    document = load(name)
+    two = f"[{json.dumps(document)}, {json.dumps(document)}]"
+    for text in (powershell(two), powershell(two).encode("utf-16")):
+        assert read(written(tmp_path, "a.json", text)) == ([Document(document)] * 2, [])
+    text = json.dumps(json.loads(powershell(json.dumps(document))))
+    assert read(written(tmp_path, "a.ndjson", f"{text}\n{text}")) == ([Document(document)] * 2, [])
+    text = powershell(f"[5, {json.dumps(document)}]")
+    found, broken = read(written(tmp_path, "a.json", text))
+    assert (found, broken) == (
+        [Document(document)],
+        ["FILE:3: it is a number, not an instance document"],
+    )
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"value": "text", "Count": 1},
+        {"value": [], "Count": 0, "more": 1},
+        {"value": []},
+        {"Count": 1},
+    ],
+)
+def test_objects_that_only_look_like_lists_stay(tmp_path: pathlib.Path, value: t.Any) -> None:
+    document = {"compute": {"name": "a", "x": value, "tagsList": [{"name": "Count", "value": "1"}]}}
+    assert read(written(tmp_path, "a.json", json.dumps(document))) == ([Document(document)], [])
+
+
+def test_an_encrypted_file(tmp_path: pathlib.Path) -> None:
+    path = written(tmp_path, "a.json", "$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    assert read(path) == ([], ["FILE: ansible-vault has encrypted it"])
+    broken: list[str] = []
+    for content in (json.dumps(WEB).encode(), json.dumps([WEB]).encode("utf-16")):
+        plain = {str(path): content}
+        found = documents_in(str(path), lambda exc: broken.append(str(exc)), plain.__getitem__)
+        assert [one.data for one in found] == [WEB]
+    assert broken == []
 
 
 @pytest.mark.parametrize("filler", ["x", " "])

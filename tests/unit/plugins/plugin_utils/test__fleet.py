@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import pathlib
 import random
@@ -71,6 +72,151 @@ def test_hosts_of_earlier_sources_are_reached_as_before() -> None:
     found, said = fleet_of([earlier], hostnames=["tags.none"]).vms(())
     assert [(one.name, one.address) for one in found] == [("host-1", "")]
     assert said == []
+
+
+def groups_of(found: t.Iterable[Vm], *parents: str) -> dict[str, list[str]]:
+    return {
+        one.name: sorted(group for group, parent, _source in one.groups if parent in parents)
+        for one in found
+    }
+
+
+def tags(**values: str) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in values.items()]
+
+
+@pytest.mark.parametrize(
+    ("fleet", "parent", "groups"),
+    [
+        (
+            [
+                vm("a", vmSize="Standard_D2s_v3"),
+                vm("b", vmSize="standard_d2s_v3"),
+                vm("c", vmSize="Standard_D4s_v3"),
+            ],
+            "vm_sizes",
+            {
+                "a": ["vm_size_Standard_D2s_v3", "vm_size_standard_d2s_v3"],
+                "b": ["vm_size_Standard_D2s_v3", "vm_size_standard_d2s_v3"],
+                "c": ["vm_size_Standard_D4s_v3"],
+            },
+        ),
+        (
+            [
+                vm("a", vmScaleSetName="Web"),
+                vm("b", virtualMachineScaleSet={"id": "/x/virtualMachineScaleSets/web"}),
+            ],
+            "scale_sets",
+            {name: ["scale_set_Web", "scale_set_web"] for name in "ab"},
+        ),
+        # The name of a tag has any casing, and its value has not.
+        (
+            [
+                vm("a", tagsList=tags(Role="web")),
+                vm("b", tagsList=tags(role="web")),
+                vm("c", tagsList=tags(ROLE="Web")),
+            ],
+            "tags",
+            {
+                "a": ["tag_ROLE_web", "tag_Role_web", "tag_role_web"],
+                "b": ["tag_ROLE_web", "tag_Role_web", "tag_role_web"],
+                "c": ["tag_ROLE_Web", "tag_Role_Web", "tag_role_Web"],
+            },
+        ),
+        # A tag without a value, one in the old text form, and another name.
+        (
+            [vm("a", tagsList=tags(Env="")), vm("b", tags="env:;Env2:x")],
+            "tags",
+            {"a": ["tag_Env", "tag_env"], "b": ["tag_Env", "tag_Env2_x", "tag_env"]},
+        ),
+        (
+            [vm("a", physicalZone="WestEurope-AZ1"), vm("b", physicalZone="westeurope-az1")],
+            "physical_zones",
+            {
+                name: ["physical_zone_WestEurope_AZ1", "physical_zone_westeurope_az1"]
+                for name in "ab"
+            },
+        ),
+        (
+            [vm("a", azEnvironment="Moon Cloud"), vm("b", azEnvironment="MOONCLOUD")],
+            "clouds",
+            {name: ["cloud_MOONCLOUD", "cloud_Moon_Cloud"] for name in "ab"},
+        ),
+        (
+            [vm("a", tagsList=tags(Größe="1")), vm("b", tagsList=tags(GRÖßE="1"))],
+            "tags",
+            {name: ["tag_GRÖßE_1", "tag_Größe_1"] for name in "ab"},
+        ),
+        # What has one spelling in any case.
+        (
+            [vm("a", location="West Europe"), vm("b", location="WESTEUROPE")],
+            "locations",
+            {name: ["location_westeurope"] for name in "ab"},
+        ),
+        (
+            [vm("a", subscriptionId="ABC"), vm("b", subscriptionId="abc")],
+            "subscriptions",
+            {name: ["subscription_abc"] for name in "ab"},
+        ),
+        # Names that only Ansible can't tell apart are two things.
+        (
+            [vm("a", vmScaleSetName="x-y"), vm("b", vmScaleSetName="X_Y")],
+            "scale_sets",
+            {"a": ["scale_set_x_y"], "b": ["scale_set_X_Y"]},
+        ),
+    ],
+)
+def test_a_vm_is_in_the_groups_of_all_spellings(
+    fleet: list[dict[str, t.Any]], parent: str, groups: dict[str, list[str]]
+) -> None:
+    for order in (fleet, fleet[::-1]):
+        assert groups_of(vms(order), parent) == groups
+
+
+def test_spellings_count_for_hosts_of_earlier_sources_and_not_for_vms_that_are_out() -> None:
+    fact, _warnings = azure_imds(vm("x", "1", tagsList=tags(Role="web")), "")
+    earlier = Document(fact, is_fact=True, host="host-1")
+    fleet = [earlier, vm("b", "2", tagsList=tags(role="web")), vm("out", tagsList=tags(rOLE="web"))]
+    found = vms(fleet, filters=[{"exclude": "name == 'out'"}])
+    both = ["tag_Role_web", "tag_role_web"]
+    assert groups_of(found, "tags") == {"host-1": both, "b": both}
+    assert found[0].fact["tags"] == {"Role": "web"}
+
+
+def test_no_vm_has_the_name_of_a_group_of_another_spelling() -> None:
+    fleet = [vm("tag_role_web", tagsList=tags(Role="web")), vm("b", tagsList=tags(role="db"))]
+    assert [one.name for one in vms(fleet)] == ["tag_role_web_id-tag_role_web", "b"]
+
+
+def test_a_vm_that_lies_adds_one_spelling_to_the_groups_of_others() -> None:
+    many = ["".join(letters) for letters in itertools.product(*zip("role", "ROLE", strict=True))]
+    liar = vm("liar", tagsList=[{"name": name, "value": "web"} for name in many])
+    found = groups_of(vms([vm("a", tagsList=tags(Role="web")), liar]), "tags")
+    assert found["a"] == ["tag_Role_web", "tag_role_web"]
+    assert found["liar"] == sorted(f"tag_{name}_web" for name in many)
+
+
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("tags.Env == prod", "prod"),
+        ("zone && !(tags.Env != prod)", "prod"),
+        ("tags.Env == Prod || name == 'a'", "Prod"),
+        ("tags.Env == 'prod'", ""),
+        ("name == tags.Env", ""),
+        ("name == vmId", ""),
+        ("tagsList[?name == value]", ""),
+        ("zone", ""),
+    ],
+)
+def test_a_text_without_quotes_in_a_filter_is_named(expression: str, name: str) -> None:
+    fleet = [vm("a"), vm("b", zone="1", tagsList=tags(Env="prod"))]
+    said = fleet_of(fleet, filters=[{"exclude": expression}], address="none").vms(())[1]
+    assert said == [
+        f"filters {expression!r}: no VM has a field {name}, which it compares with. A text is in "
+        f"quotes: '{name}'"
+    ] * bool(name)
+    assert fleet_of([], filters=[{"exclude": expression}]).vms(())[1] == []
 
 
 def test_an_address_that_is_missing_is_said_once_for_all() -> None:

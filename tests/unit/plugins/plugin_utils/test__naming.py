@@ -37,6 +37,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._naming import (
         ("hidden", "ansible_type"),
         ("[]", ""),
         ("tag:Role", "web"),
+        ("tag:rOLE", "web"),
+        ("tag:Twice", "exact"),
+        ("tag:TWICE", "first"),
         ("tag:a:b", "c"),
         ("tag:Empty", ""),
         ("tag:none", ""),
@@ -53,7 +56,7 @@ def test_a_name_by_an_expression(expression: str, name: str) -> None:
         "umlaut": "wéb.日本:1",
         "mark": "__ansible_vault",
         "hidden": " _ansible_type",
-        "tags": {"Role": "web", "a:b": "c", "Empty": ""},
+        "tags": {"Role": "web", "a:b": "c", "Empty": "", "twice": "first", "Twice": "exact"},
     }
     assert fit(namer(expression)(view)) == name
 
