@@ -280,9 +280,9 @@ def test_a_service_that_restarts_is_waited_for() -> None:
         status = next(answers)
         if status is None:
             raise REFUSED
-        return refusal(status) if status == 503 else ok({"compute": {}})
+        return refusal(status) if status == 503 else ok(DOCUMENT)
 
-    assert instance(send, clock) == {"compute": {}}
+    assert instance(send, clock) == DOCUMENT
     assert clock.sleeps == [*WAITS[:8], 15.0]
 
 
