@@ -275,15 +275,14 @@ def test_a_service_that_restarts_is_waited_for() -> None:
     """Only refusals in a row count. There are none yet when the service answered with 503."""
     clock = Clock()
     answers = iter([*[503] * 6, None, 503, None, 200])
-    document = {"compute": {"name": "a"}, "network": {"interface": [{"macAddress": "b"}]}}
 
     def send(_request: Request, _timeout: float) -> Response:
         status = next(answers)
         if status is None:
             raise REFUSED
-        return refusal(status) if status == 503 else ok(document)
+        return refusal(status) if status == 503 else ok(DOCUMENT)
 
-    assert instance(send, clock) == document
+    assert instance(send, clock) == DOCUMENT
     assert clock.sleeps == [*WAITS[:8], 15.0]
 
 
