@@ -233,9 +233,7 @@ def _matches(patterns: list[tuple[str, t.Pattern[str]]], line: str) -> t.Iterato
             line = pattern.sub("", line)
 
 
-def _files(
-    paths: t.Iterable[str], ignored: t.Collection[str], unread: _Unread
-) -> t.Iterator[str]:
+def _files(paths: t.Iterable[str], ignored: t.Collection[str], unread: _Unread) -> t.Iterator[str]:
     seen = {os.path.realpath(path) for path in ignored}
     for path in (path for top in paths for path in _below(top, unread)):
         real = os.path.realpath(path)
@@ -260,9 +258,7 @@ def _below(top: str, unread: _Unread) -> t.Iterator[str]:
         )
         # Up to Python 3.11, os.walk calls itself for each level.
         if folders and folder.rstrip(os.sep).count(os.sep) - above >= _MAX_DEPTH:
-            unread.add(
-                f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched"
-            )
+            unread.add(f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched")
             folders.clear()
         yield from (os.path.join(folder, name) for name in sorted(names))
 

@@ -178,7 +178,9 @@ def _without_tokens(text: str) -> str:
     """The words of a secret answer, without what may be a token, a part of one, or data that holds one."""
     # Neither full-width letters nor invisible characters between the letters hide a token from this.
     plain = re.sub(r"[^\x21-\x7e\s]", "", unicodedata.normalize("NFKC", text))
-    if "eyJ" in re.sub(r"\s", "", plain):  # A JWT begins so, and all of its parts would have to be found.
+    if "eyJ" in re.sub(
+        r"\s", "", plain
+    ):  # A JWT begins so, and all of its parts would have to be found.
         return _HIDDEN
     words, brace, _data = plain.partition("{")
     # Every second part is a GUID or a time.

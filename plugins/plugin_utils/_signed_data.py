@@ -131,44 +131,41 @@ def _check_form(der: bytes) -> None:
     at = 0
     # The elements around: where each of them ends at the latest, and whether two zero bytes end it.
     around = [(len(der), False)]
-    while True:
-        while len(around) > 1 and around[-1] == (at, False):
-            around.pop()
+    while at < around[-1][0]:
         limit, is_marked = around[-1]
-        if at >= limit:
-            if len(around) > 1:
-                raise malformed("an element in it does not end")
-            return
-        first = der[at]
-        if first & _TAG == _TAG:
-            raise malformed("a tag in it is of a kind that is not in use")
-        is_constructed = bool(first & _CONSTRUCTED)
-        at, length = _length(der, at + 1)
-        if length is None:
-            if not is_constructed:
-                raise malformed("an element in it does not end")
-            around.append((limit, True))
-        elif at + length > limit:
+        first, length, at = _header(der, at)
+        end = limit if length is None else at + length
+        if end > limit:
             raise malformed("an element in it is longer than what it is in")
-        elif is_marked and first == length == 0:
+        if is_marked and first == length == 0:
             around.pop()
-        elif first & ~_CONSTRUCTED == _IDENTIFIER and length > _MAX_IDENTIFIER:
-            raise malformed("an object identifier in it is too long")
-        elif is_constructed:
-            around.append((at + length, False))
+        elif first & _CONSTRUCTED:
+            around.append((end, length is None))
         else:
-            at += length
+            at = end
         if len(around) > _MAX_DEPTH:
             raise malformed("it is nested too deeply")
+        while len(around) > 1 and around[-1] == (at, False):
+            around.pop()
+    if len(around) > 1:
+        raise malformed("an element in it does not end")
 
 
-def _length(der: bytes, at: int) -> tuple[int, int | None]:
-    """Where a content begins, and its length; None if two zero bytes end it."""
-    first = der[at]
-    if first < 0x80:
-        return at + 1, first
-    end = at + 1 + (first & 0x7F)
-    return end, int.from_bytes(der[at + 1 : end], "big") if first & 0x7F else None
+def _header(der: bytes, at: int) -> tuple[int, int | None, int]:
+    """The first byte of an element, its length (None if two zero bytes end it), and where its content begins."""
+    first, size = der[at], der[at + 1]
+    if first & _TAG == _TAG:
+        raise malformed("a tag in it is of a kind that is not in use")
+    at += 2
+    length: int | None = size
+    if size & 0x80:
+        start, at = at, at + (size & 0x7F)
+        length = int.from_bytes(der[start:at], "big") if at > start else None
+    if length is None and not first & _CONSTRUCTED:
+        raise malformed("an element in it does not end")
+    if first & ~_CONSTRUCTED == _IDENTIFIER and (length is None or length > _MAX_IDENTIFIER):
+        raise malformed("an object identifier in it is too long")
+    return first, length, at
 
 
 def _message(der: bytes) -> _Message:

@@ -115,9 +115,7 @@ def test_a_file_full_of_references_is_listed_in_part(tmp_path: pathlib.Path) -> 
     ]
 
 
-def test_files_full_of_references_are_not_all_searched(
-    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_full_of_references_are_not_all_searched(tmp_path: pathlib.Path) -> None:
     for number in range(100):
         (tmp_path / f"{number:03}").write_text("50342\n" * 31)
     (tmp_path / "060").write_text("50342\n" * 100)

@@ -287,7 +287,15 @@ def test_the_environment_and_files_are_searched_for_proxies() -> None:
 
 
 RUN = "touch${IFS}RUN"
-ODD_VALUES = [f"$({RUN})", f"x`{RUN}`", f"a;{RUN}", f"a'$({RUN})'", f'a"|{RUN}"', f"\\n{RUN}", f"%s\\n$({RUN})"]
+ODD_VALUES = [
+    f"$({RUN})",
+    f"x`{RUN}`",
+    f"a;{RUN}",
+    f"a'$({RUN})'",
+    f'a"|{RUN}"',
+    f"\\n{RUN}",
+    f"%s\\n$({RUN})",
+]
 
 
 @pytest.mark.parametrize("value", ODD_VALUES)
