@@ -15,7 +15,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     with_host_variables,
 )
 
-_RAW = ("module_stdout", "module_stderr")
+_RAW = ("exception", "module_stdout", "module_stderr")
 _HIDDEN = "not shown, because there may be a token in it"
 
 
@@ -35,7 +35,8 @@ class ActionModule(ActionBase):
             arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
             result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
         _warn(result.pop("unread", None), (task_vars or {}).get("inventory_hostname"))
-        # What core could not make sense of may well be a token with something around it.
+        # What core could not make sense of may well be a token with something around it. Cores before
+        # 2.19 take output that begins as a traceback for the exception.
         result.update({name: _HIDDEN for name in _RAW if result.get(name)})
         # Core takes away the mark that a module sets itself. A failure has no token to hide, and
         # its message is for the user.

@@ -246,6 +246,7 @@ import gc
 import json
 import os
 import re
+import tempfile
 import time
 import typing as t
 
@@ -298,7 +299,6 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory_options impo
     variables_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._rollback import all_or_nothing
-from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import trusted_path
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
     inert,
     is_shown,
@@ -593,11 +593,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if count:
             self._warn(f"{path}: {count} broken documents were left out; the first: {first}")
 
-    def _decrypted(self, path: str) -> bytes:
+    def _decrypted(self, path: str, content: bytes) -> bytes:
         """The content of a file that ansible-vault has encrypted, by the passwords of this run."""
         loader: t.Any = self.loader
         try:
-            plain = loader.get_real_file(trusted_path(path))
+            # The loader reads a file by its path, and another user may have replaced the file meanwhile.
+            with tempfile.NamedTemporaryFile() as encrypted:
+                encrypted.write(content)
+                encrypted.flush()
+                plain = loader.get_real_file(encrypted.name)
             try:
                 with open_regular(plain, follow=False) as file:
                     return file.read()

@@ -9,6 +9,7 @@ table at the end, so that one can be read, tested and added by itself. Private t
 
 from __future__ import annotations
 
+import shlex
 import typing as t
 
 from ._errors import one_line, printable
@@ -66,9 +67,10 @@ def _route_command(observed: _Observed) -> str:
     """A route to IMDS from the primary address by the primary interface."""
     primary = observed["primary"]
     address = observed["address"]
-    via = f"via {primary['gateway']} " if primary["gateway"] else ""
-    source = f" src {primary['address']}" if primary["address"] else ""
-    return f"ip route replace {address}/32 {via}dev {primary['interface'] or 'eth0'}{source}"
+    via = f"via {shlex.quote(primary['gateway'])} " if primary["gateway"] else ""
+    source = f" src {shlex.quote(primary['address'])}" if primary["address"] else ""
+    interface = shlex.quote(primary["interface"] or "eth0")
+    return f"ip route replace {address}/32 {via}dev {interface}{source}"
 
 
 def _own_address(observed: _Observed) -> t.Iterator[Cause]:
@@ -351,21 +353,30 @@ def _proxies(observed: _Observed) -> t.Iterator[Cause]:
 
 
 def _no_proxy_command(where: str, value: str) -> str:
+    """The value and the name of the file come from the host, and somebody pastes the command into a shell."""
+    setting = f"no_proxy={value}"
+    exported = f"no_proxy={shlex.quote(value)}"
     if where.startswith("/etc/systemd/"):
-        setting = "Service" if ".service.d/" in where else "Manager"
-        key = "Environment" if setting == "Service" else "DefaultEnvironment"
-        folder = where.rpartition("/")[0] if setting == "Service" else "/etc/systemd/system.conf.d"
+        section = "Service" if ".service.d/" in where else "Manager"
+        key = "Environment" if section == "Service" else "DefaultEnvironment"
+        folder = where.rpartition("/")[0] if section == "Service" else "/etc/systemd/system.conf.d"
         return (
-            f"mkdir -p {folder} && printf '[{setting}]\\n{key}=no_proxy={value}\\n' "
-            f"> {folder}/zz-imds.conf && systemctl daemon-reexec"
+            f"mkdir -p {shlex.quote(folder)} && printf '%s\\n' '[{section}]' "
+            f"{shlex.quote(f'{key}={setting}')} > {shlex.quote(f'{folder}/zz-imds.conf')} "
+            "&& systemctl daemon-reexec"
         )
     if where.startswith("/etc/profile"):
-        return f"echo 'export no_proxy={value}' >> {where}"
+        return _append(f"export {exported}", where)
     if where == "/etc/wgetrc":
-        return f"echo 'no_proxy = {value}' >> {where}"
+        return _append(f"no_proxy = {value}", where)
     if where.startswith("/"):
-        return f"echo 'no_proxy={value}' >> {where}"
-    return f"export no_proxy={value} NO_PROXY={value}"
+        return _append(setting, where)
+    return f"export {exported} NO_PROXY={shlex.quote(value)}"
+
+
+def _append(line: str, file: str) -> str:
+    # Not by echo, which reads backslashes in some shells.
+    return f"printf '%s\\n' {shlex.quote(line)} >> {shlex.quote(file)}"
 
 
 def _clock(observed: _Observed) -> t.Iterator[Cause]:

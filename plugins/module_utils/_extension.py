@@ -10,6 +10,7 @@ the rest of the line, which may be anybody's secret. Private to imds.azure.
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 import shlex
@@ -25,6 +26,11 @@ from ._files import open_regular
 
 MAX_FILE = 1024 * 1024
 MAX_FILES = 50000
+# Whoever may write to one file that is searched must not fill the memory with what is found there.
+MAX_REFERENCES_OF_FILE = 32
+MAX_REFERENCES = 2000
+_ONE_TOO_MANY = MAX_REFERENCES_OF_FILE + 1
+_MAX_UNREAD = 200
 _MAX_DEPTH = 64
 _NO_CONFIGURATION = ("/dev", "/proc", "/sys")
 # The unit that the extension installs, and the beginning of all that the VM's agent keeps of it.
@@ -154,19 +160,51 @@ def references(
     """Lines in files that name the extension or its port."""
     patterns = _patterns(ports)
     found: list[Reference] = []
-    unread: list[str] = []
+    unread = _Unread()
     for count, path in enumerate(_files(paths, ignored, unread)):
         if count == MAX_FILES:
-            unread.append(f"everything after {MAX_FILES} files: search fewer folders")
+            unread.add(f"everything after {MAX_FILES} files: search fewer folders")
             break
         try:
             text = _text(path, strict=True)
         except OSError as exc:
-            unread.append(f"{path}: {exc.strerror}")
+            unread.add(f"{path}: {exc.strerror}")
             continue
-        for number, line in enumerate((text or "").splitlines(), 1):
-            found.extend(Reference(path, number, *what) for what in _matches(patterns, line))
-    return Found(found, [one_line(message) for message in unread])
+        here = list(itertools.islice(_references_in(path, text or "", patterns), _ONE_TOO_MANY))
+        found.extend(here[:MAX_REFERENCES_OF_FILE])
+        if len(here) == _ONE_TOO_MANY:
+            unread.add(f"{path}: only its first {MAX_REFERENCES_OF_FILE} references are listed")
+        if len(found) > MAX_REFERENCES:
+            del found[MAX_REFERENCES:]
+            unread.add(f"everything after {MAX_REFERENCES} references: search fewer folders")
+            break
+    return Found(found, unread.messages())
+
+
+class _Unread:
+    """Messages about what could not be read: the first ones and the last one, with the number of the others."""
+
+    def __init__(self) -> None:
+        self._messages: list[str] = []
+        self._left_out = 0
+
+    def add(self, message: str) -> None:
+        if len(self._messages) == _MAX_UNREAD:
+            self._messages.pop()
+            self._left_out += 1
+        self._messages.append(one_line(message))
+
+    def messages(self) -> list[str]:
+        more = [f"{self._left_out} more could not be read"] if self._left_out else []
+        return [*self._messages, *more]
+
+
+def _references_in(
+    path: str, text: str, patterns: list[tuple[str, t.Pattern[str]]]
+) -> t.Iterator[Reference]:
+    for number, line in enumerate(text.splitlines(), 1):
+        for what in _matches(patterns, line):
+            yield Reference(path, number, *what)
 
 
 def _patterns(ports: t.Iterable[int]) -> list[tuple[str, t.Pattern[str]]]:
@@ -195,9 +233,7 @@ def _matches(patterns: list[tuple[str, t.Pattern[str]]], line: str) -> t.Iterato
             line = pattern.sub("", line)
 
 
-def _files(
-    paths: t.Iterable[str], ignored: t.Collection[str], unread: list[str]
-) -> t.Iterator[str]:
+def _files(paths: t.Iterable[str], ignored: t.Collection[str], unread: _Unread) -> t.Iterator[str]:
     seen = {os.path.realpath(path) for path in ignored}
     for path in (path for top in paths for path in _below(top, unread)):
         real = os.path.realpath(path)
@@ -206,14 +242,14 @@ def _files(
             yield path
 
 
-def _below(top: str, unread: list[str]) -> t.Iterator[str]:
+def _below(top: str, unread: _Unread) -> t.Iterator[str]:
     """All files below a folder, or the file itself; what isn't there has no file."""
     if not os.path.isdir(top):
         yield from [top] if os.path.exists(top) else []
         return
 
     def unreadable(exc: OSError) -> None:
-        unread.append(f"{exc.filename}: {exc.strerror}")
+        unread.add(f"{exc.filename}: {exc.strerror}")
 
     above = top.rstrip(os.sep).count(os.sep)
     for folder, folders, names in os.walk(top, onerror=unreadable):
@@ -222,9 +258,7 @@ def _below(top: str, unread: list[str]) -> t.Iterator[str]:
         )
         # Up to Python 3.11, os.walk calls itself for each level.
         if folders and folder.rstrip(os.sep).count(os.sep) - above >= _MAX_DEPTH:
-            unread.append(
-                f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched"
-            )
+            unread.add(f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched")
             folders.clear()
         yield from (os.path.join(folder, name) for name in sorted(names))
 
@@ -275,6 +309,8 @@ def removal_commands(vm: dict[str, str]) -> list[dict[str, t.Any]]:
     """Commands that take the extension away from a VM, its scale set, or both."""
     if not (vm["resource_group"] and vm["subscription"] and vm["extension"] in _EXTENSIONS):
         return []  # Versions of IMDS before 2017-08-01 do not say.
+    if any(value.startswith(("@", "-")) for value in vm.values()):
+        return []  # No name in Azure begins so. The Azure CLI would send the file whose name comes after an @.
     commands = []
     flexible = vm["scale_set_resource_group"]
     if vm["scale_set"]:
@@ -331,8 +367,8 @@ def _from_scale_set(subscription: str, group: str, name: str, extension: str) ->
 
 
 def _quoted(text: str) -> str:
-    """A text for PowerShell."""
-    return "'" + text.replace("'", "''") + "'"
+    """A text for PowerShell, to which typographic quotes are the same quotes."""
+    return "'" + re.sub("['\u2018\u2019\u201a\u201b]", r"\g<0>\g<0>", text) + "'"
 
 
 __all__ = (

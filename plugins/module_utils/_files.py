@@ -22,12 +22,15 @@ _KINDS = {
 }
 
 
-def open_regular(path: str, follow: bool = True) -> t.BinaryIO:
-    """The file, open for reading, or OSError; without `follow` a symbolic link is refused."""
+def open_regular(path: str, follow: bool = True, folder: int | None = None) -> t.BinaryIO:
+    """The file, open for reading, or OSError; without `follow` a symbolic link is refused.
+
+    `folder` is the descriptor of a folder that the path begins at.
+    """
     # Before it is opened, because of devices, and again afterwards, as it may be another file then.
-    _check(path, os.stat(path, follow_symlinks=follow))
+    _check(path, os.stat(path, dir_fd=folder, follow_symlinks=follow))
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
-    handle = os.open(path, flags)
+    handle = os.open(path, flags, dir_fd=folder)
     try:
         _check(path, os.fstat(handle))
     except OSError:

@@ -174,8 +174,12 @@ class Folder:
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         file = os.open(os.path.join(self.path, _LOCK), flags, 0o600)
         try:
-            if not stat.S_ISREG(os.fstat(file).st_mode):
+            found = os.fstat(file)
+            if not stat.S_ISREG(found.st_mode):
                 raise PermissionError(f"{self.path}/{_LOCK} is not a regular file")
+            if found.st_nlink != 1:
+                # A hard link could be any other file of this user.
+                raise PermissionError(f"{self.path}/{_LOCK} has other names: remove it")
             self._lock(file)
             yield file
         finally:

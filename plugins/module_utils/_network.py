@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 import typing as t
 
 _UP = 0x1
@@ -186,12 +187,18 @@ def obstacles(listing: str, address: str) -> list[Obstacle]:
         elif "hook output" in line:
             is_output = True
             if "policy drop" in line:
-                command = f"nft insert rule {table} {chain} ip daddr {address} tcp dport 80 accept"
+                place = _words_of_shell(table, chain)
+                command = f"nft insert rule {place} ip daddr {address} tcp dport 80 accept"
                 found.append(Obstacle(f"policy drop of {table} {chain}", command, False))
         elif rule and chain and _is_in_the_way(rule.group(1), address, is_output):
-            command = f"nft delete rule {table} {chain} handle {rule.group(2)}"
+            place = _words_of_shell(table, chain)
+            command = f"nft delete rule {place} handle {rule.group(2)}"
             found.append(Obstacle(rule.group(1), command, names_address(rule.group(1), address)))
     return sorted(found, key=lambda obstacle: not obstacle.named)
+
+
+def _words_of_shell(*texts: str) -> str:
+    return " ".join(shlex.quote(word) for text in texts for word in text.split())
 
 
 def _is_in_the_way(rule: str, address: str, is_output: bool) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import typing as t
+import unicodedata
 
 from . import _document, _errors, _retry, _transport
 
@@ -66,6 +67,18 @@ _ADVICE = {
 # Tokens and data in base64 are such runs; sentences have none.
 _LONG_RUN = re.compile(r"[A-Za-z0-9._~+/=-]{60,}")
 _HIDDEN = "***"
+# The words of a secret answer are looked at more closely. GUIDs and times in them help to find a cause.
+_KNOWN = re.compile(
+    r"(?<![A-Za-z0-9])("
+    r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,7})?)?Z?)?"
+    r")(?![A-Za-z0-9])"
+)
+_LETTER = r"[A-Za-z0-9._~+/=%-]"
+_RUN = re.compile(rf"{_LETTER}{{20,}}")
+_WORD = re.compile(
+    rf"(?<!{_LETTER})(?:[A-Za-z]?[a-z]+|[A-Z]+|[0-9]{{1,6}}|AADSTS[0-9]+)\.?(?!{_LETTER})"
+)
 # The types that a message about a secret answer names.
 _PLAIN_TYPES = ("application/json", "application/xml", "text/html", "text/plain", "text/xml")
 # IMDS' errors that are no JSON are a few words long.
@@ -200,7 +213,37 @@ def _words_of_body(request: _transport.Request, response: _transport.Response) -
     text = ": ".join(word for word in words if isinstance(word, str) and word)
     for token in _tokens_in(data):
         text = text.replace(token, _HIDDEN)
-    return _shown(text)
+    return _shown(_without_tokens(text) if request.secret else text)
+
+
+def _without_tokens(text: str) -> str:
+    """The words of a secret answer, without what may be a token, a part of one, or data that holds one."""
+    # Neither full-width letters nor invisible characters between the letters hide a token from this.
+    plain = re.sub(r"[^\x21-\x7e\s]", "", unicodedata.normalize("NFKC", text))
+    # A JWT begins so, and all of its parts would have to be found.
+    if "eyJ" in re.sub(r"\s", "", plain):
+        return _HIDDEN
+    words, brace, _data = plain.partition("{")
+    # Every second part is a GUID or a time.
+    parts = _KNOWN.split(words)
+    pieces = "|".join(_WORD.sub("|", part) for part in parts[::2])
+    if _mixed_runs(re.sub(r"\s", "", pieces)) - _mixed_runs(pieces):
+        return _HIDDEN  # The pieces of a token have blanks between them.
+    parts[::2] = [_RUN.sub(_hidden_if_mixed, part) for part in parts[::2]]
+    shown = "".join(parts) + (_HIDDEN if brace else "")
+    return text if shown == plain else shown
+
+
+def _mixed_runs(text: str) -> set[str]:
+    return {run for run in _RUN.findall(text) if _is_mixed(run)}
+
+
+def _hidden_if_mixed(run: t.Match[str]) -> str:
+    return _HIDDEN if _is_mixed(run.group()) else run.group()
+
+
+def _is_mixed(run: str) -> bool:
+    return bool(re.search("[0-9]", run) and re.search("[A-Za-z]", run))
 
 
 def _tokens_in(data: t.Any) -> t.Iterator[str]:
@@ -240,9 +283,10 @@ def _not_readable(
     exc: ValueError | None,
 ) -> str:
     kind = _shown(response.headers.get("content-type", "unknown type"), 80)
-    if request.secret and kind.partition(";")[0].strip().lower() not in _PLAIN_TYPES:
+    if request.secret:
         # Whatever else stands there may be a part of a token.
-        kind = "unknown type"
+        name = kind.partition(";")[0].strip().lower()
+        kind = name if name in _PLAIN_TYPES else "unknown type"
     return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
 
 

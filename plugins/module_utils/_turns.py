@@ -81,8 +81,9 @@ def _opened(path: str) -> int:
     flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     place = os.open(path, flags, 0o600)
     found = os.fstat(place)
-    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid():
-        # Somebody else laid it there, and must not be able to keep this user waiting.
+    if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink != 1:
+        # Somebody else laid it there, and must not be able to keep this user waiting. With a second
+        # name it may be any other file of this user.
         os.close(place)
         raise PermissionError(f"{path} is not a file of this user")
     return place

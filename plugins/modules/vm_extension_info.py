@@ -28,6 +28,7 @@ options:
     description:
       - Files and folders in which to look for configuration that names the extension or its port. What does not exist is left out.
       - Files above 1 MiB and those that are not text are left out, and nothing is looked for after 50000 files.
+      - Of one file the first 32 references are returned, and 2000 in all. RV(unread) says where there are more.
     type: list
     elements: path
     default:

@@ -72,7 +72,7 @@ class Document(t.NamedTuple):
 
 OnBroken = t.Callable[[MalformedError], None]
 # Gives the content of an encrypted file by its path, or raises MalformedError.
-Decrypted = t.Callable[[str], bytes]
+Decrypted = t.Callable[[str, bytes], bytes]
 
 
 def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[str]]:
@@ -136,7 +136,7 @@ def documents_in(
 ) -> t.Iterator[Document]:
     """The documents of a file. What is broken is handed on, and the rest of the file still read.
 
-    `decrypted` gives the content of a file that ansible-vault has encrypted.
+    `decrypted` gives the content of a file that ansible-vault has encrypted, by its path and its bytes.
     """
     reader = _READERS.get(os.path.splitext(path)[1].lower())
     if reader is None:
@@ -158,10 +158,9 @@ def _odd_content(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -> by
     start = file.read(len(_VAULT))
     file.seek(0)
     if start == _VAULT:
-        size_within(file, _MAX_JSON)
         if decrypted is None:
             raise MalformedError(f"{path}: ansible-vault has encrypted it")
-        content = decrypted(path)
+        content = decrypted(path, file.read(size_within(file, _MAX_JSON)))
     elif start.startswith(_MARKS_OF_ORDER):
         content = file.read(size_within(file, _MAX_JSON))
     else:

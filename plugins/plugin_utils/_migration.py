@@ -10,6 +10,7 @@ of any kind and any text can hold control characters.
 from __future__ import annotations
 
 import collections
+import itertools
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import listed, printable
@@ -33,6 +34,10 @@ _RETIRED = (
     "distributions; it takes 32 identities, IMDS takes 1000.",
 )
 _LONGEST = 1000
+# What is in a column is padded for all hosts, so a text there is shorter.
+_LONGEST_IN_COLUMN = 200
+# A host can answer with any number of them.
+_MAX_ROWS = 100
 
 _Result = t.Mapping[str, t.Any]
 
@@ -43,7 +48,7 @@ def report(results: t.Mapping[str, _Result]) -> list[str]:
     for host, result in results.items():
         # A host that the role was not for has nothing, or the result of a task that was skipped.
         if "state" in result:
-            by_state[_text(result["state"])].append(host)
+            by_state[_in_column(result["state"])].append(host)
     clean = by_state.pop(_CLEAN, [])
     found = {host: results[host] for hosts in by_state.values() for host in hosts}
     lines = [f"{_CLEAN}: {_hosts(clean)}. {_sentence(_MEANINGS[_CLEAN])}"] if clean else []
@@ -65,7 +70,10 @@ def report(results: t.Mapping[str, _Result]) -> list[str]:
 
 def _each(rows: t.Callable[[str, _Result], t.Iterable[t.Any]], found: t.Any) -> t.Iterator[t.Any]:
     for host, result in found.items():
-        yield from rows(host, result)
+        every = list(itertools.islice(rows(host, result), _MAX_ROWS + 1))
+        yield from every[:_MAX_ROWS]
+        if len(every) > _MAX_ROWS:
+            yield (host, "more", f"only the first {_MAX_ROWS} are listed")
 
 
 def _hosts(hosts: list[str]) -> str:
@@ -86,7 +94,7 @@ def _summary(host: str, result: _Result) -> tuple[str, ...]:
         compared = f"different: {listed(different)}"
     else:
         compared = "not compared"
-    return host, _text(result.get("state")), installed, compared
+    return host, _in_column(result.get("state")), installed, compared
 
 
 def _uses(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
@@ -98,7 +106,7 @@ def _uses(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
         yield host, "files", _text(path)
     for each in _parts(result, "references"):
         where = f"{_text(each.get('path'))}:{_text(each.get('line'))} ({_text(each.get('found'))})"
-        yield host, _text(each.get("kind")), where
+        yield host, _in_column(each.get("kind")), where
 
 
 def _changes(rows: t.Sequence[tuple[str, ...]]) -> list[str]:
@@ -117,7 +125,8 @@ def _differences(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
     imds, extension = (part_of(part_of(tokens, side), "claims") for side in ("imds", "extension"))
     for claim in _CLAIMS:
         if claim in different:
-            yield host, claim, _text(imds.get(claim)) or "-", _text(extension.get(claim)) or "-"
+            values = (_in_column(claims.get(claim)) or "-" for claims in (imds, extension))
+            yield host, claim, *values
 
 
 def _remarks(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
@@ -177,11 +186,16 @@ def _parts(result: t.Any, name: str) -> list[dict[str, t.Any]]:
 
 def _items(result: t.Any, name: str) -> list[t.Any]:
     found = result.get(name)
-    return list(found) if isinstance(found, (list, tuple)) else []
+    # One more than is listed, so that it is seen that there are more.
+    return list(found[: _MAX_ROWS + 1]) if isinstance(found, (list, tuple)) else []
 
 
 def _text(value: t.Any) -> str:
     return printable(text_of(value), _LONGEST)
+
+
+def _in_column(value: t.Any) -> str:
+    return printable(text_of(value), _LONGEST_IN_COLUMN)
 
 
 __all__ = ("report",)

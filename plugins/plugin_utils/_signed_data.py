@@ -30,6 +30,12 @@ MAX_SIGNATURE = 128 * 1024
 _MAX_CERTIFICATES = 16
 # Bytes. The longest identifier in use here has 9.
 _MAX_IDENTIFIER = 32
+# Elements within each other. A certificate with all its names has about 12.
+_MAX_DEPTH = 64
+# Of the first byte of an element: its tag, and the bit that says that other elements are in it.
+_TAG = 0x1F
+_CONSTRUCTED = 0x20
+_IDENTIFIER = 6
 
 # IMDS names the algorithm of a signature (the upper three) where that of a digest belongs.
 _DIGESTS = {
@@ -78,6 +84,7 @@ def signed_content(signature: str) -> Signed:
     """What a message in base64 says and who signed it; raises AttestationError."""
     der = _decoded(signature)
     try:
+        _check_form(der)
         message = _message(der)
     except _PARSE_ERRORS as exc:
         raise malformed(f"it is not a PKCS#7 message ({printable(str(exc), 120)})") from None
@@ -115,20 +122,55 @@ def _decoded(signature: str) -> bytes:
         raise malformed("its signature is not base64") from None
 
 
-def _known(identifier: t.Any) -> t.Any:
-    """An object identifier of a usual length; asn1crypto takes seconds to read a very long one."""
-    if len(identifier.contents) > _MAX_IDENTIFIER:
+def _check_form(der: bytes) -> None:
+    """Refuses what asn1crypto would read for seconds: very long object identifiers and tags.
+
+    One walk over the tags and lengths, before asn1crypto sees anything, as it reads an identifier as
+    soon as it finds one. The content of primitive elements is passed over.
+    """
+    at = 0
+    # The elements around: where each of them ends at the latest, and whether two zero bytes end it.
+    around = [(len(der), False)]
+    while at < around[-1][0]:
+        limit, is_marked = around[-1]
+        first, length, at = _header(der, at)
+        end = limit if length is None else at + length
+        if end > limit:
+            raise malformed("an element in it is longer than what it is in")
+        if is_marked and first == length == 0:
+            around.pop()
+        elif first & _CONSTRUCTED:
+            around.append((end, length is None))
+        else:
+            at = end
+        if len(around) > _MAX_DEPTH:
+            raise malformed("it is nested too deeply")
+        while len(around) > 1 and around[-1] == (at, False):
+            around.pop()
+    if len(around) > 1:
+        raise malformed("an element in it does not end")
+
+
+def _header(der: bytes, at: int) -> tuple[int, int | None, int]:
+    """The first byte of an element, its length (None if two zero bytes end it), and where its content begins."""
+    first, size = der[at], der[at + 1]
+    if first & _TAG == _TAG:
+        raise malformed("a tag in it is of a kind that is not in use")
+    at += 2
+    length: int | None = size
+    if size & 0x80:
+        start, at = at, at + (size & 0x7F)
+        length = int.from_bytes(der[start:at], "big") if at > start else None
+    if length is None and not first & _CONSTRUCTED:
+        raise malformed("an element in it does not end")
+    if first & ~_CONSTRUCTED == _IDENTIFIER and (length is None or length > _MAX_IDENTIFIER):
         raise malformed("an object identifier in it is too long")
-    return identifier
-
-
-def _native(value: t.Any) -> t.Any:
-    return (_known(value) if isinstance(value, core.ObjectIdentifier) else value).native
+    return first, length, at
 
 
 def _message(der: bytes) -> _Message:
     info = cms.ContentInfo.load(der, strict=True)
-    if _known(info["content_type"]).native != "signed_data":
+    if info["content_type"].native != "signed_data":
         raise malformed("it is not a signed message")
     signed = info["content"]
     signers = signed["signer_infos"]
@@ -136,14 +178,14 @@ def _message(der: bytes) -> _Message:
         raise malformed(f"it has {len(signers)} signers, where there must be exactly one")
     signer = signers[0]
     inner = signed["encap_content_info"]
-    if _known(inner["content_type"]).native != "data" or isinstance(inner["content"], core.Void):
+    if inner["content_type"].native != "data" or isinstance(inner["content"], core.Void):
         raise malformed("there is no content in it")
     named, others = _certificates(signed["certificates"], signer["sid"])
     attributes, content_types, digests = _attributes(signer["signed_attrs"])
     return _Message(
         content=bytes(inner["content"]),
-        digest=_known(signer["digest_algorithm"]["algorithm"]).dotted,
-        algorithm=_known(signer["signature_algorithm"]["algorithm"]).dotted,
+        digest=signer["digest_algorithm"]["algorithm"].dotted,
+        algorithm=signer["signature_algorithm"]["algorithm"].dotted,
         signature=bytes(signer["signature"]),
         attributes=attributes,
         content_types=content_types,
@@ -185,9 +227,9 @@ def _attributes(attributes: t.Any) -> tuple[bytes | None, list[str], list[bytes]
         return None, [], []
     values: dict[str, list[t.Any]] = {"content_type": [], "message_digest": []}
     for attribute in attributes:
-        found = values.get(_known(attribute["type"]).native)
+        found = values.get(attribute["type"].native)
         if found is not None:
-            found.extend(_native(value) for value in attribute["values"])
+            found.extend(value.native for value in attribute["values"])
     # Signed is the set as such, not in the tag that it has within the message.
     return attributes.untag().dump(), values["content_type"], values["message_digest"]
 

@@ -8,9 +8,10 @@ Other users may be able to write to the folder. What they put there is neither f
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import tempfile
+import secrets
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import parse_json
@@ -23,8 +24,9 @@ from ansible_collections.imds.azure.plugins.module_utils._files import size_with
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import FACT
 from ansible_collections.imds.azure.plugins.plugin_utils._fuller import chosen
 from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import (
+    check_folder,
     open_trusted,
-    trusted_path,
+    trusted_folder,
 )
 
 # Bytes of an older snapshot. The document of a VM has at most 4 MiB.
@@ -61,7 +63,7 @@ def write_snapshot(
         older = _older(path)
         changed = _timeless(older) != _timeless(snapshot)
         # Also where nothing is written, so that a dry run fails where the real one would.
-        trusted_path(os.path.dirname(path))
+        check_folder(os.path.dirname(path))
         choice = chosen(host, "the snapshot", older.get(FACT), fact, keep_fuller)
         if choice.keeps_older:
             return Written(path, False, choice.notice)
@@ -96,16 +98,20 @@ def _timeless(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def _replace(path: str, content: bytes) -> None:
     folder, name = os.path.split(path)
-    os.makedirs(trusted_path(folder), exist_ok=True)
-    folder = trusted_path(folder)
-    # Nobody else can enter the folder of the new file, and its mode is as the umask has it.
-    with tempfile.TemporaryDirectory(
-        dir=folder, prefix=".imds_", ignore_cleanup_errors=True
-    ) as new:
-        temporary = os.path.join(new, name)
-        with open(temporary, "wb") as file:
-            file.write(content)
-        os.replace(temporary, os.path.join(folder, name))
+    with trusted_folder(folder) as handle:
+        # Nobody can guess the name or lay a link there, and all of it happens in the folder that was opened.
+        temporary = f".imds_{secrets.token_hex(16)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        # The mode is as the umask has it.
+        new = os.open(temporary, flags, 0o666, dir_fd=handle)
+        try:
+            with os.fdopen(new, "wb") as file:
+                file.write(content)
+            os.replace(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=handle)
+            raise
 
 
 __all__ = ("Written", "write_snapshot")

@@ -219,6 +219,7 @@ def test_a_token_within_rubbish_is_not_shown() -> None:
 # What a token may look like, and where in a body that is no proper answer it may stand.
 LONG = "eyJhbGciOiJSUzI1NiJ9." + "c2VjcmV0" * 40 + ".c2lnbmF0dXJl-_" + "AbC9" * 30
 SHORT = "opaque-c2VjcmV0"
+OPAQUE = "0.AXkA7_Zq9-Lm4Tb2Ws8Xk1Rn6Vd3Yp5"
 BODIES = {
     "JSON": lambda token: json.dumps({"access_token": token, "expires_in": "3599"}),
     "error": lambda token: json.dumps({"error": f"no: {token}", "access_token": token}),
@@ -270,11 +271,98 @@ def hints_at(token: str, message: str) -> bool:
 
 @pytest.mark.parametrize("status", [203, 206, 400, 500])
 def test_the_words_beside_a_token_are_shown(status: int) -> None:
-    told = {"error": "invalid_request", "error_description": f"Not {LONG} again"}
+    told = {"error": "invalid_request", "error_description": f"Not {OPAQUE} again"}
     imds = Imds(answer(status, {**told, "access_token": SHORT}))
     client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(attempts=1), imds.seams)
     with pytest.raises(ImdsError, match=rf"status {status}, 'invalid_request: Not \*\*\* again'"):
         imds_token(client, VAULT)
+
+
+def words_about(description: str, error: str = "invalid_grant") -> str:
+    """What a message quotes of a failure of IMDS' tokens."""
+    imds = Imds(answer(400, {"error": error, "error_description": description}))
+    with pytest.raises(RefusedError) as caught:
+        imds_token(imds.client(), VAULT)
+    words = str(caught.value).partition("status 400, ")[2].rpartition(", after 1 attempt")[0]
+    return words.strip("'\"")
+
+
+def pieces(token: str, size: int, between: str) -> str:
+    return between.join(token[at : at + size] for at in range(0, len(token), size))
+
+
+@pytest.mark.parametrize("between", ["\n", " ", "\t", "\u00a0", "\u200b", "\u00ad", "\u3164", "é"])
+@pytest.mark.parametrize("size", [12, 19, 20, 40, 57])
+@pytest.mark.parametrize("token", [LONG, OPAQUE], ids=["JWT", "opaque"])
+def test_no_piece_of_a_token_is_shown(token: str, size: int, between: str) -> None:
+    words = words_about(f"Bad token: {pieces(token, size, between)}")
+    assert words == "***" or words.startswith("invalid_grant: Bad token: ***")
+    assert not any(token[at : at + 12] in words for at in range(len(token) - 12))
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        OPAQUE,
+        f"'{OPAQUE}'",
+        f"It is {OPAQUE[:20]}",
+        OPAQUE.replace("_", "%5F").replace("-", "%2D"),
+        "".join(chr(ord(c) + 0xFEE0) for c in OPAQUE),
+        json.dumps({"access_token": OPAQUE}),
+        json.dumps({"access_token": SHORT}),
+        json.dumps(json.dumps({"access_token": SHORT})),
+        f"claims={{{SHORT}",
+        "e y J " + " ".join("abc"),
+        f"2026-01-31{OPAQUE}",
+        f"{OPAQUE}-3f6e2b1c-5a0d-4c8e-9b7f-2d1a6c4e8f90",
+        "error " + pieces(OPAQUE, 7, "\r\n"),
+    ],
+)
+def test_forms_of_a_token_are_not_shown(description: str) -> None:
+    words = words_about(description, error="x")
+    assert "***" in words
+    assert not any(OPAQUE[at : at + 7] in words for at in range(len(OPAQUE) - 7))
+    assert SHORT not in words
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Identity not found",
+        "Multiple user assigned identities exist, please specify the clientId / resourceId of the "
+        "identity in the token request",
+        "AADSTS700016: Application with identifier '3f6e2b1c-5a0d-4c8e-9b7f-2d1a6c4e8f90' was not found in "
+        "the directory 'Contoso'. Try again in 5 seconds.",
+        "AADSTS500011: The resource principal named https://vault.example was not found. Trace ID: "
+        "d8f5f6b8-0b1c-4c3e-8f8e-3a1b2c3d4e00 Correlation ID: 7a5c1f3e-52d4-4b8e-9c60-3f1e8d2b6a94 "
+        "Timestamp: 2026-01-31 12:00:00Z",
+        "AADSTS53003: Access has been blocked by OAuth2 v1.0 policies (error 53003, 2026-01-31T12:00:00.123Z)",
+        "The vault of the café is unknown",
+    ],
+)
+def test_messages_of_the_services_are_shown_as_they_are(description: str) -> None:
+    assert words_about(description) == f"invalid_grant: {description}"[:299] + (
+        "…" if len(description) > 285 else ""
+    )
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("text/plain; x=SECRETTOKEN9", "text/plain"),
+        ("text/plain;SECRETTOKEN9", "text/plain"),
+        ("Application/JSON; charset=utf-8", "application/json"),
+        ("SECRETTOKEN9/json", "unknown type"),
+        ("text/SECRETTOKEN9", "unknown type"),
+        ("", "unknown type"),
+    ],
+)
+def test_of_the_type_of_a_secret_answer_only_the_name_is_shown(sent: str, shown: str) -> None:
+    imds = Imds(answer(200, "no JSON", **{"content-type": sent}))
+    with pytest.raises(UnavailableError) as caught:
+        imds_token(imds.client(deadline=3), VAULT)
+    assert f"bytes of {shown} that are not JSON" in str(caught.value)
+    assert "SECRET" not in str(caught.value).upper()
 
 
 def test_a_redirect_of_a_request_for_a_token_is_named_alone() -> None:

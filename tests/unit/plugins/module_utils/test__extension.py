@@ -104,6 +104,39 @@ def test_what_is_not_searched(tmp_path: pathlib.Path) -> None:
     assert found == ([], [])
 
 
+def test_a_file_full_of_references_is_listed_in_part(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a").write_text("50342\n" * 170_000)
+    (tmp_path / "b").write_text("localhost:50342 azuremsixtn 50342\n" * 11)
+    (tmp_path / "c").write_text("50342\n" * 32)
+    found = extension.references([str(tmp_path)], [50342])
+    assert [each.path[-1] for each in found.references] == ["a"] * 32 + ["b"] * 32 + ["c"] * 32
+    assert found.unread == [
+        f"{tmp_path}/{name}: only its first 32 references are listed" for name in "ab"
+    ]
+
+
+def test_files_full_of_references_are_not_all_searched(tmp_path: pathlib.Path) -> None:
+    for number in range(100):
+        (tmp_path / f"{number:03}").write_text("50342\n" * 31)
+    (tmp_path / "060").write_text("50342\n" * 100)
+    found = extension.references([str(tmp_path)], [50342])
+    assert len(found.references) == 2000
+    assert found.unread == [
+        f"{tmp_path}/060: only its first 32 references are listed",
+        "everything after 2000 references: search fewer folders",
+    ]
+
+
+def test_very_many_files_that_cannot_be_read_are_counted(tmp_path: pathlib.Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number:03}").symlink_to(f"{number:03}")
+    unread = extension.references([str(tmp_path)], [50342]).unread
+    assert len(unread) == 201
+    assert unread[0].startswith(f"{tmp_path}/000: Too many levels")
+    assert unread[-2].startswith(f"{tmp_path}/299: Too many levels")
+    assert unread[-1] == "100 more could not be read"
+
+
 def test_folders_of_any_depth_are_no_hindrance(tmp_path: pathlib.Path) -> None:
     # Somebody who may write to one searched folder must not keep the others from being searched.
     levels = [f"{tmp_path}{'/a' * depth}" for depth in range(1, 1200)]

@@ -82,10 +82,10 @@ def test_what_becomes_something_else_meanwhile_is_refused(
     path.touch()
     really = os.open
 
-    def swapped(*arguments: t.Any) -> int:
+    def swapped(*arguments: t.Any, **options: t.Any) -> int:
         path.unlink()
         os.mkfifo(path)
-        opened.append(really(*arguments))
+        opened.append(really(*arguments, **options))
         return opened[-1]
 
     monkeypatch.setattr(os, "open", swapped)

@@ -78,6 +78,20 @@ def done(folder: Folder) -> dict[str, str]:
     return {state.event["EventId"]: state.done for state in folder.states()[0]}
 
 
+def test_a_lock_that_is_a_link_to_another_file_is_refused(
+    folder: Folder, tmp_path: pathlib.Path
+) -> None:
+    mine = tmp_path.parent / "mine"
+    mine.write_text("mine")
+    for link in (os.link, os.symlink):
+        link(mine, tmp_path / "lock")
+        with pytest.raises(OSError, match=r"has other names: remove it|Too many levels"):
+            take(folder)
+        (tmp_path / "lock").unlink()
+    assert mine.read_text() == "mine"
+    assert take(folder)
+
+
 # The lock.
 
 

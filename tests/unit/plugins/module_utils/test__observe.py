@@ -10,6 +10,7 @@ import fnmatch
 import json
 import os
 import pathlib
+import subprocess
 import typing as t
 
 import pytest
@@ -21,6 +22,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
     report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._network import obstacles
 from ansible_collections.imds.azure.plugins.module_utils._observe import (
     Machine,
     observe,
@@ -288,10 +290,74 @@ def test_the_environment_and_files_are_searched_for_proxies() -> None:
     commands = [cause.mend[0] for cause in causes(observed)]
     assert commands == [
         "export no_proxy=169.254.169.254 NO_PROXY=169.254.169.254",
-        "echo 'no_proxy=169.254.169.254' >> /etc/environment",
-        "mkdir -p /etc/systemd/system/x.service.d && printf '[Service]\\nEnvironment=no_proxy=169.254.169.254\\n' "
+        "printf '%s\\n' no_proxy=169.254.169.254 >> /etc/environment",
+        "mkdir -p /etc/systemd/system/x.service.d && printf '%s\\n' '[Service]' Environment=no_proxy=169.254.169.254 "
         "> /etc/systemd/system/x.service.d/zz-imds.conf && systemctl daemon-reexec",
     ]
+
+
+RUN = "touch${IFS}RUN"
+ODD_VALUES = [
+    f"$({RUN})",
+    f"x`{RUN}`",
+    f"a;{RUN}",
+    f"a'$({RUN})'",
+    f'a"|{RUN}"',
+    f"\\n{RUN}",
+    f"%s\\n$({RUN})",
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "the environment",
+        "/etc/environment",
+        "/etc/profile.d/$(touch RUN).sh",
+        "/etc/profile",
+        "/etc/wgetrc",
+        "/etc/systemd/system/$(touch RUN).service.d/p.conf",
+        "/etc/systemd/system.conf",
+    ],
+)
+def test_nothing_of_a_host_runs_with_a_command_that_is_pasted(
+    place: str, value: str, tmp_path: pathlib.Path
+) -> None:
+    variables = {"http_proxy": "http://p:1", "no_proxy": value}
+    if place == "the environment":
+        observed = look(environment=variables)
+    else:
+        text = f"http_proxy=http://p:1\nno_proxy={value}\n"
+        observed = look({place: text})
+    (command,) = [cause.mend[0] for cause in causes(observed) if cause.name == "proxy"]
+    # Into a folder of the test instead of /etc, and what would be read at the next login is read.
+    command = command.replace("/etc/", f"{tmp_path}/etc/").replace("systemctl", "true")
+    for folder in ("profile.d", "systemd/system"):
+        (tmp_path / "etc" / folder).mkdir(parents=True)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    for path in tmp_path.glob("etc/profile*"):
+        scripts = [path] if path.is_file() else list(path.iterdir())
+        for script in scripts:
+            subprocess.run(["sh", str(script)], cwd=tmp_path, check=True)
+    assert not (tmp_path / "RUN").exists()
+
+
+def test_names_of_a_firewall_and_an_interface_are_quoted() -> None:
+    rules = (
+        "table inet $(reboot) {\nchain a;reboot {\nip daddr 169.254.169.254 drop # handle 4\n}\n"
+        "chain b`reboot` {\ntype filter hook output priority 0; policy drop;\n}\n}\n"
+    )
+    observed = look(send=TIMEOUT)
+    assert [obstacle.command for obstacle in obstacles(rules, "169.254.169.254")] == [
+        "nft delete rule inet '$(reboot)' 'a;reboot' handle 4",
+        "nft insert rule inet '$(reboot)' 'b`reboot`' ip daddr 169.254.169.254 tcp dport 80 accept",
+    ]
+    primary = {"interface": "e;reboot", "address": "$(a)", "gateway": "`b`", "because": ""}
+    odd = {**observed, "primary": primary}
+    route = {**observed["route"], "refusal": "ENETUNREACH", "by_policy": False}
+    (command,) = causes({**odd, "route": route})[0].mend
+    assert command == "ip route replace 169.254.169.254/32 via '`b`' dev 'e;reboot' src '$(a)'"
 
 
 @pytest.mark.parametrize(

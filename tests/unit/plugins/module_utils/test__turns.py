@@ -9,6 +9,7 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
+import shutil
 import time
 
 import pytest
@@ -123,6 +124,19 @@ def test_what_others_laid_there_stops_nobody(
         with turn(0):
             assert clock.now == 1000.0
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_with_another_name_is_not_written_to(tmp_path: pathlib.Path, clock: Clock) -> None:
+    """Somebody else made a hard link to a file of this user where a turn is to be."""
+    for content in ("mine", "", "1000.0"):
+        mine = tmp_path / f"mine{content}"
+        mine.write_text(content)
+        (tmp_path / "turns").mkdir()
+        os.link(mine, tmp_path / "turns" / f"imds_azure_token_{os.getuid()}_0")
+        with turns_in(str(tmp_path / "turns"), clock, clock.sleep)(0):
+            assert clock.now == 1000.0
+        assert mine.read_text() == content
+        shutil.rmtree(tmp_path / "turns")
 
 
 def test_without_a_folder_there_are_no_turns(tmp_path: pathlib.Path, clock: Clock) -> None:

@@ -804,11 +804,86 @@ def test_what_is_missing_is_said() -> None:
         needs_libraries(["asn1crypto.cms", "no_such_library"])
 
 
-def test_an_identifier_that_takes_long_to_read_is_refused() -> None:
-    identifier = core.ObjectIdentifier(contents=b"\xff" * 90_000 + b"\x01")
-    info = core.Sequence(contents=identifier.dump())
-    with pytest.raises(AttestationError, match="an object identifier in it is too long"):
-        signed_content(base64.b64encode(info.dump()).decode())
+def element(tag: int, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return bytes([tag, 0x83]) + len(content).to_bytes(3, "big") + content
+
+
+LONG_IDENTIFIER = element(6, b"\xff" * 80_000 + b"\x01")
+PLACES = ("content", "inner", "digests", "digest", "signature", "attribute", "value", "unsigned")
+
+
+def with_long_identifier(place: str) -> bytes:
+    """A message with the form of a signed one, and a very long identifier at one place."""
+
+    def identifier(here: str, usual: str) -> bytes:
+        return LONG_IDENTIFIER if here == place else bytes(core.ObjectIdentifier(usual).dump())
+
+    def algorithm(here: str) -> bytes:
+        return element(0x30, identifier(here, "2.16.840.1.101.3.4.2.1"), b"\x05\0")
+
+    kind = identifier("attribute", "1.2.840.113549.1.9.3")
+    value = identifier("value", "1.2.840.113549.1.7.1")
+    signer_info = element(
+        0x30,
+        b"\x02\x01\x01",
+        element(0x30, element(0x30), b"\x02\x01\x01"),
+        algorithm("digest"),
+        element(0xA0, element(0x30, kind, element(0x31, value))),
+        algorithm("signature"),
+        element(4, b"signature"),
+        element(0xA1, element(0x30, identifier("unsigned", "1.2"), element(0x31))),
+    )
+    signed = element(
+        0x30,
+        b"\x02\x01\x01",
+        element(0x31, algorithm("digests")),
+        element(0x30, identifier("inner", "1.2.840.113549.1.7.1"), element(0xA0, element(4))),
+        element(0x31, signer_info),
+    )
+    return element(0x30, identifier("content", "1.2.840.113549.1.7.2"), element(0xA0, signed))
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        *((with_long_identifier(place), "object identifier in it is too long") for place in PLACES),
+        (element(0x24, LONG_IDENTIFIER), "object identifier in it is too long"),
+        (b"\x30\x80" + LONG_IDENTIFIER + b"\0\0", "object identifier in it is too long"),
+        (element(0x26, LONG_IDENTIFIER), "object identifier in it is too long"),
+        # The identifier is in what the element before it claims as its own, as only one reader sees it.
+        (
+            element(0x30, element(0x30, b"\x04\x83\x01\x38\x88"), LONG_IDENTIFIER),
+            "longer than what it is in",
+        ),
+        (
+            element(0x30, element(0x30, b"\x30\x80\x05\0"), LONG_IDENTIFIER),
+            "an element in it does not end",
+        ),
+        (b"\x04\x80" + LONG_IDENTIFIER, "an element in it does not end"),
+        (element(0x30, b"\x1f\x06" + LONG_IDENTIFIER[1:]), "a tag in it is of a kind"),
+        (element(0x30, b"\x1f" + b"\xff" * 90_000 + b"\x01\0"), "a tag in it is of a kind"),
+        (b"\x30\x80" * 40_000, "it is nested too deeply"),
+        (b"\x30\x84\xff\xff\xff\xff", "longer than what it is in"),
+    ],
+    ids=range(len(PLACES) + 10),
+)
+def test_what_takes_long_to_read_is_refused_before_it_is_read(
+    message: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cms.ContentInfo, "load", None)
+    with pytest.raises(AttestationError, match=says):
+        signed_content(base64.b64encode(message).decode())
+
+
+@pytest.mark.parametrize("attributes", [False, True])
+def test_genuine_messages_in_other_forms_verify(attributes: bool) -> None:
+    """Lengths that are left open, and octets that look like a very long identifier."""
+    message = azure.signed(text(), signer(), attributes=attributes)
+    assert message[1] == 0x82
+    assert isinstance(outcome(b"\x30\x80" + message[4:] + b"\0\0"), Attested)
+    octets = azure.signed(LONG_IDENTIFIER, signer(), attributes=attributes)
+    assert signed_content(base64.b64encode(octets).decode()).content == LONG_IDENTIFIER
 
 
 def test_a_certificate_from_the_year_0_is_malformed() -> None:

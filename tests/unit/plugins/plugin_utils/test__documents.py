@@ -303,8 +303,10 @@ def test_an_encrypted_file(tmp_path: pathlib.Path) -> None:
     assert read(path) == ([], ["FILE: ansible-vault has encrypted it"])
     broken: list[str] = []
     for content in (json.dumps(WEB).encode(), json.dumps([WEB]).encode("utf-16")):
-        plain = {str(path): content}
-        found = documents_in(str(path), lambda exc: broken.append(str(exc)), plain.__getitem__)
+        plain = {(str(path), path.read_bytes()): content}
+        found = documents_in(
+            str(path), lambda exc: broken.append(str(exc)), lambda *given: plain[given]
+        )
         assert [one.data for one in found] == [WEB]
     assert broken == []
 

@@ -147,3 +147,41 @@ def test_control_characters_become_blanks() -> None:
     odd = "\x1b]0;x\x07\r\nok: [x]\u202e"
     lines = report({"a": result(odd, unread=[odd], references=[dict.fromkeys(REFERENCE, odd)])})
     assert all(line.isprintable() for line in lines)
+
+
+@pytest.mark.parametrize("quote", ["'", "\u2018", "\u2019", "\u201a", "\u201b"])
+def test_no_quote_ends_a_text_of_powershell(quote: str) -> None:
+    text = text_of({"a": result(vm={**VM, "name": f"x{quote}; reboot #"})})
+    assert f"-VMName 'x{quote}{quote}; reboot #' -Name" in text
+
+
+@pytest.mark.parametrize("name", ["@/home/me/.ssh/id_rsa", "-x", "--debug"])
+@pytest.mark.parametrize("field", ["name", "resource_group", "subscription"])
+def test_names_that_the_azure_cli_takes_for_something_else_are_in_no_command(
+    field: str, name: str
+) -> None:
+    text = text_of({"a": result(vm={**VM, field: name})})
+    assert "az vm" not in text
+
+
+@pytest.mark.parametrize("name", ["references", "listening", "services", "files", "unread"])
+def test_a_host_that_answers_without_end_gets_a_hundred_rows(name: str) -> None:
+    each = {"references": REFERENCE, "listening": {"address": "1", "port": 2}}.get(name, "x")
+    lines = report({"a": result(**{name: [each] * 200_000}), "b": result()})
+    assert len(lines) < 250
+    assert sum("only the first 100 are listed" in line for line in lines) == 1
+    assert any(re.match(r"b +endpoint", line) for line in lines)
+
+
+@pytest.mark.parametrize("field", ["state", "tokens", "references"])
+def test_a_long_text_of_one_host_does_not_widen_the_others_rows(field: str) -> None:
+    long = "x" * 100_000
+    side = {"claims": dict.fromkeys(CLAIMS, long), "error": long}
+    odd = {
+        "state": long,
+        "tokens": {"same": False, "different": [*CLAIMS, long], "imds": side, "extension": side},
+        "references": [dict.fromkeys(REFERENCE, long)],
+    }[field]
+    lines = report({"a": {**result("blocked"), field: odd}, "b": result()})
+    assert max(map(len, lines)) < 4000
+    assert max(len(line) for line in lines if line.startswith("b ")) < 300

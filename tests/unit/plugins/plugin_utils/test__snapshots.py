@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pathlib
 import stat
+import sys
 import typing as t
 
 import pytest
@@ -124,6 +126,84 @@ def test_nobody_else_chooses_the_folder(tmp_path: pathlib.Path, dry: bool) -> No
         with pytest.raises(ImdsError, match=r"web-1\.json can't be written: .* another user, in a"):
             write_snapshot(str(shared / folder), "web-1", FACT, dry)
     assert os.listdir(own) == os.listdir(shared / "folder") == []
+
+
+Hook = t.Callable[[str, tuple[t.Any, ...]], None]
+HOOKS: list[Hook] = []
+
+
+@pytest.fixture
+def meanwhile() -> t.Iterator[t.Callable[[Hook], None]]:
+    """Calls something just before Python opens, makes or renames a file, as another user could."""
+
+    def audit(event: str, arguments: tuple[t.Any, ...]) -> None:
+        for hook in HOOKS if event in ("open", "os.rename", "os.mkdir") else ():
+            hook(event, arguments)
+
+    sys.addaudithook(audit)
+    yield HOOKS.append
+    HOOKS.clear()
+
+
+@pytest.mark.parametrize("when", ["open", "os.rename"])
+def test_a_swapped_temporary_file_or_folder_overwrites_nothing(
+    tmp_path: pathlib.Path, meanwhile: t.Callable[[Hook], None], when: str
+) -> None:
+    shared, mine = tmp_path / "shared", tmp_path / ".bashrc"
+    shared.mkdir()
+    mine.write_text("mine")
+    swapped: list[str] = []
+
+    def swap(event: str, _arguments: tuple[t.Any, ...]) -> None:
+        for entry in shared.glob(".imds_*") if event == when and not swapped else ():
+            swapped.append(entry.name)
+            is_folder = entry.is_dir()
+            entry.rename(shared / "gone")
+            if is_folder:
+                entry.mkdir()
+                (entry / "web-1.json").symlink_to(mine)
+            else:
+                entry.symlink_to(mine)
+
+    meanwhile(swap)
+    with contextlib.suppress(ImdsError):
+        write_snapshot(str(shared), "web-1", FACT)
+    assert swapped
+    assert mine.read_text() == "mine"
+
+
+@pytest.mark.parametrize("when", ["open", "os.rename"])
+def test_a_swapped_folder_gets_nothing(
+    tmp_path: pathlib.Path, meanwhile: t.Callable[[Hook], None], when: str
+) -> None:
+    """Whenever the folder is swapped after it was judged, the file is in the folder that was judged."""
+    shared, own = tmp_path / "shared", tmp_path / "own"
+    shared.mkdir()
+    own.mkdir()
+    (own / "web-1.json").write_text("own")
+
+    def swap(event: str, arguments: tuple[t.Any, ...]) -> None:
+        if event == when and ".imds_" in str(arguments[0]) and not shared.is_symlink():
+            shared.rename(tmp_path / "gone")
+            shared.symlink_to(own)
+
+    meanwhile(swap)
+    write_snapshot(str(shared), "web-1", FACT)
+    HOOKS.clear()
+    assert {path.name: path.read_text() for path in own.iterdir()} == {"web-1.json": "own"}
+    assert os.listdir(tmp_path / "gone") == ["web-1.json"]
+
+
+def test_a_write_that_fails_leaves_nothing(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_arguments: t.Any, **_options: t.Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ImdsError, match="can't be written: No space left"):
+        write_snapshot(str(tmp_path), "web-1", FACT)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_fact_that_is_no_json_is_one_message(tmp_path: pathlib.Path) -> None:

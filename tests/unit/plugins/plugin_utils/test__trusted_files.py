@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import stat
+import typing as t
 
 import pytest
 
+from ansible_collections.imds.azure.plugins.plugin_utils import _trusted_files
 from ansible_collections.imds.azure.plugins.plugin_utils._trusted_files import (
+    check_folder,
     is_foreign,
     open_trusted,
-    trusted_path,
+    trusted_folder,
 )
 
 ROOT, OWN, OWNER, OTHER = 0, 1000, 2000, 3000
@@ -50,21 +54,40 @@ def test_what_another_user_may_have_put_there(kind: int, folder: int, foreign: b
     assert is_foreign(status(kind, OTHER), status(folder, OWNER), OWN) is foreign
 
 
-def test_a_path_loses_its_links(tmp_path: pathlib.Path) -> None:
+def test_a_path_leads_over_links(tmp_path: pathlib.Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "file").write_bytes(b"1")
     (tmp_path / "away").symlink_to(tmp_path / "a")
     (tmp_path / "a" / "up").symlink_to("../away//./b/../b")
     (tmp_path / "a" / "file").symlink_to("up/file")
-    real = tmp_path.resolve()
-    assert trusted_path(str(tmp_path / "away" / "file")) == str(real / "a" / "b" / "file")
-    assert trusted_path(str(tmp_path / "away" / "x" / "y")) == str(real / "a" / "x" / "y")
-    assert trusted_path("/") == "/"
-    with open_trusted(str(tmp_path / "away" / "file")) as file:
-        assert file.read() == b"1"
+    (tmp_path / "top").symlink_to(f"{'../' * 60}{str(tmp_path)[1:]}/away/up")
+    for name in ("away/file", "top/file", "away/up/file"):
+        with open_trusted(str(tmp_path / name)) as file:
+            assert file.read() == b"1"
     (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(OSError, match="Too many levels"):
-        trusted_path(str(tmp_path / "loop" / "x"))
+    for look in (open_trusted, check_folder):
+        with pytest.raises(OSError, match="Too many levels"):
+            look(str(tmp_path / "loop" / "x"))
+    for path in ("/", str(tmp_path), str(tmp_path / "top")):
+        with pytest.raises(IsADirectoryError):
+            open_trusted(path)
+
+
+def test_a_folder_is_made_where_it_is_missing(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "away").symlink_to("a")
+    (tmp_path / "dangling").symlink_to("a/later")
+    for name, real in (("away/x/y", "a/x/y"), ("dangling/z", "a/later/z"), ("away", "a")):
+        check_folder(str(tmp_path / name))
+        with trusted_folder(str(tmp_path / name)) as handle:
+            assert os.path.samestat(os.fstat(handle), os.stat(tmp_path / real))
+    (tmp_path / "odd").symlink_to("missing/../a")
+    with pytest.raises(FileNotFoundError), trusted_folder(str(tmp_path / "odd")):
+        pass
+    (tmp_path / "file").touch()
+    for name in ("file", "file/x"):
+        with pytest.raises(NotADirectoryError), trusted_folder(str(tmp_path / name)):
+            pass
 
 
 @as_root
@@ -99,12 +122,129 @@ def test_a_file_that_is_replaced_after_the_look_is_refused(
     tmp_path.chmod(0o1777)
     path = tmp_path / "file"
     path.touch()
-    really = os.open
-
-    def swapped(*arguments: object) -> int:
-        os.chown(path, OTHER, OTHER)
-        return really(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "open", swapped)
+    before_open(monkeypatch, "file", lambda: os.chown(path, OTHER, OTHER))
     with pytest.raises(PermissionError, match="it belongs to another user"):
         open_trusted(str(path))
+
+
+def before_open(
+    monkeypatch: pytest.MonkeyPatch, name: str, swap: t.Callable[[], object], times: int = 2
+) -> None:
+    """Does something just before a name is opened for the last of so many times."""
+    really = os.open
+    left = [times]
+
+    def swapped(path: str, *arguments: t.Any, **options: t.Any) -> int:
+        if os.path.basename(path) == name:
+            left[0] -= 1
+            if not left[0]:
+                swap()
+        return really(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", swapped)
+
+
+@pytest.fixture
+def shared(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder in which everybody can rename everything, and a folder of another user beside it."""
+    shared = tmp_path / "shared"
+    for folder, content in ((shared / "own", b"good"), (tmp_path / "theirs", b"evil")):
+        folder.mkdir(parents=True)
+        (folder / "file").write_bytes(content)
+    shared.chmod(0o777)
+    for entry in (tmp_path / "theirs", tmp_path / "theirs" / "file"):
+        os.chown(entry, OTHER, OTHER)
+    return shared
+
+
+def to_link(shared: pathlib.Path) -> None:
+    (shared / "own").rename(shared / "gone")
+    (shared / "own").symlink_to(shared.parent / "theirs")
+    os.chown(shared / "own", OTHER, OTHER, follow_symlinks=False)
+
+
+def to_folder(shared: pathlib.Path) -> None:
+    (shared / "own").rename(shared / "gone")
+    (shared.parent / "theirs").rename(shared / "own")
+
+
+def moved(shared: pathlib.Path) -> None:
+    (shared / "own").rename(shared.parent / "theirs" / "own")
+
+
+@as_root
+@pytest.mark.parametrize("swap", [to_link, to_folder, moved])
+def test_a_folder_that_is_swapped_changes_nothing(
+    shared: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    swap: t.Callable[[pathlib.Path], None],
+) -> None:
+    # It was looked at and entered. Only the file in it is still to be opened.
+    before_open(monkeypatch, "file", lambda: swap(shared))
+    with open_trusted(str(shared / "own" / "file")) as file:
+        assert file.read() == b"good"
+
+
+@as_root
+@pytest.mark.parametrize("swap", [to_link, to_folder])
+def test_a_folder_that_is_swapped_before_it_is_entered_is_refused(
+    shared: pathlib.Path,
+    monkeypatch: pytest.MonkeyPatch,
+    swap: t.Callable[[pathlib.Path], None],
+) -> None:
+    before_open(monkeypatch, "own", lambda: swap(shared))
+    with pytest.raises(OSError, match=r"Not a directory|it belongs to another user"):
+        open_trusted(str(shared / "own" / "file"))
+
+
+@as_root
+def test_dots_lead_to_the_folder_that_was_passed(
+    shared: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shared / "own" / "up").symlink_to("../file")
+    (shared / "file").write_bytes(b"good")
+    before_open(monkeypatch, "up", lambda: moved(shared), times=1)
+    with open_trusted(str(shared / "own" / "up")) as file:
+        assert file.read() == b"good"
+
+
+@as_root
+def test_a_link_is_read_as_it_was_judged(
+    shared: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shared / "link").symlink_to("own/file")
+    really = os.readlink
+
+    def swapped(*arguments: t.Any, **options: t.Any) -> str:
+        (shared / "link").unlink()
+        (shared / "link").symlink_to(shared.parent / "theirs" / "file")
+        os.chown(shared / "link", OTHER, OTHER, follow_symlinks=False)
+        return really(*arguments, **options)
+
+    monkeypatch.setattr(os, "readlink", swapped)
+    with open_trusted(str(shared / "link")) as file:
+        assert file.read() == b"good"
+
+
+@as_root
+def test_systems_without_descriptors_of_links(
+    shared: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_trusted_files, "_O_PATH", 0)
+    (shared / "link").symlink_to("own/file")
+    with open_trusted(str(shared / "link")) as file:
+        assert file.read() == b"good"
+    os.chown(shared / "link", OTHER, OTHER, follow_symlinks=False)
+    with pytest.raises(PermissionError, match="a link belongs to another user"):
+        open_trusted(str(shared / "link"))
+
+
+def test_no_descriptor_stays_open(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "file").touch()
+    before = os.listdir("/proc/self/fd")
+    open_trusted(str(tmp_path / "file")).close()
+    with trusted_folder(str(tmp_path / "new" / "folder")):
+        pass
+    with contextlib.suppress(OSError):
+        open_trusted(str(tmp_path / "missing"))
+    assert os.listdir("/proc/self/fd") == before
