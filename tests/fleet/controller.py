@@ -34,7 +34,7 @@ class Answer(t.NamedTuple):
     @property
     def failures(self) -> dict[str, str]:
         """The hosts that the last task named, and what it said of them."""
-        task = self.output.split("Fail for those that went wrong")[-1]
+        task = self.output.split("TASK [Fail for each host that failed]")[-1]
         found = re.findall(r"^fatal: \[([\w.-]+)\]: FAILED! => (\{.*\})", task, re.MULTILINE)
         return {host: json.loads(result)["msg"] for host, result in found}
 

@@ -76,7 +76,7 @@ def test_check_mode_in_batches_says_how_far_it_is_and_writes_nothing() -> None:
 
 def test_the_exit_status_and_the_list_tell_who_failed(gathered: Gathered) -> None:
     assert gathered.answer.status == 2, gathered.answer
-    assert f"went wrong: {len(FAILING)} of {len(FLEET)}]" in gathered.answer.output
+    assert f"{len(FAILING)} of {len(FLEET)} hosts failed" in gathered.answer.output
     assert set(gathered.answer.failures) == names(FAILING)
 
 
@@ -233,7 +233,7 @@ def test_those_without_facts_are_asked_again_by_their_group(
 ) -> None:
     assert set(retried.answer.failures) == names(FAILING) - {THROTTLED_ONE.name}
     assert retried.answer.status == 2
-    assert f"went wrong: {len(FAILING) - 1} of {len(FAILING)}]" in retried.answer.output
+    assert f"{len(FAILING) - 1} of {len(FAILING)} hosts failed" in retried.answer.output
     changed = {name for name, text in retried.snapshots.items() if text != gathered.snapshots[name]}
     assert changed == {THROTTLED_ONE.name}
 

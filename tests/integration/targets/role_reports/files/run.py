@@ -32,7 +32,7 @@ SAID = (
     "is set aside as",
     "fleet: nothing is known of where these are: silent",
     "has 1 of 2 hosts, which is 50%",
-    "Fail for those that went wrong: 1 of 2",
+    "1 of 2 hosts failed",
 )
 
 
