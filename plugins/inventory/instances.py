@@ -114,6 +114,8 @@ options:
         below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
       - Characters that a group name can't have become C(_). What is empty gives no group.
       - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
+      - A VM is in at most 1000 of these groups, while Azure allows 50 tags. Of a VM that says more, those of tags that come last are left out, with one
+        warning that names a VM. The variable C(azure_imds) has all tags.
       - Azure compares sizes, names of scale sets and names of tags without casing, so C(Role) and C(role) are one tag. A VM is in the groups of all
         spellings that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in C(tag_Role_db) and C(tag_role_db), and
         the second in C(tag_Role_web) and C(tag_role_web). Azure compares the values of tags with their casing.

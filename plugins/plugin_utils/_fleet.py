@@ -38,6 +38,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._grouping import (
+    MAX_GROUPS,
     Membership,
     every_spelling,
     grouper,
@@ -75,8 +76,9 @@ class Vm(t.NamedTuple):
     name: str
     fact: dict[str, t.Any]  # azure_imds, as far as it is wanted
     address: str  # "" for none
-    groups: list[Membership]
+    groups: list[Membership]  # at most MAX_GROUPS
     is_earlier: bool  # a host that an earlier inventory source named
+    left_out: int = 0  # groups beyond MAX_GROUPS
 
 
 class _Failure(t.NamedTuple):
@@ -98,7 +100,8 @@ class _Seen(t.NamedTuple):
     fact: dict[str, t.Any]
     address: str
     unusable: str  # an address that comes before that one and can't be used
-    groups: list[Membership]
+    groups: list[Membership]  # at most MAX_GROUPS
+    left_out: int  # groups beyond MAX_GROUPS
     notices: list[str]
     failures: list[_Failure]
     marked: list[str]  # the names of tags that `tags` can't have
@@ -191,6 +194,7 @@ class Fleet:
             *_claimed(self._claims),
             *_repeated(self._repeated),
             *shared_groups(memberships),
+            *_left_out(vms),
         ]
 
     def _without_repeated(self) -> list[_Seen]:
@@ -251,6 +255,7 @@ class Fleet:
         if any(map(starts_oddly, texts)):
             notices = [*notices, "hostnames: a hyphen or a dot that a name begins with became _"]
         address, unusable = self._address_of(whole)
+        groups = self._groups_of(compute, tags)
         return _Seen(
             has_vm_id=bool(vm_id),
             identity=identity,
@@ -260,7 +265,8 @@ class Fleet:
             fact=self._wanted(whole),
             address=address,
             unusable=unusable,
-            groups=self._groups_of(compute, tags),
+            groups=groups[:MAX_GROUPS],
+            left_out=len(groups[MAX_GROUPS:]),
             notices=notices,
             failures=failures,
             marked=marked_tags(compute),
@@ -333,8 +339,11 @@ def _vm(
     address = "" if is_earlier else seen.address
     groups = seen.groups
     if spelled:
-        groups = list(dict.fromkeys(one for own in groups for one in spelled.get(own, (own,))))
-    return Vm(name, seen.fact, address, groups, is_earlier)
+        # Its own groups first, because others may say any number of spellings.
+        others = (one for own in groups for one in spelled.get(own, ()))
+        groups = list(dict.fromkeys((*groups, *others)))
+    left_out = seen.left_out + len(groups[MAX_GROUPS:])
+    return Vm(name, seen.fact, address, groups[:MAX_GROUPS], is_earlier, left_out)
 
 
 def _names(found: list[_Seen], taken: t.Container[str]) -> tuple[list[str], dict[str, int]]:
@@ -386,6 +395,17 @@ def _marked(vms: t.Iterable[_Seen]) -> list[str]:
     concerned = [seen.marked for seen in vms if seen.marked]
     names = {name for marked in concerned for name in marked}
     return [f"{text} ({len(concerned)} VMs)" for text in marks_notice(names)]
+
+
+def _left_out(vms: list[Vm]) -> list[str]:
+    concerned = [vm for vm in vms if vm.left_out]
+    if not concerned:
+        return []
+    worst = max(concerned, key=lambda vm: vm.left_out)
+    return [
+        f"group_by: a VM is in at most {MAX_GROUPS} groups. {sum(vm.left_out for vm in concerned)} groups "
+        f"were left out for {len(concerned)} VMs, for example {worst.left_out} groups of {printable(worst.name, 80)}"
+    ]
 
 
 def _contested(names: dict[str, int]) -> list[str]:

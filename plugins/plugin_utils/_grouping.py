@@ -74,6 +74,9 @@ _TAGS = "tags"
 # How many groups, and values of each, a message names.
 _SHOWN = 10
 GROUPINGS = (*_GROUPINGS, _TAGS)
+# How many groups a VM may be in. Azure allows 50 tags. Ansible compares each group of a host with all
+# others of the host, so a VM that says 60,000 tags would hold up the whole inventory for a minute.
+MAX_GROUPS = 1000
 
 
 class Membership(t.NamedTuple):
@@ -86,7 +89,7 @@ class Membership(t.NamedTuple):
 def grouper(
     group_by: t.Iterable[str],
 ) -> t.Callable[[_Compute, dict[str, t.Any]], list[Membership]]:
-    """A function that gives the groups of a VM by its compute and its tags."""
+    """A function that gives the groups of a VM by its compute and its tags, with those of tags last."""
     names = list(group_by)
     unknown = [name for name in names if name not in GROUPINGS]
     if unknown:
@@ -196,4 +199,4 @@ def _alternatives(parent: str, sources: set[tuple[str, ...]]) -> str:
     return f"{parent} {', '.join(texts[:_SHOWN])} and {last}"
 
 
-__all__ = ("GROUPINGS", "Membership", "every_spelling", "grouper", "shared_groups")
+__all__ = ("GROUPINGS", "MAX_GROUPS", "Membership", "every_spelling", "grouper", "shared_groups")

@@ -22,7 +22,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import OptionEr
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._documents import Document, documents_in
 from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
+from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS, MAX_GROUPS
 
 EVERYTHING = load("everything")
 
@@ -582,3 +582,47 @@ def test_a_vm_that_says_to_be_another_one_is_named() -> None:
         assert all(name in warning for name in ("good", "evil", " a, "))
     for same in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
         assert fleet_of(same, address="none").vms(())[1] == []
+
+
+def many_tags(count: int, prefix: str = "t") -> list[dict[str, str]]:
+    return [{"name": f"{prefix}{number}", "value": "x"} for number in range(count)]
+
+
+@pytest.mark.parametrize("as_fact", [False, True], ids=["document", "fact"])
+def test_a_vm_with_too_many_tags_is_in_the_first_groups_and_named(as_fact: bool) -> None:
+    odd = vm("odd\u009b", tagsList=many_tags(MAX_GROUPS + 500), zone="1", location="x")
+    document = Document(azure_imds(odd, "")[0], is_fact=True, host="odd") if as_fact else odd
+    found, said = fleet_of([document, vm("a", tagsList=many_tags(2))]).vms(())
+    by_name = {one.name: one for one in found}
+    groups = [group for group, _parent, _source in by_name[found[0].name].groups]
+    builtin = [group for group in groups if not group.startswith("tag_")]
+    assert len(groups) == MAX_GROUPS
+    assert {"zone_1", "location_x"} <= set(builtin) == set(groups[: len(builtin)])
+    assert groups[len(builtin) :] == [f"tag_t{n}_x" for n in range(MAX_GROUPS - len(builtin))]
+    assert len(found[0].fact["tags"]) == MAX_GROUPS + 500
+    assert groups_of(found, "tags")["a"] == ["tag_t0_x", "tag_t1_x"]
+    (warning,) = [text for text in said if text.startswith("group_by")]
+    assert warning == (
+        f"group_by: a VM is in at most {MAX_GROUPS} groups. {500 + len(builtin)} groups were left out for "
+        f"1 VMs, for example {500 + len(builtin)} groups of {found[0].name}"
+    )
+    assert warning.isprintable()
+
+
+def test_as_many_groups_as_are_possible_need_no_warning() -> None:
+    found, said = fleet_of([vm("a", tagsList=many_tags(MAX_GROUPS))], group_by=["tags"]).vms(())
+    assert len(found[0].groups) == MAX_GROUPS
+    assert not any(text.startswith("group_by") for text in said)
+
+
+def test_spellings_of_other_vms_come_after_the_groups_of_a_vm_itself() -> None:
+    """The bound holds for the groups of all spellings together, and costs a VM none of its own."""
+    liars = [vm(f"liar-{n}", tagsList=many_tags(MAX_GROUPS, p)) for n, p in enumerate(("T", "tT"))]
+    honest = vm("honest", tagsList=[*many_tags(40), *many_tags(MAX_GROUPS - 100, "tt")])
+    found, said = fleet_of([honest, *liars], group_by=["tags"]).vms(())
+    groups = {one.name: [membership.group for membership in one.groups] for one in found}
+    assert {len(names) for names in groups.values()} == {MAX_GROUPS}
+    assert groups["honest"][:40] == [f"tag_t{n}_x" for n in range(40)]
+    assert groups["honest"][MAX_GROUPS - 60] == "tag_T0_x"
+    (warning,) = [text for text in said if text.startswith("group_by: a VM is")]
+    assert "for 3 VMs" in warning
