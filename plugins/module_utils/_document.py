@@ -267,7 +267,8 @@ def _tag_pairs(compute: dict[str, t.Any]) -> tuple[list[tuple[str, t.Any]], bool
     text = compute.get("tags")
     if not isinstance(text, str) or not text:
         return [], False
-    # "name:value;name:value", with nothing quoted: a ";" within a value cuts it short.
+    # "name:value;name:value", with nothing quoted: a ";" within a value cuts it short and can make
+    # another tag.
     pairs = (pair.partition(":") for pair in text.split(";"))
     return [(name, value) for name, _colon, value in pairs if name], True
 

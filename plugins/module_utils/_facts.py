@@ -74,7 +74,8 @@ def azure_imds(
         if guessed:
             warnings.append(
                 "there is no tagsList (api-version before 2019-06-04), so the tags were split from "
-                "their text form, where a value that holds a semicolon is cut"
+                "their text form. A value with a semicolon is cut short there, and what is behind the "
+                "semicolon can look like another tag"
             )
     if "addresses" in subsets:
         facts["addresses"] = _document.addresses_of(network)

@@ -216,8 +216,8 @@ ansible_facts:
             - The VM's tags, names and values untouched. Where IMDS repeats a name, the first one counts.
             - A name that begins with C(__ansible_) is left out, with a warning, because Ansible itself would take it for a mark of its own.
               C(compute.tagsList) has it.
-            - Versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning, because values that hold a
-              semicolon are cut there.
+            - Versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning. There a value with a semicolon is cut
+              short, and what is behind the semicolon can look like another tag. Whoever may set one tag can so make any other.
           returned: when O(gather_subset) has it
           type: dict
           sample:

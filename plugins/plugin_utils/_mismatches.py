@@ -10,6 +10,7 @@ import typing as t
 from ansible.module_utils.common.validation import check_type_dict
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import same_cloud
+from ansible_collections.imds.azure.plugins.module_utils._document import tags_of
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     listed,
@@ -96,8 +97,17 @@ def _same_spelling(one: str, other: str) -> bool:
     return one_spelling(one) == one_spelling(other)
 
 
+# The first api-version that lists tags. Those before have one text of all tags.
+_FIRST_WITH_LIST = "2019-06-04"
+_ONE_TEXT = (
+    "only a text of all its tags, in which the value of one tag can look like another tag. "
+    f"The api-version {_FIRST_WITH_LIST} and later ones list the tags"
+)
+
+
 def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
-    tags = part_of(facts, "tags")
+    is_forgeable = _come_from_one_text(facts)
+    tags = {} if is_forgeable else part_of(facts, "tags")
     missing: list[str] = []
     actual: list[str] = []
     for name, wanted in _dictionary("tags", required).items():
@@ -114,7 +124,18 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
         actual.extend(_shown(key, [value]) for key, value in own.items())
     if not missing:
         return None
-    return Mismatch("tags", " and ".join(missing), " and ".join(actual))
+    return Mismatch(
+        "tags", " and ".join(missing), _ONE_TEXT if is_forgeable else " and ".join(actual)
+    )
+
+
+def _come_from_one_text(facts: t.Any) -> bool:
+    """Whether `tags` were split from a text, by compute or, in a fact without it, by the api-version."""
+    compute = part_of(facts, "compute")
+    if compute:
+        return tags_of(compute)[1]
+    version = facts.get("api_version") if isinstance(facts, t.Mapping) else None
+    return isinstance(version, str) and version < _FIRST_WITH_LIST
 
 
 def _tag_text(value: t.Any) -> str:

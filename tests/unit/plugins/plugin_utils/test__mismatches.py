@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
+from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._mismatches import (
     REQUIREMENTS,
     Mismatch,
@@ -155,3 +156,30 @@ def test_foreign_text_does_not_break_the_line() -> None:
 def test_a_vm_meets_what_it_says_itself(zone: str, tags: dict[str, str]) -> None:
     facts: dict[str, t.Any] = {"compute": {"zone": zone}, "tags": tags}
     assert mismatches(facts, zones=[zone], tags=tags) == []
+
+
+@pytest.mark.parametrize("required", [{"Env": "prod"}, {"env": ["stage", "prod"]}, {"Owner": None}])
+@pytest.mark.parametrize(
+    "subsets", [SUBSETS, ("tags",), ("tags", "compute"), ("tags", "cloud", "network")]
+)
+def test_a_value_with_a_semicolon_is_no_other_tag(
+    required: dict[str, t.Any], subsets: tuple[str, ...]
+) -> None:
+    """Before 2019-06-04 IMDS has one text of all tags."""
+    document = {"compute": {"location": "x", "tags": "Owner:me;Env:prod"}}
+    fact, warnings = azure_imds(document, "2018-10-01", frozenset(subsets))
+    assert fact["tags"] == {"Owner": "me", "Env": "prod"}
+    assert "what is behind the semicolon can look like another tag" in warnings[0]
+    (found,) = mismatches(fact, tags=required)
+    assert found.actual.startswith("only a text of all its tags")
+    assert mismatches(fact, tags={}) == []
+
+
+@pytest.mark.parametrize("subsets", [SUBSETS, ("tags",)])
+def test_a_list_of_tags_is_exact(subsets: tuple[str, ...]) -> None:
+    listed_tags = [{"name": "Owner", "value": "me;Env:prod"}, {"name": "Role", "value": "web"}]
+    document = {"compute": {"location": "x", "tags": "Owner:me;Env:prod", "tagsList": listed_tags}}
+    fact, warnings = azure_imds(document, "2019-06-04", frozenset(subsets))
+    assert not warnings
+    assert mismatches(fact, tags={"role": "web", "Owner": "me;Env:prod"}) == []
+    assert mismatches(fact, tags={"Env": "prod"}) == [Mismatch("tags", "Env=prod", "")]
