@@ -103,10 +103,13 @@ def complaints(fleet: Fleet, case: Case) -> list[str]:
     found = {
         f"the exit status is {status}": status == 2,
         f"{sorted(failed)} failed": failed == should,
-        f"the number of failed hosts is not {len(should)}": f"{len(should)} of 3 hosts failed" in said,
+        f"the number of failed hosts is not {len(should)}": f"{len(should)} of 3 hosts failed"
+        in said,
         f"{THIRD} has no facts": any("azure_imds" in text for text in cached),
         f"there are the snapshots {snapshots}": snapshots - {f"{FIRST}.json"} == wanted,
-        "the first host said where the controller writes": not (fleet.folder / "elsewhere").exists(),
+        "the first host said where the controller writes": not (
+            fleet.folder / "elsewhere"
+        ).exists(),
     }
     wrong = [text for text, is_right in found.items() if not is_right]
     return [*wrong, said] if wrong else []

@@ -25,7 +25,10 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
     documents_in,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import GROUPINGS, MAX_GROUPS
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import (
+    GROUPINGS,
+    MAX_GROUPS,
+)
 
 EVERYTHING = load("everything")
 
