@@ -9,7 +9,10 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
-from ansible_collections.imds.azure.plugins.module_utils._tokens import NUMBERS, unread_warning
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
+    NUMBERS,
+    unread_warning,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     with_host_variables,

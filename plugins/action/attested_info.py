@@ -15,7 +15,7 @@ import typing as t
 from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.imds.azure.plugins.module_utils._attested import (
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
     argument_spec,
     checked_nonce,
 )
@@ -26,12 +26,14 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation import (
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.attestation import (
     Attested,
     expected,
     needs_libraries,
     verify,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.issuers import MAX_BYTES
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import trust_from
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import (
     variables_from_facts,
 )
@@ -39,9 +41,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     OPTIONS,
     with_host_variables,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._issuers import MAX_BYTES
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
-from ansible_collections.imds.azure.plugins.plugin_utils._trust import trust_from
 
 Verify = t.Callable[[str], Attested]
 # Of what a VM says, only what a failure needs gets into the result.

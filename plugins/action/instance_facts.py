@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.imds.azure.plugins.plugin_utils._documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._fuller import chosen_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS,
     HostVariablesAction,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller import chosen_fact
 
 
 class ActionModule(HostVariablesAction):

@@ -13,7 +13,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.imds.azure.plugins.module_utils._maintenance import is_dead, process
+from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import is_dead, process
 
 
 class ActionModule(ActionBase):

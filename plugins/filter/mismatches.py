@@ -8,7 +8,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.plugin_utils._mismatches import mismatches
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.mismatches import mismatches
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 

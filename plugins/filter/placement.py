@@ -8,7 +8,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.plugin_utils import _placement
+from ansible_collections.imds.azure.plugins.plugin_utils._placement import placement
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
 
 
@@ -22,7 +22,7 @@ def _placed(
 ) -> dict[str, t.Any]:
     rules = _rules("placement", min_zones, min_fault_domains, max_share, min_zones_per_location)
     found: dict[str, t.Any] = inert(
-        _placement.placement(_replicas("placement", hostvars, hosts), rules)
+        placement.placement(_replicas("placement", hostvars, hosts), rules)
     )
     return found
 
@@ -42,18 +42,18 @@ def _map(
     fleet = _replicas("placement_map", hostvars, hosts)
     members = {str(name): [str(host) for host in groups[name]] for name in groups}
     checked = _replicas("placement_map", hostvars, members.get(str(group), []))
-    found: str = inert(_placement.map_data(fleet, checked, members, str(title), str(group), rules))
+    found: str = inert(placement.map_data(fleet, checked, members, str(title), str(group), rules))
     return found
 
 
-def _rules(name: str, *values: t.Any) -> _placement.Rules:
+def _rules(name: str, *values: t.Any) -> placement.Rules:
     try:
-        return _placement.checked_rules(*values)
+        return placement.checked_rules(*values)
     except ImdsError as exc:
         raise AnsibleFilterError(f"imds.azure.{name}: {exc}") from None
 
 
-def _replicas(name: str, hostvars: t.Any, hosts: t.Any) -> list[_placement.Replica]:
+def _replicas(name: str, hostvars: t.Any, hosts: t.Any) -> list[placement.Replica]:
     if not isinstance(hostvars, t.Mapping) or isinstance(hosts, str):
         raise AnsibleFilterError(
             f"imds.azure.{name} is used like this: hostvars | imds.azure.{name}(groups['web'])"
@@ -61,7 +61,7 @@ def _replicas(name: str, hostvars: t.Any, hosts: t.Any) -> list[_placement.Repli
     missing = [str(host) for host in hosts if host not in hostvars]
     if missing:
         raise AnsibleFilterError(f"imds.azure.{name}: there is no host {missing[0]!r}")
-    return _placement.replicas(hostvars, hosts)
+    return placement.replicas(hostvars, hosts)
 
 
 class FilterModule:

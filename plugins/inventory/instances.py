@@ -281,26 +281,26 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
     USER_DATA,
     chosen_subsets,
 )
-from ansible_collections.imds.azure.plugins.module_utils._files import open_regular
-from ansible_collections.imds.azure.plugins.plugin_utils._constructed import (
+from ansible_collections.imds.azure.plugins.module_utils._machine.files import open_regular
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.constructed import (
     ForComposedGroups,
     ForKeyedGroups,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     FACT,
     Document,
     documents_in,
     files_of,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory_folders import source_with
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory_options import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options import (
     TEMPLATES,
     refuse_what_is_no_choice,
     templated,
     variables_of,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._rollback import all_or_nothing
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.rollback import all_or_nothing
 from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
     inert,
     is_shown,

@@ -88,10 +88,12 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     printable,
 )
-from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
-from ansible_collections.imds.azure.plugins.module_utils._tokens import unread_warning
-from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
-from ansible_collections.imds.azure.plugins.plugin_utils._lookup import C, ImdsLookup
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
+    unread_warning,
+)
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import turns_in
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.lookup import C, ImdsLookup
 
 
 class LookupModule(ImdsLookup):

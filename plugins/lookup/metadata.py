@@ -111,8 +111,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
-from ansible_collections.imds.azure.plugins.plugin_utils._lookup import ImdsLookup
-from ansible_collections.imds.azure.plugins.plugin_utils._routes import (
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.lookup import ImdsLookup
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import (
     ask_route,
     covers_user_data,
     lacks_part,

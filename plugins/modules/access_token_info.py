@@ -111,14 +111,14 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-from ansible_collections.imds.azure.plugins.module_utils._token_options import (
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
     token_argument_spec,
     token_from,
 )
-from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import IDENTITIES
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import turns_in
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
-from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
 
 
 def argument_spec() -> dict[str, t.Any]:

@@ -257,7 +257,7 @@ reason:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imds.azure.plugins.module_utils._attested import (
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
     argument_spec,
     attested_document,
     checked_nonce,

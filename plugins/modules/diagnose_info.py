@@ -204,14 +204,17 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._client import checked_endpoint
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.diagnosis import (
     causes,
     is_healthy,
     report,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observe import (
+    observe,
+    this_machine,
+)
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._observe import observe, this_machine
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     seconds,
     shared_argument_spec,

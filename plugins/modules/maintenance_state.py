@@ -157,7 +157,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._maintenance import (
+from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import (
     RESTORING,
     BusyError,
     Folder,

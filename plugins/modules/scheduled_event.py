@@ -132,14 +132,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
-from ansible_collections.imds.azure.plugins.module_utils._errors import (
-    ImdsError,
-    OptionError,
-    RefusedError,
-    listed,
-    printable,
-)
-from ansible_collections.imds.azure.plugins.module_utils._events import (
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
     STARTED,
     Event,
     events_by_id,
@@ -151,6 +144,13 @@ from ansible_collections.imds.azure.plugins.module_utils._events import (
     scheduled_events,
     shaped_events,
     start_event,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    OptionError,
+    RefusedError,
+    listed,
+    printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     client_from,

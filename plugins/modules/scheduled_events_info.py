@@ -153,14 +153,14 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._events import (
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
     about,
     incarnation_of,
     own_name,
     scheduled_events,
     shaped_events,
 )
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     client_from,
     shared_argument_spec,

@@ -285,7 +285,23 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, OptionError
-from ansible_collections.imds.azure.plugins.module_utils._extension import (
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
+    identity_from,
+    resource_from,
+    token_argument_spec,
+)
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
+    EXTENSION_PORT,
+    claims_of,
+    different_claims,
+    extension_endpoint,
+    extension_token,
+    imds_token,
+)
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import turns_in
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
+from ansible_collections.imds.azure.plugins.module_utils._vm_extension.extension import (
     CHANGE_TO,
     extension_files,
     extension_services,
@@ -295,22 +311,6 @@ from ansible_collections.imds.azure.plugins.module_utils._extension import (
     references,
     removal_commands,
 )
-from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-from ansible_collections.imds.azure.plugins.module_utils._token_options import (
-    identity_from,
-    resource_from,
-    token_argument_spec,
-)
-from ansible_collections.imds.azure.plugins.module_utils._tokens import (
-    EXTENSION_PORT,
-    claims_of,
-    different_claims,
-    extension_endpoint,
-    extension_token,
-    imds_token,
-)
-from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
-from ansible_collections.imds.azure.plugins.module_utils._turns import turns_in
 
 SOCKETS = ("/proc/net/tcp", "/proc/net/tcp6")
 SEARCH_PATHS = [

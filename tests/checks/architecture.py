@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What may import what.  tests/unit/test_architecture.py holds every file to it.
 
-Imports point down: a file imports only files of a lower layer, and nothing imports the plugins themselves.
-What runs on a managed node finds nothing there but Python, which may be old.
+Plugins import utils, and nothing imports plugins. What runs on a managed node finds nothing there but
+Python, which may be old.
 """
 
 from __future__ import annotations
@@ -14,74 +14,7 @@ import pathlib
 import sys
 import typing as t
 
-# The layer of each util; plugins are above them all.
-LAYERS = {
-    "plugins/module_utils/_archive.py": 0,
-    "plugins/module_utils/_errors.py": 0,
-    "plugins/module_utils/_files.py": 0,
-    "plugins/module_utils/_clouds.py": 0,
-    "plugins/module_utils/_marks.py": 0,
-    "plugins/module_utils/_platform.py": 0,
-    "plugins/module_utils/_times.py": 0,
-    "plugins/module_utils/_user_data.py": 0,
-    "plugins/module_utils/_network.py": 0,
-    "plugins/module_utils/_proxies.py": 0,
-    "plugins/module_utils/_dates.py": 1,
-    "plugins/module_utils/_given.py": 1,
-    "plugins/module_utils/_http.py": 1,
-    "plugins/module_utils/_diagnosis.py": 1,
-    "plugins/module_utils/_document.py": 1,
-    "plugins/module_utils/_retry.py": 1,
-    "plugins/module_utils/_extension.py": 2,
-    "plugins/module_utils/_transport.py": 2,
-    "plugins/module_utils/_observe.py": 4,
-    "plugins/module_utils/_parts.py": 2,
-    "plugins/module_utils/_refusals.py": 3,
-    "plugins/module_utils/_negotiation.py": 4,
-    "plugins/module_utils/_client.py": 5,
-    "plugins/module_utils/_facts.py": 5,
-    "plugins/module_utils/_events.py": 6,
-    "plugins/module_utils/_options.py": 6,
-    "plugins/module_utils/_tokens.py": 6,
-    "plugins/module_utils/_turns.py": 6,
-    "plugins/module_utils/_attested.py": 7,
-    "plugins/module_utils/_maintenance.py": 7,
-    "plugins/module_utils/_token_options.py": 7,
-    "plugins/plugin_utils/_addresses.py": 10,
-    "plugins/plugin_utils/_certificates.py": 10,
-    "plugins/plugin_utils/_chains.py": 10,
-    "plugins/plugin_utils/_constructed.py": 10,
-    "plugins/plugin_utils/_expression.py": 10,
-    "plugins/plugin_utils/_fact_variables.py": 10,
-    "plugins/plugin_utils/_fuller.py": 10,
-    "plugins/plugin_utils/_given_facts.py": 10,
-    "plugins/plugin_utils/_host_variables.py": 10,
-    "plugins/plugin_utils/_inventory_folders.py": 10,
-    "plugins/plugin_utils/_inventory_options.py": 10,
-    "plugins/plugin_utils/_issuers.py": 10,
-    "plugins/plugin_utils/_place.py": 10,
-    "plugins/plugin_utils/_rollback.py": 10,
-    "plugins/plugin_utils/_routes.py": 10,
-    "plugins/plugin_utils/_run_cache.py": 10,
-    "plugins/plugin_utils/_session.py": 10,
-    "plugins/plugin_utils/_signed_data.py": 10,
-    "plugins/plugin_utils/_trusted_files.py": 10,
-    "plugins/plugin_utils/_untrusted.py": 10,
-    "plugins/plugin_utils/_documents.py": 11,
-    "plugins/plugin_utils/_wanted_clouds.py": 10,
-    "plugins/plugin_utils/_grouping.py": 11,
-    "plugins/plugin_utils/_lookup.py": 11,
-    "plugins/plugin_utils/_migration.py": 11,
-    "plugins/plugin_utils/_mismatches.py": 11,
-    "plugins/plugin_utils/_naming.py": 11,
-    "plugins/plugin_utils/_placement.py": 12,
-    "plugins/plugin_utils/_spread.py": 11,
-    "plugins/plugin_utils/_trust.py": 11,
-    "plugins/plugin_utils/_attestation.py": 12,
-    "plugins/plugin_utils/_fleet.py": 12,
-    "plugins/plugin_utils/_snapshots.py": 12,
-}
-GLUE = 100
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # What a file may import against the rules, with the reason.
 EXCEPTIONS = {
@@ -93,6 +26,7 @@ COLLECTION = "ansible_collections.imds.azure"
 UTILS = ("plugins/module_utils", "plugins/plugin_utils")
 PRIVATE = (*UTILS, "plugins/doc_fragments")
 MANAGED_NODE = ("plugins/module_utils", "plugins/modules")
+# `make lint` has vermin compare grammar and library with it.
 OLDEST_PYTHON = (3, 7)
 # In the standard library of today's Python, but not in that of the oldest.
 TOO_NEW = {"graphlib", "tomllib", "zoneinfo"}
@@ -108,7 +42,7 @@ def problems(path: str, source: str) -> list[str]:
         else [*name_problems(path), *plugin_problems(path, names)]
     )
     if is_in(path, *MANAGED_NODE):
-        found += [*managed_node_problems(path, names), *grammar_problems(path, source)]
+        found += managed_node_problems(path, names)
     return [f"{path}: {problem}" for problem in found]
 
 
@@ -129,22 +63,19 @@ def imports(path: str, tree: ast.AST) -> t.Iterator[str]:
 
 
 def name_problems(path: str) -> t.Iterator[str]:
-    name = pathlib.PurePosixPath(path).name
-    if is_in(path, *PRIVATE) and not name.startswith("_"):
-        yield f"utils and fragments are private: call it _{name}"
-    if is_in(path, *UTILS) and name != "__init__.py" and path not in LAYERS:
-        yield "has no layer yet: add it to LAYERS in tests/checks/architecture.py"
+    *folders, name = pathlib.PurePosixPath(path).parts
+    if is_in(path, *PRIVATE) and not name.startswith("_") and not folders[-1].startswith("_"):
+        yield f"utils and fragments are private: call it _{name}, or put it into a folder with such a name"
 
 
 def plugin_problems(path: str, names: t.Iterable[str]) -> t.Iterator[str]:
     """Imports that point up, or sideways, or out of the collection where they may not."""
-    layer = LAYERS.get(path, GLUE)
     for name in names:
         util = util_of(name)
         if is_own(name) and not util:
-            yield f"imports {name}, but nothing imports plugins, nor a whole folder of utils"
-        elif util and LAYERS.get(util, GLUE) >= layer:
-            yield f"imports {util}, which is not below it"
+            yield f"imports {name}, which is no file of utils: nothing imports plugins or whole folders"
+        elif util and is_in(util, "plugins/plugin_utils") and is_in(path, "plugins/module_utils"):
+            yield f"imports {util}, and module_utils need no plugin_utils"
         elif top_of(name) in ("simulator", "tests"):
             yield f"imports {name}, which users don't have"
         elif top_of(name) == "requests" and not is_in(path, "plugins/plugin_utils"):
@@ -165,14 +96,6 @@ def managed_node_problems(path: str, names: t.Iterable[str]) -> t.Iterator[str]:
             yield f"imports {name}, which a managed node need not have"
 
 
-def grammar_problems(path: str, source: str) -> t.Iterator[str]:
-    try:
-        ast.parse(source, path, feature_version=OLDEST_PYTHON)
-    except SyntaxError as error:
-        version = ".".join(map(str, OLDEST_PYTHON))
-        yield f"is not Python {version}, which managed nodes may have: line {error.lineno}, {error.msg}"
-
-
 def simulator_problems(names: t.Iterable[str]) -> list[str]:
     """The simulator is a second opinion on IMDS: it shares nothing with what it tests."""
     return [
@@ -188,11 +111,16 @@ def is_own(name: str) -> bool:
 
 def util_of(name: str) -> str | None:
     """The file of this collection's utils that an import names."""
-    parts = name.removeprefix(f"{COLLECTION}.").split(".")
-    folder = "/".join(parts[:2])
-    return (
-        f"{folder}/{parts[2]}.py" if is_own(name) and folder in UTILS and len(parts) > 2 else None
-    )
+    parts = name.removeprefix(f"{COLLECTION}.").split(".") if is_own(name) else []
+    if "/".join(parts[:2]) not in UTILS:
+        return None
+    paths = ("/".join(parts[:length]) + ".py" for length in range(3, len(parts) + 1))
+    return next((path for path in paths if (ROOT / path).is_file()), None)
+
+
+def utils_imported_by(path: str) -> set[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"), path)
+    return {util for util in map(util_of, imports(path, tree)) if util}
 
 
 def top_of(name: str) -> str:

@@ -17,7 +17,7 @@ import typing as t
 from checks import report
 from environments import ROOT
 
-TABLE = "plugins/plugin_utils/_certificates.py"
+TABLE = "plugins/plugin_utils/_attestation/certificates.py"
 WARNING = datetime.timedelta(days=365)
 
 

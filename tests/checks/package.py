@@ -40,6 +40,7 @@ CONTENTS = (
     "playbooks/*.yml",
     "plugins/*.py",
     "plugins/*.yml",
+    "plugins/plugin_utils/_attestation/pem/*.pem",
     "roles/*/README.md",
     "roles/*/defaults/*.yml",
     "roles/*/meta/*.yml",

@@ -18,8 +18,8 @@ class Trial(t.NamedTuple):
 _UNIT = "tests/unit"
 _UTILS = "tests/unit/plugins/module_utils"
 _TARGET = "tests/integration/targets/faults/files"
-_ROUTES = "tests/unit/plugins/plugin_utils/test__routes.py"
-_CACHE = "tests/unit/plugins/plugin_utils/test__run_cache.py"
+_ROUTES = "tests/unit/plugins/plugin_utils/_lookup/test_routes.py"
+_CACHE = "tests/unit/plugins/plugin_utils/_lookup/test_run_cache.py"
 _LOOKUP = "tests/unit/plugins/lookup/test_metadata.py"
 _FAULTS = "tests/unit/test_faults.py"
 _FUZZ = "tests/fuzz/targets.py"
@@ -164,7 +164,10 @@ HOSTILE = (
         "Hosts with names of their own, and none of them lost",
         (
             (f"{_TARGET}/hostile.py", "COLLIDING"),
-            (f"{_UNIT}/plugins/plugin_utils/test__fleet.py", "test_no_vm_has_the_name_of_a_group"),
+            (
+                f"{_UNIT}/plugins/plugin_utils/_inventory/test_fleet.py",
+                "test_no_vm_has_the_name_of_a_group",
+            ),
         ),
     ),
 )
@@ -192,9 +195,12 @@ ANYTHING = (
         "Hosts and groups",
         "Every document gives a host; names of groups are valid",
         (
-            (f"{_UNIT}/plugins/plugin_utils/test__fleet.py", "test_every_document_gives_a_host"),
             (
-                f"{_UNIT}/plugins/plugin_utils/test__grouping.py",
+                f"{_UNIT}/plugins/plugin_utils/_inventory/test_fleet.py",
+                "test_every_document_gives_a_host",
+            ),
+            (
+                f"{_UNIT}/plugins/plugin_utils/_inventory/test_grouping.py",
                 "test_every_name_is_valid_and_no_parent",
             ),
         ),

@@ -18,7 +18,6 @@ import tempfile
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils import _transport
-from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     MARK,
@@ -28,23 +27,26 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     parse_json_text,
     part,
 )
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._events import (
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
+    attested_document,
+)
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
     scheduled_events,
     shaped_events,
 )
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
-from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
-from ansible_collections.imds.azure.plugins.plugin_utils._documents import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     Document,
     documents_in,
     files_of,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._fleet import Choices, Fleet
-from ansible_collections.imds.azure.plugins.plugin_utils._grouping import GROUPINGS
-from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route, walk
-from ansible_collections.imds.azure.plugins.plugin_utils._snapshots import write_snapshot
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import Choices, Fleet
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import GROUPINGS
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ask_route, walk
 
 _GROUP = re.compile(r"[^\d\W]\w*\Z")
 _HOST = re.compile(r"[\w.:-]+\Z")

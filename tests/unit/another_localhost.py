@@ -20,7 +20,7 @@ from doubles import RawServer, answering, http
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
 from ansible_collections.imds.azure.plugins.module_utils._errors import UnavailableError
-from ansible_collections.imds.azure.plugins.module_utils._tokens import (
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     extension_endpoint,
     extension_token,
 )

@@ -55,5 +55,5 @@ def test_github_shows_it_at_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     assert annotated("One ends", "warning") == "certificates: warning: One ends"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    wanted = "::warning file=plugins/plugin_utils/_certificates.py::One ends"
+    wanted = "::warning file=plugins/plugin_utils/_attestation/certificates.py::One ends"
     assert annotated("One ends", "warning") == wanted

@@ -21,15 +21,17 @@ from doubles import WAITS, WALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._attested import attested_document
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._events import (
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
+    attested_document,
+)
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
     scheduled_events,
     start_event,
 )
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
-from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Transport,
     http_transport,

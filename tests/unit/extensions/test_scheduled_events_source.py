@@ -332,7 +332,7 @@ def test_a_hanging_request_neither_blocks_the_loop_nor_the_end(vm: Vm) -> None:
 def test_an_event_has_no_templates() -> None:
     hostile = "{{ lookup('pipe', 'touch x') }}{% raw %}{#"
     event = {"EventId": hostile, "Resources": [hostile, 5, None], hostile: {"a": "#jinja2: x"}}
-    change = source["_events"].Change("appeared", event, "{")
+    change = source["scheduled_events"].Change("appeared", event, "{")
     harmless = "(( lookup('pipe', 'touch x') ))(% raw %)(#"
     assert source["payload"](change, {"DocumentIncarnation": 3}, "{ x }") == {
         "change": "appeared",

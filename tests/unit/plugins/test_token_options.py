@@ -12,7 +12,8 @@ import yaml
 
 import environments
 from ansible_collections.imds.azure.plugins.doc_fragments import _token
-from ansible_collections.imds.azure.plugins.module_utils import _options, _token_options
+from ansible_collections.imds.azure.plugins.module_utils import _options
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity import options
 from ansible_collections.imds.azure.plugins.modules import access_token_info, vm_extension_info
 
 COMPARED = ("type", "default", "choices", "required", "elements")
@@ -32,7 +33,7 @@ def compared(options: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def test_the_fragment_documents_what_the_spec_takes() -> None:
     shared = _options.shared_argument_spec()
-    spec = {k: v for k, v in _token_options.token_argument_spec().items() if k not in shared}
+    spec = {k: v for k, v in options.token_argument_spec().items() if k not in shared}
     fragment = documented(_token.ModuleDocFragment.DOCUMENTATION)
     # Said once more only because "latest" has another meaning here.
     assert set(fragment.pop("api_version")) == {"description"}

@@ -18,7 +18,10 @@ from azure.identity import CredentialUnavailableError
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._tokens import IDENTITIES, imds_token
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
+    IDENTITIES,
+    imds_token,
+)
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from peers.clients import VAULT, azure_identity, msal_client

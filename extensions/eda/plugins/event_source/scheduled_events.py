@@ -102,11 +102,11 @@ if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils import (
         _client,
         _errors,
-        _events,
         _options,
         _retry,
         _transport,
     )
+    from ansible_collections.imds.azure.plugins.module_utils._endpoints import scheduled_events
 
 T = t.TypeVar("T")
 _LOG = logging.getLogger("imds.azure.scheduled_events")
@@ -130,7 +130,7 @@ if not t.TYPE_CHECKING:
     _import_core()
     _client = importlib.import_module(f"{_CORE}._client")
     _errors = importlib.import_module(f"{_CORE}._errors")
-    _events = importlib.import_module(f"{_CORE}._events")
+    scheduled_events = importlib.import_module(f"{_CORE}._endpoints.scheduled_events")
     _options = importlib.import_module(f"{_CORE}._options")
     _retry = importlib.import_module(f"{_CORE}._retry")
     _transport = importlib.import_module(f"{_CORE}._transport")
@@ -159,29 +159,33 @@ async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
     client = _options.client_from(options.__getitem__, _transport.http_transport, attempts=1)
     interval: float = options["interval"]
     resource = options["resource"] or await asked(
-        functools.partial(_events.own_name, client), interval, seams
+        functools.partial(scheduled_events.own_name, client), interval, seams
     )
     _LOG.info("watching the scheduled events of %s", _errors.printable(resource))
-    seen: list[_events.Event] = []
-    ask = functools.partial(_events.scheduled_events, client)
+    seen: list[scheduled_events.Event] = []
+    ask = functools.partial(scheduled_events.scheduled_events, client)
     while True:
         begun = seams.clock()
         document = (await asked(ask, interval, seams)).data
-        present = _events.about(_events.shaped_events(document, time.time()), resource)
-        for change in _events.changes(seen, present):
+        present = scheduled_events.about(
+            scheduled_events.shaped_events(document, time.time()), resource
+        )
+        for change in scheduled_events.changes(seen, present):
             await queue.put(payload(change, document, resource))
         seen = present
         # From request to request, but never two within a second, however long one took.
         await seams.sleep(max(_SHORTEST_INTERVAL, begun + interval - seams.clock()))
 
 
-def payload(change: _events.Change, document: dict[str, t.Any], resource: str) -> dict[str, t.Any]:
+def payload(
+    change: scheduled_events.Change, document: dict[str, t.Any], resource: str
+) -> dict[str, t.Any]:
     """What the conditions of rules see as `event`."""
     return {
         "change": change.change,
         "scheduled_event": harmless(change.event),
         "previous_status": harmless(change.previous_status),
-        "incarnation": _events.incarnation_of(document),
+        "incarnation": scheduled_events.incarnation_of(document),
         "resource": harmless(resource),
     }
 

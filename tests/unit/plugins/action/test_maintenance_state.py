@@ -14,7 +14,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 
 from ansible_collections.imds.azure.plugins.action.maintenance_state import ActionModule
-from ansible_collections.imds.azure.plugins.module_utils._maintenance import process
+from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import process
 
 RUN = process(os.getppid())
 DEAD = {**RUN, "started": "0"}

@@ -37,6 +37,9 @@ from ansible_collections.imds.azure.plugins.module_utils._client import (
     checked_endpoint,
     checked_version,
 )
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
+    scheduled_events,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
@@ -47,12 +50,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._events import scheduled_events
 from ansible_collections.imds.azure.plugins.module_utils._http import failed_attempt
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
-from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
-from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ask_route
 
 DOCUMENT = {"compute": {"name": "web-1"}, "network": NETWORK}
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=150)

@@ -11,6 +11,11 @@ import typing as t
 import pytest
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
+    own_name,
+    scheduled_events,
+    start_event,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     MalformedError,
     NotFoundError,
@@ -18,11 +23,6 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     TransportError,
     UnavailableError,
     VersionError,
-)
-from ansible_collections.imds.azure.plugins.module_utils._events import (
-    own_name,
-    scheduled_events,
-    start_event,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 

@@ -22,13 +22,13 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-from ansible_collections.imds.azure.plugins.module_utils._token_options import token_from
-from ansible_collections.imds.azure.plugins.module_utils._tokens import (
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     extension_endpoint,
     extension_token,
     imds_token,
 )
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 ENDPOINT = "http://127.0.0.1:8169"

@@ -68,7 +68,7 @@ def test_only_what_never_leaves_the_client_is_no_imds_error() -> None:
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not ImdsError])
 def test_every_kind_is_made_somewhere(kind: type[Exception]) -> None:
     made = re.compile(rf"\b{kind.__name__}\(|= _errors\.{kind.__name__}$", re.MULTILINE)
-    core = [*PLUGINS.glob("module_utils/*.py"), *PLUGINS.glob("plugin_utils/*.py")]
+    core = [*PLUGINS.glob("*_utils/**/*.py")]
     assert any(made.search(path.read_text()) for path in core if path.name != "_errors.py")
 
 

@@ -13,16 +13,18 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
+from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
+    scheduled_events,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     NotFoundError,
     TransportError,
     UnavailableError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._events import scheduled_events
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._retry import Failure, RetryPolicy
-from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
-from ansible_collections.imds.azure.plugins.plugin_utils._routes import ask_route
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ask_route
 
 DOCUMENT = {"compute": {"name": "web-1"}, "network": NETWORK}
 RETRIED = (408, 410, 429, 500, 502, 503, 504)

@@ -45,7 +45,7 @@ from ansible_collections.imds.azure.plugins.module_utils._http import (
     read_answer,
     reason_of,
 )
-from ansible_collections.imds.azure.plugins.module_utils._tokens import imds_token
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._transport import (
     MAX_BODY,
     Request,

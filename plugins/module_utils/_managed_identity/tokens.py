@@ -1,0 +1,264 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Tokens of managed identities: what to ask for, asking, and what the answers mean.
+
+No message ever has a word of a token in it. Private to imds.azure.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import typing as t
+
+from .._client import Endpoint, ImdsClient, Params, Turns
+from .._clouds import Cloud
+from .._document import parse_json
+from .._errors import MalformedError, OptionError, printable
+
+# Options that say which identity, and the names that the endpoints have for them.
+IDENTITIES = {"client_id": "client_id", "object_id": "object_id", "resource_id": "msi_res_id"}
+EXTENSION_PORT = 50342
+# What says whose a token is and whom it is for: equal in two tokens, they open the same doors.
+CLAIMS = ("aud", "oid", "tid", "appid")
+
+_NAMED_RESOURCES: dict[str, t.Callable[[Cloud], str]] = {
+    "resource_manager": lambda cloud: cloud.resource_manager and f"{cloud.resource_manager}/",
+    "key_vault": lambda cloud: cloud.key_vault_suffix and f"https://{cloud.key_vault_suffix}",
+    # One and the same in every cloud, unlike the domains of the storage accounts.
+    "storage": lambda cloud: cloud.storage_suffix and "https://storage.azure.com/",
+}
+RESOURCES = tuple(_NAMED_RESOURCES)
+
+NUMBERS = ("expires_on", "expires_in", "not_before")
+# Some services write these as dates.
+_MOMENTS = ("expires_on", "not_before")
+_TEXTS = ("token_type", "client_id", "resource")
+_INTEGER = re.compile(r"[0-9]{1,18}\Z")
+# What a bearer token can be made of (RFC 6750): nothing that a header or a template would split.
+_BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x1f\x7f]+\Z")
+
+
+def resource_uri(resource: str, cloud: t.Callable[[], Cloud]) -> str:
+    """What to ask a token for; a name means that service in the VM's own cloud."""
+    named = _NAMED_RESOURCES.get(resource)
+    if named is None:
+        if _URI.match(resource) or _GUID.match(resource):
+            return resource
+        raise OptionError(
+            f"resource {printable(resource)!r} is neither a URI (https://vault.azure.net), nor the id "
+            f"of an application, nor one of {', '.join(RESOURCES)}"
+        )
+    own = cloud()
+    uri = named(own)
+    if not uri:
+        raise OptionError(
+            f"resource {resource!r} is not known for the cloud {printable(own.name)!r} of this VM: "
+            "give the URI of the resource instead"
+        )
+    return uri
+
+
+def identity_params(given: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """The query parameter of the one identity that is asked for, or none."""
+    chosen = [name for name in IDENTITIES if given.get(name)]
+    if len(chosen) > 1:
+        raise OptionError(f"{' and '.join(chosen)} are mutually exclusive: each names one identity")
+    return [(IDENTITIES[name], str(given[name])) for name in chosen]
+
+
+def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endpoint:
+    """Where the retired VM extension answers, which has no versions."""
+    if not 0 < port < 65536:
+        raise OptionError(f"port must be a number from 1 to 65535, not {port}")
+    if any(name == IDENTITIES["resource_id"] for name, _value in identity):
+        raise OptionError(
+            "resource_id is unknown to the VM extension: use client_id or object_id, or source=imds"
+        )
+    return Endpoint(
+        "oauth2/token",
+        version="",
+        advise=extension_advice,
+        secret=True,
+        elsewhere=f"http://localhost:{port}",
+    )
+
+
+def imds_token(
+    client: ImdsClient,
+    resource: str,
+    identity: Params = (),
+    turns: Turns | None = None,
+    unread: list[str] | None = None,
+) -> dict[str, t.Any]:
+    """A token for a resource, of the VM's only identity or of the one that is named.
+
+    `unread` collects what token_of collects.
+    """
+
+    def shape(data: t.Any) -> dict[str, t.Any]:
+        return token_of(data, unread)
+
+    params = (("resource", resource), *identity)
+    token: dict[str, t.Any] = client.ask(_IDENTITY, params, shape=shape, turns=turns).data
+    return token
+
+
+def extension_token(
+    client: ImdsClient,
+    extension: Endpoint,
+    resource: str,
+    identity: Params = (),
+    unread: list[str] | None = None,
+) -> dict[str, t.Any]:
+    """The same from the retired VM extension, which listens on the VM itself."""
+
+    def shape(data: t.Any) -> dict[str, t.Any]:
+        return token_of(data, unread)
+
+    params = (("resource", resource), *identity)
+    token: dict[str, t.Any] = client.ask(extension, params, shape=shape).data
+    return token
+
+
+def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
+    """The answer's token and what belongs to it. Numbers may come as texts, and times as dates.
+
+    A number that is not there is None. So is one that can't be read, and `unread` collects its name.
+    """
+    token = data.get("access_token") if isinstance(data, dict) else None
+    if not isinstance(token, str) or not _BEARER.match(token):
+        raise MalformedError("it has no access_token that could be used")
+    result: dict[str, t.Any] = {"access_token": token}
+    result.update({name: _text(data.get(name)) for name in _TEXTS})
+    result.update({name: _number(name, data.get(name)) for name in NUMBERS})
+    if unread is not None:
+        unread += [
+            name
+            for name in NUMBERS
+            if result[name] is None and data.get(name) is not None and data[name] != ""
+        ]
+    return result
+
+
+def unread_warning(name: str) -> str:
+    """A warning that quotes nothing of the answer, which may be a secret."""
+    return (
+        f"the token came with a value of {name} that is neither a number nor a date that is understood, "
+        f"so {name} is null"
+    )
+
+
+def _text(value: t.Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(name: str, value: t.Any) -> int | None:
+    if isinstance(value, str) and _INTEGER.match(value):
+        return int(value)
+    if isinstance(value, str) and name in _MOMENTS:
+        # Imported here because IMDS itself writes numbers.
+        from .._endpoints.dates import moment_of
+
+        moment = moment_of(value)
+        return None if moment is None or moment < 0 else int(moment)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def claims_of(token: str) -> dict[str, str]:
+    """Whose a token is and whom it is for. Its signature is for the receiver to check, not here."""
+    payload = token.split(".")[1] if token.count(".") == 2 else ""
+    try:
+        data = parse_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise MalformedError("the token is not a JSON Web Token, so nothing can be read from it")
+    # Tokens of version 2 call the application azp.
+    return {name: _text(data.get(name) or (name == "appid" and data.get("azp"))) for name in CLAIMS}
+
+
+def different_claims(one: dict[str, str], other: dict[str, str]) -> list[str]:
+    """The claims that do not prove two tokens equal; one that both lack proves nothing."""
+    return [name for name in CLAIMS if not one[name] or one[name] != other[name]]
+
+
+_BY_WORDS = (
+    (
+        "multiple user assigned identities exist",
+        "Say which one is meant: set client_id, object_id or resource_id",
+    ),
+    (
+        "identity not found",
+        "Assign a managed identity to the VM, and check that one with the given client_id, object_id "
+        "or resource_id is among those assigned to it",
+    ),
+    (
+        "invalid_resource",
+        "Check resource: it must be the URI of a service that exists in this cloud and tenant, to "
+        "the letter",
+    ),
+    (
+        "took all turns",
+        "Ask for fewer tokens at once, or raise the option deadline",
+    ),
+)
+_BY_STATUS = {
+    400: "Check resource and the identity that is asked for",
+    404: "The service that gives tokens is not ready, or this IMDS has none. Try again later",
+    429: "The VM asks for tokens more often than IMDS allows (20 times a second, 5 at once). "
+    "Try again later, or raise the option deadline",
+}
+_EXTENSION_GONE = (
+    "The VM extension does not run, or not on this port: it is retired, so use source=imds"
+)
+
+
+def token_advice(status: int | None, cause: str) -> str:
+    """What to do about a failure; "" where a token is like everything else.
+
+    The words of the service only choose between advices. Nothing else depends on them.
+    """
+    words = cause.lower()
+    return next((todo for key, todo in _BY_WORDS if key in words), _BY_STATUS.get(status or 0, ""))
+
+
+def extension_advice(status: int | None, cause: str) -> str:
+    if status in (None, 404):
+        return _EXTENSION_GONE
+    if status in (401, 500):
+        return "The extension is in trouble, and it is retired: use source=imds"
+    return token_advice(status, cause)
+
+
+# The documented guidance is to try again on 404 as well. Every SDK asks by this version.
+_IDENTITY = Endpoint(
+    "identity/oauth2/token",
+    always_there=True,
+    version="2018-02-01",
+    advise=token_advice,
+    secret=True,
+)
+
+
+__all__ = (
+    "CLAIMS",
+    "EXTENSION_PORT",
+    "IDENTITIES",
+    "NUMBERS",
+    "RESOURCES",
+    "claims_of",
+    "different_claims",
+    "extension_advice",
+    "extension_endpoint",
+    "extension_token",
+    "identity_params",
+    "imds_token",
+    "resource_uri",
+    "token_advice",
+    "token_of",
+    "unread_warning",
+)

@@ -1,0 +1,364 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Instance documents and snapshots from files. Private to imds.azure."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import functools
+import glob
+import io
+import itertools
+import json
+import os
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    PARTS,
+    check_depth,
+    decode_json,
+    instance_document,
+    missing_parts,
+    parse_json_text,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    MalformedError,
+    OptionError,
+    printable,
+)
+from ansible_collections.imds.azure.plugins.module_utils._machine.files import size_within
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_files import (
+    open_trusted,
+)
+
+# The key under which a snapshot of the gather playbook has the fact.
+FACT = "azure_imds"
+# In a pattern it stands for all folders below one.
+_BELOW = "**"
+# In a text without it no document says null.
+_NULL = "null"
+# In a text without it Windows PowerShell wrote no object for a list.
+_COUNT = '"Count":'
+# How a file begins that ansible-vault has encrypted.
+_VAULT = b"$ANSIBLE_VAULT;"
+# What files begin with that are not UTF-8, as Windows PowerShell writes them. The first two begin
+# the same.
+_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
+_MARKS_OF_ORDER = tuple(_ENCODINGS)
+# Bytes of an .ndjson file that are read at once.
+_AT_ONCE = 256 * 1024
+# Bytes of a file, and of a line. A hundred thousand documents have about 400 MiB, and IMDS has none
+# of more than 4 MiB.
+_MAX_JSON = 1024**3
+_MAX_NDJSON = 8 * 1024**3
+_MAX_LINE = 16 * 1024**2
+
+_Line = tuple[int, str, t.Any]  # its number, its text and what that says
+
+
+class Document(t.NamedTuple):
+    data: dict[str, t.Any]  # an instance document, or the fact made of one
+    is_fact: bool = False
+    api_version: str = ""  # of an instance document, where it is known
+    snapshot_of: str = ""  # the host that a snapshot was taken of
+    host: str = ""  # the host of an earlier inventory source that this is about
+    nulls: bool = True  # False where it says null nowhere
+
+
+OnBroken = t.Callable[[MalformedError], None]
+# Gives the content of an encrypted file by its path, or raises MalformedError.
+Decrypted = t.Callable[[str, bytes], bytes]
+
+
+def files_of(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[str]]:
+    """The files that the patterns name, each once and sorted, and the patterns that name none."""
+    found: set[str] = set()
+    without: list[str] = []
+    for pattern in patterns:
+        if not isinstance(pattern, str) or not pattern:
+            raise OptionError(f"documents: {printable(str(pattern))!r} is no name of a file")
+        expanded = os.path.expanduser(pattern)
+        named = os.path.normpath(os.path.join(folder, expanded))
+        if os.path.isdir(named):
+            raise OptionError(
+                f"documents: {printable(named)} is a folder: say which of its files, for example "
+                f"{os.path.join(pattern, '*.json')}"
+            )
+        if os.path.lexists(named):  # A name may look like a pattern and the folder's, too.
+            found.add(named)
+            continue
+        if not glob.has_magic(expanded):
+            raise OptionError(f"documents: there is no file {printable(named)}")
+        absolute = os.path.normpath(os.path.join(glob.escape(folder), expanded))
+        matches = _matches(absolute)
+        if not matches:
+            without.append(pattern)
+        found.update(matches)
+    return sorted(found), without
+
+
+def _matches(pattern: str) -> list[str]:
+    """As glob does it, but `**` follows no link, as links can lead in circles."""
+    names = pattern.split(os.sep)
+    if _BELOW not in names:
+        return glob.glob(pattern)
+    at = names.index(_BELOW)
+    rest = os.sep.join(names[at + 1 :]) or "*"
+    return [
+        match
+        for top in glob.glob(os.sep.join(names[:at]) or os.sep)
+        for folder in _folders_below(top)
+        for match in _matches(os.path.join(glob.escape(folder), rest))
+    ]
+
+
+def _folders_below(top: str) -> t.Iterator[str]:
+    """The folder itself and all below it, without those that are hidden."""
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
+        yield folder
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            waiting.extend(
+                entry.path
+                for entry in entries
+                if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+            )
+
+
+def documents_in(
+    path: str, on_broken: OnBroken, decrypted: Decrypted | None = None
+) -> t.Iterator[Document]:
+    """The documents of a file. What is broken is handed on, and the rest of the file still read.
+
+    `decrypted` gives the content of a file that ansible-vault has encrypted, by its path and its bytes.
+    """
+    reader = _READERS.get(os.path.splitext(path)[1].lower())
+    if reader is None:
+        if not os.path.isdir(path):  # A pattern may match folders as well, which hold no document.
+            on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
+        return
+    try:
+        with open_trusted(path) as file:
+            content = _odd_content(path, file, decrypted)
+            yield from reader(path, file if content is None else io.BytesIO(content), on_broken)
+    except MalformedError as exc:
+        on_broken(exc)
+    except OSError as exc:
+        on_broken(MalformedError(f"{path}: it can't be read: {exc.strerror or exc}"))
+
+
+def _odd_content(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -> bytes | None:
+    """The content as UTF-8 of a file that is encrypted or UTF-16; None for all other files."""
+    start = file.read(len(_VAULT))
+    file.seek(0)
+    if start == _VAULT:
+        if decrypted is None:
+            raise MalformedError(f"{path}: ansible-vault has encrypted it")
+        content = decrypted(path, file.read(size_within(file, _MAX_JSON)))
+    elif start.startswith(_MARKS_OF_ORDER):
+        content = file.read(size_within(file, _MAX_JSON))
+    else:
+        return None
+    for mark, encoding in _ENCODINGS.items():
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding).encode()
+            except ValueError:
+                raise MalformedError(f"{path}: it begins as {encoding} and is not") from None
+    return content
+
+
+def _size(file: t.BinaryIO, limit: int) -> int:
+    if isinstance(file, io.BytesIO):  # The size of the file has been looked at already.
+        return len(file.getbuffer())
+    return size_within(file, limit)
+
+
+def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
+    text = _text(path, 1, file.read(_size(file, _MAX_JSON)), on_broken)
+    if text is None:
+        return
+    try:
+        data = parse_json_text(text)
+    except ValueError as exc:
+        on_broken(_not_json(path, 1, exc))
+        return
+    data = _with_lists(text, data)
+    nulls = _NULL in text
+    if not isinstance(data, list):
+        yield from _document(path, 1, data, nulls, on_broken)
+        return
+    line_of = _ElementLines(text)
+    for index, element in enumerate(data):
+        line = functools.partial(line_of.get, index)
+        yield from _document(path, line, element, nulls, on_broken)
+
+
+def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
+    # Some lines at a time, so that a file of a whole fleet is never in memory as a whole.
+    above = 0
+    for lines in _some_at_a_time(file, _size(file, _MAX_NDJSON)):
+        found = _together(lines, above) or _one_by_one(path, lines, above, on_broken)
+        for number, text, data in found:
+            document = _with_lists(text, data)
+            yield from _document(path, number, document, _NULL in text, on_broken)
+        above += len(lines)
+
+
+def _some_at_a_time(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
+    """The lines within the size that the file had, as it may grow for ever.
+
+    Of a line that is too long only the beginning is kept, which is still too long.
+    """
+    while left > 0:
+        lines: list[bytes] = []
+        enough = left - _AT_ONCE
+        while left > max(0, enough):
+            line = piece = file.readline(min(left, _MAX_LINE + 1))
+            left -= len(piece)
+            while len(piece) > _MAX_LINE and not piece.endswith(b"\n"):
+                piece = file.readline(min(left, _MAX_LINE + 1))
+                left -= len(piece)
+            if not line:
+                left = 0  # Somebody has cut the file short meanwhile.
+            else:
+                lines.append(line)
+        yield lines
+
+
+def _together(lines: list[bytes], above: int) -> t.Iterable[_Line] | None:
+    """The lines as one list, or None where one of them is not a JSON text by itself.
+
+    That takes two thirds of the time, and documents that are read together share their keys, which
+    are a third of their memory.
+    """
+    if max(map(len, lines), default=0) > _MAX_LINE:
+        return None
+    try:
+        texts = [line.decode("utf-8-sig") for line in lines]
+        # With something of our own in between, two broken lines don't make up for each other.
+        data = decode_json(f"[{',null,'.join(texts)}]")
+        for text, document in zip(texts, data[::2], strict=True):
+            check_depth(text, document)
+    except ValueError:
+        return None
+    if any(between is not None for between in data[1::2]):
+        return None
+    return zip(itertools.count(above + 1), texts, data[::2])
+
+
+def _one_by_one(
+    path: str, lines: list[bytes], above: int, on_broken: OnBroken
+) -> t.Iterator[_Line]:
+    for number, line in enumerate(lines, above + 1):
+        if len(line) > _MAX_LINE:
+            size = f"{_MAX_LINE // 1024**2} MiB"
+            on_broken(MalformedError(f"{path}:{number}: the line is longer than {size}"))
+            continue
+        text = _text(path, number, line.rstrip(b"\r\n"), on_broken)
+        if text is None or not text.strip():
+            continue
+        try:
+            yield number, text, parse_json_text(text)
+        except ValueError as exc:
+            on_broken(_not_json(path, number, exc))
+
+
+def _text(path: str, first_line: int, content: bytes, on_broken: OnBroken) -> str | None:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = first_line + exc.object.count(b"\n", 0, exc.start)
+        on_broken(MalformedError(f"{path}:{line}: it is not UTF-8"))
+        return None
+
+
+_READERS = {".json": _read_json, ".ndjson": _read_ndjson}
+
+
+def _with_lists(text: str, data: t.Any) -> t.Any:
+    """The data, in which an object that Windows PowerShell wrote for a list is that list.
+
+    Its ConvertTo-Json writes some lists as `{"value": [...], "Count": 2}`.
+    """
+    return _relisted(data) if _COUNT in text else data
+
+
+def _relisted(value: t.Any) -> t.Any:
+    if isinstance(value, list):
+        return [_relisted(element) for element in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"value", "Count"} and isinstance(value["value"], list):
+        return _relisted(value["value"])
+    return {key: _relisted(child) for key, child in value.items()}
+
+
+def _document(
+    path: str, line: int | t.Callable[[], int], data: t.Any, nulls: bool, on_broken: OnBroken
+) -> t.Iterator[Document]:
+    try:
+        yield _shaped(data, nulls)
+    except MalformedError as exc:
+        number = line if isinstance(line, int) else line()
+        on_broken(MalformedError(f"{path}:{number}: {exc}"))
+
+
+def _shaped(data: t.Any, nulls: bool) -> Document:
+    is_fact = isinstance(data, dict) and FACT in data
+    document = instance_document(data[FACT] if is_fact else data)
+    if not is_fact and missing_parts(document) == list(PARTS):
+        raise MalformedError("it has neither compute nor network: this is no instance document")
+    if is_fact and not document:
+        raise MalformedError(f"its {FACT} is empty: this host had no IMDS")
+    name = data.get("inventory_hostname") if is_fact else None
+    snapshot_of = name if isinstance(name, str) else ""
+    return Document(document, is_fact, snapshot_of=snapshot_of, nulls=nulls)
+
+
+def _not_json(path: str, first_line: int, exc: ValueError) -> MalformedError:
+    if isinstance(exc, json.JSONDecodeError):
+        line = first_line + exc.lineno - 1
+        return MalformedError(f"{path}:{line}:{exc.colno}: it is not JSON: {exc.msg}")
+    return MalformedError(f"{path}:{first_line}: it is not JSON: {printable(str(exc))}")
+
+
+class _ElementLines:
+    """On which line each element of a list starts; asked for only where one is broken."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: list[int] = []
+
+    def get(self, index: int) -> int:
+        if not self._lines:
+            self._lines = list(self._find())
+        return self._lines[index]
+
+    def _find(self) -> t.Iterator[int]:
+        decode = json.JSONDecoder().raw_decode
+        line, counted = 1, 0
+        position = self._next(self._text.index("[") + 1)
+        while self._text[position : position + 1] not in ("]", ""):
+            # From the element before: from the start it would take minutes in a large file.
+            line += self._text.count("\n", counted, position)
+            counted = position
+            yield line
+            _element, end = decode(self._text, position)
+            position = self._next(end)
+
+    def _next(self, position: int) -> int:
+        while self._text[position : position + 1] in (" ", "\t", "\r", "\n", ","):
+            position += 1
+        return position
+
+
+__all__ = ("FACT", "Document", "documents_in", "files_of")

@@ -1,0 +1,202 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The built-in groups of a VM: plain Python over plain data, no templates. Private to imds.azure."""
+
+from __future__ import annotations
+
+import collections
+import functools
+import typing as t
+
+from ansible.plugins.inventory import to_safe_group_name
+
+from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    OptionError,
+    listed,
+    printable,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.place import (
+    cloud_key,
+    dedicated_host_of,
+    edge_zone_of,
+    folded,
+    one_spelling,
+    scale_set_of,
+    text_of,
+)
+
+_Compute = dict[str, t.Any]
+
+
+class _Grouping(t.NamedTuple):
+    parent: str
+    prefix: str
+    value: t.Callable[[_Compute], t.Any]
+
+
+def _field(key: str) -> t.Callable[[_Compute], t.Any]:
+    return lambda compute: compute.get(key)
+
+
+def _lower(key: str) -> t.Callable[[_Compute], str]:
+    return lambda compute: one_spelling(compute.get(key))
+
+
+def _cloud(compute: _Compute) -> str:
+    return cloud_named(text_of(compute.get("azEnvironment"))).name
+
+
+def _dedicated_host(compute: _Compute) -> str:
+    # /subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/hostGroups/GROUP/hosts/HOST
+    parts = dedicated_host_of(compute).split("/")
+    return "_".join((*parts[-3:-2], *parts[-1:]))
+
+
+_GROUPINGS = {
+    "zone": _Grouping("zones", "zone_", _field("zone")),
+    "fault_domain": _Grouping("fault_domains", "fault_domain_", _field("platformFaultDomain")),
+    "location": _Grouping("locations", "location_", _lower("location")),
+    "update_domain": _Grouping("update_domains", "update_domain_", _field("platformUpdateDomain")),
+    "cloud": _Grouping("clouds", "cloud_", _cloud),
+    "scale_set": _Grouping("scale_sets", "scale_set_", scale_set_of),
+    "resource_group": _Grouping("resource_groups", "resource_group_", _lower("resourceGroupName")),
+    "vm_size": _Grouping("vm_sizes", "vm_size_", _field("vmSize")),
+    "os_type": _Grouping("os_types", "os_type_", _lower("osType")),
+    "physical_zone": _Grouping("physical_zones", "physical_zone_", _field("physicalZone")),
+    "subscription": _Grouping("subscriptions", "subscription_", _lower("subscriptionId")),
+    "edge_zone": _Grouping("edge_zones", "edge_zone_", edge_zone_of),
+    "dedicated_host": _Grouping("dedicated_hosts", "dedicated_host_", _dedicated_host),
+}
+_KINDS = {grouping.parent: kind for kind, grouping in _GROUPINGS.items()}
+_TAGS = "tags"
+# How many groups, and values of each, a message names.
+_SHOWN = 10
+GROUPINGS = (*_GROUPINGS, _TAGS)
+# How many groups a VM may be in. Azure allows 50 tags. Ansible compares each group of a host with all
+# others of the host, so a VM that says 60,000 tags would hold up the whole inventory for a minute.
+MAX_GROUPS = 1000
+
+
+class Membership(t.NamedTuple):
+    group: str
+    parent: str
+    # What the group is for: a value, or the name and the value of a tag.
+    source: tuple[str, ...]
+
+
+def grouper(
+    group_by: t.Iterable[str],
+) -> t.Callable[[_Compute, dict[str, t.Any]], list[Membership]]:
+    """A function that gives the groups of a VM by its compute and its tags, with those of tags last."""
+    names = list(group_by)
+    unknown = [name for name in names if name not in GROUPINGS]
+    if unknown:
+        raise OptionError(f"group_by has no {listed(unknown)}: it takes {listed(GROUPINGS)}")
+    groupings = [_GROUPINGS[name] for name in names if name != _TAGS]
+    with_tags = _TAGS in names
+
+    def groups_of(compute: _Compute, tags: dict[str, t.Any]) -> list[Membership]:
+        groups = []
+        for grouping in groupings:
+            value = text_of(grouping.value(compute))
+            if value:
+                groups.append(_membership(grouping.prefix, value, grouping.parent))
+        if with_tags:
+            for name, value in tags.items():
+                if name:
+                    groups.append(_tag_membership(name, text_of(value)))
+        return groups
+
+    return groups_of
+
+
+# A fleet has few groups and many hosts: each name is made valid once.
+@functools.lru_cache(maxsize=65536)
+def _membership(prefix: str, value: str, parent: str) -> Membership:
+    return Membership(str(to_safe_group_name(prefix + value)), parent, (value,))
+
+
+@functools.lru_cache(maxsize=65536)
+def _tag_membership(name: str, value: str) -> Membership:
+    text = f"tag_{name}_{value}" if value else f"tag_{name}"
+    return Membership(str(to_safe_group_name(text)), _TAGS, (str(name), value))
+
+
+def every_spelling(
+    memberships: t.Iterable[Membership], of_each: t.Iterable[list[Membership]]
+) -> dict[Membership, tuple[Membership, ...]]:
+    """The groups that stand for a membership whose value has several spellings in the fleet.
+
+    Azure takes `Role` and `role` for one tag, and `Web` and `web` for one scale set, so a VM is in
+    the groups of all spellings. `memberships` are those of the fleet, and `of_each` those of each VM.
+    """
+    spellings: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+    for membership in memberships:
+        spellings[_one_thing(membership)].add(membership.source[0])
+    several = {thing for thing, names in spellings.items() if len(names) > 1}
+    if not several:
+        return {}
+    # A VM has each tag once. A VM that lies must not add a thousand spellings to all the others.
+    spread: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
+    found: set[Membership] = set()
+    for groups in of_each:
+        first: dict[tuple[str, str], str] = {}
+        for membership in groups:
+            thing = _one_thing(membership)
+            if thing in several:
+                found.add(membership)
+                first.setdefault(thing, membership.source[0])
+        for thing, spelling in first.items():
+            spread[thing].add(spelling)
+    return {one: _respelled(one, sorted(spread[_one_thing(one)])) for one in found}
+
+
+@functools.lru_cache(maxsize=65536)
+def _one_thing(membership: Membership) -> tuple[str, str]:
+    """Equal for all spellings that are one thing to Azure."""
+    name = membership.source[0]
+    if membership.parent == _TAGS:
+        return _TAGS, folded(name)
+    kind = _KINDS[membership.parent]
+    return kind, (cloud_key(name) if kind == "cloud" else one_spelling(name)) or name
+
+
+def _respelled(membership: Membership, spellings: list[str]) -> tuple[Membership, ...]:
+    """The membership itself, and the same with each of the spellings."""
+    if membership.parent == _TAGS:
+        value = membership.source[1]
+        others = [_tag_membership(spelling, value) for spelling in spellings]
+    else:
+        parent = membership.parent
+        prefix = _GROUPINGS[_KINDS[parent]].prefix
+        others = [_membership(prefix, spelling, parent) for spelling in spellings]
+    return tuple(dict.fromkeys([membership, *others]))
+
+
+def shared_groups(memberships: t.Iterable[Membership]) -> list[str]:
+    """A message where several values became one group, because a group name can't tell them apart."""
+    sources: dict[tuple[str, str], set[tuple[str, ...]]] = collections.defaultdict(set)
+    for membership in memberships:
+        sources[membership.parent, membership.group].add(membership.source)
+    shared = [
+        f"{printable(group, 80)} is for {_alternatives(parent, sources[parent, group])}"
+        for parent, group in sorted(sources)
+        if len(sources[parent, group]) > 1
+    ]
+    if not shared:
+        return []
+    more = len(shared) - _SHOWN
+    shown = "; ".join(shared[:_SHOWN]) + (f"; and {more} more groups" if more > 0 else "")
+    return [f"group_by: a group name can't tell these values apart, so they share a group: {shown}"]
+
+
+def _alternatives(parent: str, sources: set[tuple[str, ...]]) -> str:
+    texts = [repr(printable("=".join(source), 80)) for source in sorted(sources)]
+    more = len(texts) - _SHOWN
+    last = f"{more} more" if more > 0 else texts.pop()
+    return f"{parent} {', '.join(texts[:_SHOWN])} and {last}"
+
+
+__all__ = ("GROUPINGS", "MAX_GROUPS", "Membership", "every_spelling", "grouper", "shared_groups")

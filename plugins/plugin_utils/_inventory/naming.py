@@ -1,0 +1,125 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Host names that never depend on the order in which VMs were read. Private to imds.azure."""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import json
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._document import MARK
+from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
+from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import is_usable
+
+_TAG = "tag:"
+# What can't be in an Azure VM's name but would mean something to Ansible: separators and signs
+# of host patterns, paths, white space and templates.
+_UNFIT = re.compile(r"[^\w.:\-]+")
+# A name that begins so is an option for ssh, or a hidden file, or the folder above.
+_ODD_STARTS = ("-", ".")
+# Ansible reads host_vars/NAME as it is, so a VM named NAME.yml would have the variables of NAME.
+_FILE_ENDINGS = (".yml", ".yaml", ".json")
+# Bytes of a name. A host name becomes the name of a file, which has at most 255 with what is added.
+_LONGEST = 200
+
+# It gives text as the VM has it; `fit` makes a host name of that.
+Namer = t.Callable[[dict[str, t.Any]], str]
+
+
+def namer(expression: t.Any) -> Namer:
+    """The text that an expression of the option hostnames gives; "" where it gives none."""
+    if isinstance(expression, dict):  # "tag: NAME", which YAML reads as something else
+        raise OptionError(
+            f"hostnames {printable(str(expression))} is no text: the value of a tag is tag:NAME, "
+            "without a space"
+        )
+    if isinstance(expression, str) and expression.startswith(_TAG):
+        tag = expression[len(_TAG) :]
+        return lambda view: _text(_tag_value(view["tags"], tag))
+    search = compiled(expression, "hostnames")
+    return lambda view: _text(search(view))
+
+
+def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
+    if name in tags:
+        return tags[name]
+    # Azure takes a name of a tag in any casing.
+    wanted = name.lower()
+    return next((value for own, value in tags.items() if own.lower() == wanted), None)
+
+
+def _text(value: t.Any) -> str:
+    # A list or an object is no name. It may be the fault of one odd document, which must not
+    # keep all the others out of the inventory.
+    if isinstance(value, (dict, list)) or value is None or value is False:
+        return ""
+    return str(value)
+
+
+def fit(text: str) -> str:
+    """A host name made of the text, with nothing that would mean something to Ansible, ssh or a path."""
+    name = _UNFIT.sub("_", text)
+    if ":" in name and not is_usable(name):
+        name = name.replace(":", "_")
+    if starts_oddly(name):
+        name = "_" + name[1:]
+    if name.endswith(_FILE_ENDINGS):
+        name = "_".join(name.rsplit(".", 1))
+    # Names of hosts are keys of objects in what ansible-inventory writes for other programs.
+    if name.startswith(MARK):
+        name = name.lstrip("_")
+    encoded = name.encode()
+    if len(encoded) <= _LONGEST:
+        return name
+    return f"{encoded[:_LONGEST].decode(errors='ignore')}_{fingerprint(text)}"
+
+
+def starts_oddly(text: str) -> bool:
+    return text.startswith(_ODD_STARTS)
+
+
+def distinct_names(
+    choices: t.Sequence[list[str]],
+    last_resorts: t.Callable[[int], list[str]],
+    taken: t.Container[str],
+) -> tuple[list[str], dict[str, int]]:
+    """One name for each VM, and the names that nobody got, with how many VMs wanted each.
+
+    `choices` are the names of each VM by preference, and `last_resorts` gives what makes a name
+    its own where no choice is left. All VMs that want one name move on, so that none of them has
+    it by chance of order.
+    """
+    names = [own[0] for own in choices]
+    contested: dict[str, int] = {}
+    ladders: dict[int, list[str]] = {}
+    while True:
+        movers = _clashing(names, taken)
+        for vm in movers:
+            if vm not in ladders:
+                # Each name once, or a VM whose choice is its last resort would climb in circles.
+                ladders[vm] = list(dict.fromkeys([*choices[vm], *last_resorts(vm)]))
+        movers = [vm for vm in movers if names[vm] != ladders[vm][-1]]
+        if not movers:
+            return names, contested
+        contested.update(collections.Counter(names[vm] for vm in movers))
+        for vm in movers:
+            names[vm] = ladders[vm][ladders[vm].index(names[vm]) + 1]
+
+
+def _clashing(names: list[str], taken: t.Container[str]) -> list[int]:
+    wanted = collections.Counter(names)
+    return [vm for vm, name in enumerate(names) if wanted[name] > 1 or name in taken]
+
+
+def fingerprint(data: t.Any) -> str:
+    """A short text that two different documents don't share."""
+    canonical = json.dumps(data, sort_keys=True, default=str)
+    return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+__all__ = ("Namer", "distinct_names", "fingerprint", "fit", "namer", "starts_oddly")

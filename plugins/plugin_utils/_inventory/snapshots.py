@@ -1,0 +1,117 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Snapshots of hosts: one file each, replaced whole or not at all. Private to imds.azure.
+
+Other users may be able to write to the folder. What they put there is neither followed nor waited for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._document import parse_json
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    OptionError,
+    printable,
+)
+from ansible_collections.imds.azure.plugins.module_utils._machine.files import size_within
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_files import (
+    check_folder,
+    open_trusted,
+    trusted_folder,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller import chosen
+
+# Bytes of an older snapshot. The document of a VM has at most 4 MiB.
+_MAX_OLDER = 64 * 1024**2
+
+
+class Written(t.NamedTuple):
+    path: str
+    changed: bool  # whether more than the time has changed
+    notice: str = ""  # about an older snapshot that has more
+
+
+def write_snapshot(
+    folder: str,
+    host: str,
+    fact: dict[str, t.Any],
+    dry: bool = False,
+    keep_fuller: bool = True,
+) -> Written:
+    """Writes `FOLDER/HOST.json`, unless the snapshot that is there has more and is to be kept."""
+    if not fact:
+        raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
+    if not folder:
+        raise OptionError("folder is empty: say where the snapshots are to be")
+    if not host or os.sep in host or "\0" in host or host.startswith("."):
+        raise OptionError(
+            f"no snapshot is written for {printable(host)!r}: a host name with a slash, or with a "
+            "dot first, is no name for a file"
+        )
+    path = os.path.join(os.path.abspath(folder), f"{host}.json")
+    snapshot = {FACT: fact, "inventory_hostname": host}
+    try:
+        content = _content(snapshot)
+        older = _older(path)
+        changed = _timeless(older) != _timeless(snapshot)
+        # Also where nothing is written, so that a dry run fails where the real one would.
+        check_folder(os.path.dirname(path))
+        choice = chosen(host, "the snapshot", older.get(FACT), fact, keep_fuller)
+        if choice.keeps_older:
+            return Written(path, False, choice.notice)
+        if not dry:
+            _replace(path, content)
+    except OSError as exc:
+        raise ImdsError(f"the snapshot {path} can't be written: {exc.strerror or exc}") from exc
+    except (TypeError, ValueError, RecursionError) as exc:
+        raise ImdsError(f"the snapshot {path} can't be written: {exc}") from exc
+    return Written(path, changed, choice.notice)
+
+
+def _content(snapshot: dict[str, t.Any]) -> bytes:
+    text = json.dumps(snapshot, indent=2, sort_keys=True, ensure_ascii=False)
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def _older(path: str) -> dict[str, t.Any]:
+    """The snapshot that is there; what can't be read, or is none, counts as no older one."""
+    try:
+        with open_trusted(path) as file:
+            older = parse_json(file.read(size_within(file, _MAX_OLDER)))
+    except (OSError, ValueError):
+        return {}
+    return older if isinstance(older, dict) and isinstance(older.get(FACT), dict) else {}
+
+
+def _timeless(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
+    fact = snapshot.get(FACT, {})
+    return {**snapshot, FACT: {key: fact[key] for key in fact if key != "gathered_at"}}
+
+
+def _replace(path: str, content: bytes) -> None:
+    folder, name = os.path.split(path)
+    with trusted_folder(folder) as handle:
+        # Nobody can guess the name or lay a link there, and all of it happens in the folder that was opened.
+        temporary = f".imds_{secrets.token_hex(16)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        # The mode is as the umask has it.
+        new = os.open(temporary, flags, 0o666, dir_fd=handle)
+        try:
+            with os.fdopen(new, "wb") as file:
+                file.write(content)
+            os.replace(temporary, name, src_dir_fd=handle, dst_dir_fd=handle)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=handle)
+            raise
+
+
+__all__ = ("Written", "write_snapshot")

@@ -1,0 +1,139 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the lookups share: their options, a client, and the document of the run. Private to imds.azure."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible import constants
+from ansible.plugins.lookup import LookupBase
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    OptionError,
+    listed,
+    one_line,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import without_user_data
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.run_cache import RunCache
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
+
+# The settings are set at run time, so nothing is known of their types.
+C: t.Any = constants
+
+
+# Names of results: the document as it is, and without the user data that it has.
+_WHOLE = "whole"
+_BARE = "without_user_data"
+# Arguments of every lookup, which are Ansible's own business. Cores before 2.19 hand on wantlist when
+# the lookup makes a loop (with_imds.azure.metadata), and cores from 2.19 on hand on allow_unsafe.
+_OF_ANSIBLE = ("allow_unsafe", "errors", "wantlist")
+
+
+class ImdsLookup(LookupBase):
+    _pooled: ImdsClient | None = None
+
+    def set_options(
+        self,
+        task_keys: t.Any = None,
+        var_options: t.Mapping[str, t.Any] | None = None,
+        direct: t.Mapping[str, t.Any] | None = None,
+    ) -> None:
+        """Ansible hands variables to a lookup as the user wrote them, so they are templated here.
+
+        Direct arguments are results of templates. They may hold foreign text that lost its mark
+        (core before 2.19), so nothing may template them again.
+        """
+        super().set_options(task_keys, self._templated(var_options or {}, direct or {}), direct)
+
+    def _templated(
+        self, variables: t.Mapping[str, t.Any], direct: t.Container[str]
+    ) -> dict[str, t.Any]:
+        """The variables that set options, without those that a direct argument overrides."""
+        names = [
+            variable["name"]
+            for option, definition in self.option_definitions.items()
+            if option not in direct
+            for variable in definition.get("vars", ())
+        ]
+        # A host chooses its facts, which replace variables of the inventory.
+        facts = variables.get("ansible_facts") or {}
+        given = {name: variables[name] for name in names if name in variables and name not in facts}
+        if self._templar is None:
+            return given
+        return {name: self._templar.template(value) for name, value in given.items()}
+
+    def _refuse_unknown(self, given: t.Iterable[str]) -> None:
+        """Ansible ignores options that a lookup does not have, for example misspelt ones."""
+        unknown = sorted(set(given) - {*self.option_definitions, *_OF_ANSIBLE})
+        if unknown:
+            known = sorted(name for name in self.option_definitions if not name.startswith("_"))
+            raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
+
+    def _document(self, user_data: bool) -> t.Any:
+        """The instance document of this run, from whichever process asked for it first.
+
+        Without user data, userData and customData are empty in it, unless another lookup of the run
+        asked for them.
+        """
+        version, complete = self.get_option("api_version"), self.get_option("complete")
+        key = (version, "complete") if complete else (version,)
+        return self._cached(key, self._told_instance, user_data)
+
+    def _told_instance(self, imds: ImdsClient) -> t.Any:
+        """An instance document of IMDS. What it lacks is said here."""
+        answer = imds.instance(complete=self.get_option("complete"))
+        for notice in answer.notices:
+            self._display.warning(one_line(notice))
+        return answer.data
+
+    def _newest_document(self) -> t.Any:
+        """The same for a lookup whose api_version is not one of instance documents."""
+        from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
+
+        return self._cached((LATEST,), lambda imds: imds.newest_instance(), user_data=False)
+
+    def _cached(
+        self, document: tuple[t.Any, ...], ask: t.Callable[[ImdsClient], t.Any], user_data: bool
+    ) -> t.Any:
+        key = (self.get_option("endpoint"), *document)
+        cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
+
+        def make(left: t.Callable[[], float]) -> tuple[str, t.Any]:
+            document = ask(self._for_one_request(left))
+            bare = document if user_data else without_user_data(document)
+            return (_WHOLE if bare is document else _BARE), bare
+
+        return cache.get([_WHOLE] if user_data else [_BARE, _WHOLE], make, self._deadline)
+
+    def _deadline(self) -> float:
+        from ansible_collections.imds.azure.plugins.module_utils._options import seconds
+
+        return seconds("deadline", self.get_option("deadline"))
+
+    def _for_one_request(self, left: t.Callable[[], float]) -> ImdsClient:
+        # A library that keeps connections would take longer to import than the request takes.
+        from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+        from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
+
+        def option(name: str) -> t.Any:
+            return left() if name == "deadline" else self.get_option(name)
+
+        return client_from(option, http_transport)
+
+    def _imds(self) -> ImdsClient:
+        # Imported here because a lookup that finds the run's document needs none of it.
+        if self._pooled is None:
+            from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+            from ansible_collections.imds.azure.plugins.plugin_utils._session import (
+                requests_transport,
+            )
+
+            self._pooled = client_from(self.get_option, requests_transport())
+        return self._pooled
+
+
+__all__ = ("C", "ImdsLookup")

@@ -1,0 +1,185 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Routes of IMDS: asking for them, and walking them in a document. Private to imds.azure."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+
+from ansible_collections.imds.azure.plugins.module_utils._document import PARTS, missing_parts
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    NotFoundError,
+    OptionError,
+    RefusedError,
+    VersionError,
+    listed,
+    printable,
+)
+
+if t.TYPE_CHECKING:
+    from ansible_collections.imds.azure.plugins.module_utils._client import (
+        Answer,
+        ImdsClient,
+        Params,
+    )
+
+# A route's names are IMDS' own keys and indexes. What would change the meaning of the URL that
+# is made of them (IMDS decodes percent signs before it splits) is refused.
+_UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
+
+# What a VM was given at its creation, often with secrets in it.
+_USER_DATA = ("userData", "customData")
+_COMPUTE = ("instance", "compute")
+# Below instance: the routes of whole parts of the document.
+_WHOLE_PARTS = ((), ("compute",), ("network",), ("network", "interface"))
+# What routes begin with.
+_ROOTS = ("instance", "attested", "scheduledevents", "loadbalancer", "versions", "identity")
+
+
+def parse_route(route: str) -> tuple[str, ...]:
+    """The segments of a route-parameter path; a leading "/" or "/metadata/" is tolerated."""
+    segments = tuple(segment for segment in route.strip("/").split("/"))
+    if segments[0] == "metadata":
+        segments = segments[1:]
+    if not segments or not all(segments):
+        raise OptionError(
+            f"{printable(route)!r} is not an IMDS route: expected something like instance/compute/name"
+        )
+    if segments[0].lower() in PARTS:
+        meant = "/".join(("instance", segments[0].lower(), *segments[1:]))
+        raise OptionError(
+            f"{printable(route)!r} is not an IMDS route: did you mean {printable(meant)!r}?"
+        )
+    for segment in segments:
+        if _UNSAFE_SEGMENT.search(segment):
+            raise OptionError(
+                f"{printable(route)!r} is not an IMDS route: {printable(segment)!r} is neither a key "
+                "nor an index. Query parameters go into the option params"
+            )
+    return segments
+
+
+def covers_user_data(segments: tuple[str, ...]) -> bool:
+    """Whether the answer for a route has user data in it."""
+    if len(segments) <= len(_COMPUTE):
+        return segments == _COMPUTE[: len(segments)]
+    return segments[:2] == _COMPUTE and segments[2] in _USER_DATA
+
+
+def lacks_part(segments: tuple[str, ...], found: t.Any) -> bool:
+    """Whether a part of the instance document is missing or empty in the answer for a route."""
+    document = found
+    for segment in reversed(segments[1:]):
+        document = {segment: document}
+    concerned = PARTS if len(segments) == 1 else segments[1:2]
+    if segments[1:] not in _WHOLE_PARTS or not isinstance(document, dict):
+        return False
+    return not set(missing_parts(document)).isdisjoint(concerned)
+
+
+def without_user_data(document: dict[str, t.Any]) -> dict[str, t.Any]:
+    """The document with empty texts for its user data; the document itself if it has none."""
+    compute = document.get("compute")
+    if not isinstance(compute, dict) or not any(compute.get(name) for name in _USER_DATA):
+        return document
+    emptied = {name: "" for name in _USER_DATA if name in compute}
+    return {**document, "compute": {**compute, **emptied}}
+
+
+def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
+    """The data that IMDS has at a route: a container, or a leaf as text."""
+    # Imported here because lookups that walk a document send no request.
+    from ansible_collections.imds.azure.plugins.module_utils._client import (
+        INSTANCE,
+        VERSIONS,
+        Endpoint,
+    )
+    from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import ATTESTED
+    from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
+        EVENTS,
+    )
+
+    known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
+    # Any other route may be a leaf, such as userData, whose text is a secret.
+    endpoint = known.get(path) or Endpoint(path, secret=True, advise=_advice(path))
+    call = client.call(endpoint)
+    try:
+        return client.exchange(endpoint, params, call=call)
+    except VersionError:
+        raise
+    except RefusedError as exc:
+        # A leaf has no JSON form: asked for it, IMDS answers 400 and not a word about why.
+        if exc.status != 400 or not path.startswith("instance/"):
+            raise
+    return client.exchange(endpoint, (*params, ("format", "text")), parse=_text, call=call)
+
+
+def _advice(path: str) -> t.Callable[[int | None, str], str]:
+    """What to do about a route that is not there."""
+    root = path.partition("/")[0]
+
+    def advise(status: int | None, _cause: str) -> str:
+        if status not in (400, 404) or root in _ROOTS:
+            return ""
+        return f"Check the route: those of IMDS begin with {listed(_ROOTS)}"
+
+    return advise
+
+
+def _text(body: bytes) -> str:
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise ValueError(f"byte {exc.start} is not UTF-8") from None
+
+
+def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
+    """What IMDS answers for a route of the document: a leaf as text, a container as data."""
+    value = document
+    for depth, segment in enumerate(segments):
+        if not _has(value, segment):
+            raise NotFoundError(_no_such_route(root, segments, depth, value))
+        value = value[int(segment)] if isinstance(value, list) else value[segment]
+    return value if isinstance(value, (dict, list)) else leaf_text(value)
+
+
+def _has(value: t.Any, segment: str) -> bool:
+    if isinstance(value, dict):
+        return segment in value
+    if isinstance(value, list):
+        # Digits of ASCII without leading zeros: what IMDS lists as the index.
+        return re.match(r"(0|[1-9][0-9]{0,8})\Z", segment) is not None and int(segment) < len(value)
+    return False
+
+
+def leaf_text(value: t.Any) -> str:
+    """A leaf as IMDS writes it with format=text; documents hold texts nearly without exception."""
+    if isinstance(value, str):
+        return value
+    return "" if value is None else json.dumps(value)
+
+
+def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.Any) -> str:
+    wanted = "/".join((root, *segments))
+    deepest = "/".join((root, *segments[:depth]))
+    if isinstance(value, dict):
+        there = f"has {listed(sorted(value))}"
+    elif isinstance(value, list):
+        there = f"is a list of {len(value)}" + (f" (0 to {len(value) - 1})" if value else "")
+    else:
+        there = "is a value and has nothing below it"
+    return f"there is no {printable(wanted)!r}: {printable(deepest)!r} {there}"
+
+
+__all__ = (
+    "ask_route",
+    "covers_user_data",
+    "lacks_part",
+    "leaf_text",
+    "parse_route",
+    "walk",
+    "without_user_data",
+)

@@ -1,0 +1,463 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What is seen of a host, and what is concluded: on machines made of texts. Real ones are in tests/diagnose."""
+
+from __future__ import annotations
+
+import errno
+import fnmatch
+import json
+import os
+import pathlib
+import subprocess
+import typing as t
+
+import pytest
+from doubles import HOSTILE
+
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.diagnosis import (
+    causes,
+    is_healthy,
+    report,
+)
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.network import obstacles
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observe import (
+    Machine,
+    observe,
+    this_machine,
+)
+from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._platform import AZURE_TAG
+from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
+
+IMDS = "http://169.254.169.254"
+HEADER = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
+DEFAULT = "eth0 00000000 0100000A 0003 0 0 100 00000000 0 0 0\n"
+LINKS = (
+    "eth0 0000000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+    "eth1 0001000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
+)
+FIB = "  |-- 10.0.0.4\n     /32 host LOCAL\n  |-- 10.0.1.4\n     /32 host LOCAL\n"
+FILES = {
+    "/proc/net/route": HEADER + DEFAULT + LINKS,
+    "/proc/net/fib_trie": FIB,
+    "/sys/class/net/eth0/address": "00:0d:3a:00:00:01\n",
+    "/sys/class/net/eth0/operstate": "up\n",
+    "/sys/class/net/eth0/ifindex": "2\n",
+    "/sys/class/net/eth1/operstate": "up\n",
+    "/sys/class/net/eth1/ifindex": "3\n",
+    "/sys/class/net/enP1/master": "",
+    "/sys/class/net/lo/operstate": "unknown\n",
+    "/sys/class/dmi/id/chassis_asset_tag": AZURE_TAG + "\n",
+    "/sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n",
+    "/run/systemd/netif/leases/2": "ADDRESS=10.0.0.4\nROUTER=10.0.0.1\nOPTION_245=a83f8110\n",
+}
+DOCUMENT = {"compute": {"name": "web-1"}, "network": {"interface": []}}
+VERSIONS = {"apiVersions": ["2017-12-01", "2025-04-07"]}
+# The moment of the answers' Date header.
+DATE, NOON = "Fri, 20 Nov 2026 12:00:00 GMT", 1795176000.0
+
+
+def imds(request: Request, _timeout: float) -> Response:
+    data = VERSIONS if request.url.endswith("/versions") else DOCUMENT
+    headers = {"server": "IMDS/150.870", "date": DATE}
+    return Response(200, headers, json.dumps(data).encode())
+
+
+def answering(status: int, body: str = "", **headers: str) -> t.Callable[..., Response]:
+    return lambda _request, _timeout: Response(status, headers, body.encode())
+
+
+DOCKER = "a proxy that can't reach IMDS, such as that of Docker Desktop"
+
+
+def unreachable_behind_a_proxy(_request: Request, _timeout: float) -> Response:
+    return Response(403, {}, b"", "connecting to 169.254.169.254:80: unreachable network")
+
+
+def failing(cause: BaseException) -> t.Callable[..., Response]:
+    def send(_request: Request, _timeout: float) -> Response:
+        raise TransportError("it failed") from cause
+
+    return send
+
+
+TIMEOUT = failing(TimeoutError())
+
+
+def machine(files: t.Mapping[str, str] | None = None, **parts: t.Any) -> Machine:
+    """A healthy VM, but for some files and parts of it."""
+    there = {**FILES, **(files or {})}
+    folders = {
+        "/".join(path.split("/")[:5]) for path in there if path.startswith("/sys/class/net/")
+    }
+    paths = [*there, *folders]
+    made = Machine(
+        read=lambda path: there.get(path, ""),
+        glob=lambda pattern: [
+            path
+            for path in paths
+            if fnmatch.fnmatch(path, pattern) and path.count("/") == pattern.count("/")
+        ],
+        environment={},
+        source_to=lambda _address, _port: ("10.0.0.4", ""),
+        primary_address=lambda name: {"eth0": "10.0.0.4", "eth1": "10.0.1.4"}.get(name, ""),
+        send=imds,
+        run=lambda _command: "",
+        wall=lambda: NOON,
+    )
+    return made._replace(**parts)
+
+
+def look(files: t.Mapping[str, str] | None = None, endpoint: str = IMDS, **parts: t.Any) -> t.Any:
+    observed = observe(machine(files, **parts), endpoint, 5.0)
+    # It goes through a module's result.
+    return json.loads(json.dumps(observed))
+
+
+def names(observed: t.Any) -> list[str]:
+    return [cause.name for cause in causes(observed)]
+
+
+def test_a_healthy_host() -> None:
+    observed = look()
+    assert is_healthy(observed)
+    assert causes(observed) == []
+    assert observed["versions"]["versions"] == VERSIONS["apiVersions"]
+    assert observed["primary"] == {
+        "interface": "eth0",
+        "address": "10.0.0.4",
+        "gateway": "10.0.0.1",
+        "because": "its DHCP lease has the default gateway",
+    }
+    assert observed["firmware"] == {"azure": True, "vendor": "Microsoft Corporation", "product": ""}
+    # Half of an accelerated interface, and loopback, are none.
+    assert [nic["name"] for nic in observed["interfaces"]] == ["eth0", "eth1"]
+    assert observed["clock"] == {"now": "2026-11-20T12:00:00Z", "ahead": 0.0}
+    assert observed["request"]["body"] == ""
+
+
+def test_requests_are_plain() -> None:
+    asked: list[Request] = []
+
+    def send(request: Request, timeout: float) -> Response:
+        asked.append(request)
+        return imds(request, timeout)
+
+    look(send=send)
+    assert [request.url for request in asked] == [
+        f"{IMDS}/metadata/instance?api-version=2017-12-01",
+        f"{IMDS}/metadata/versions",
+    ]
+    assert all(request.headers["Metadata"] == "true" for request in asked)
+
+
+SECOND = "eth1 FEA9FEA9 0101000A 0007 0 0 0 FFFFFFFF 0 0 0\n"
+REFUSED = "* FEA9FEA9 00000000 0205 0 0 0 FFFFFFFF 0 0 0\n"
+NFT = {"/usr/sbin/nft": ""}
+RULE = """table inet filter {
+  chain output {
+    type filter hook output priority 0; policy accept;
+    ip daddr 169.254.169.254 drop # handle 4
+  }
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("files", "parts", "expected"),
+    [
+        (
+            {"/proc/net/route": HEADER + LINKS},
+            {"source_to": lambda *_: ("", "ENETUNREACH")},
+            "no_route",
+        ),
+        (
+            {"/proc/net/route": HEADER + DEFAULT + LINKS + REFUSED},
+            {"source_to": lambda *_: ("", "EACCES")},
+            "no_route",
+        ),
+        (
+            {"/proc/net/route": HEADER + DEFAULT + LINKS + SECOND},
+            {"source_to": lambda *_: ("10.0.1.4", "")},
+            "wrong_interface",
+        ),
+        ({}, {"source_to": lambda *_: ("10.0.0.9", "")}, "wrong_address"),
+        ({}, {"source_to": lambda *_: ("10.0.1.4", "")}, "policy_route"),
+        ({}, {"source_to": lambda *_: ("", "EACCES")}, "policy_route"),
+        (NFT, {"run": lambda _command: RULE}, "firewall"),
+        ({"/etc/nftables.conf": "a\nip daddr 169.254.169.254 drop\n"}, {}, "firewall"),
+        (
+            {"/sys/class/dmi/id/chassis_asset_tag": "x", "/run/systemd/netif/leases/2": ""},
+            {},
+            "not_azure",
+        ),
+        (
+            {"/proc/net/arp": "head\n10.0.0.1 0x1 0x0 00:00:00:00:00:00 * eth0\n"},
+            {},
+            "silent_gateway",
+        ),
+        (
+            {"/proc/net/fib_trie": FIB + "  |-- 169.254.169.254\n     /32 host LOCAL\n"},
+            {},
+            "own_address",
+        ),
+    ],
+)
+def test_the_most_likely_cause_of_silence(
+    files: dict[str, str], parts: dict[str, t.Any], expected: str
+) -> None:
+    observed = look(files, **{"send": TIMEOUT, **parts})
+    assert names(observed)[0] == expected
+    # Whoever knows that no packet left this host does not look outside of it.
+    left = not observed["route"]["refusal"] and expected != "own_address"
+    assert ("unexplained" in names(observed)) is left
+    assert not is_healthy(observed)
+
+
+@pytest.mark.parametrize(
+    ("send", "expected"),
+    [
+        (failing(OSError(errno.ECONNREFUSED, "no")), "refused"),
+        (answering(401, server="EC2ws"), "foreign_service"),
+        (answering(404, "<html>"), "foreign_service"),
+        (answering(200, "<html>Sign in"), "foreign_service"),
+        (answering(200, "[]"), "foreign_service"),
+        (answering(403, "no"), "forbidden"),
+        (answering(403, "dial tcp 169.254.169.254:80: unreachable network"), "foreign_service"),
+        (unreachable_behind_a_proxy, "foreign_service"),
+        (answering(400, '{"error":"Bad request","newest-versions":["2016-01-01"]}'), "status"),
+        (answering(410), "status"),
+        (answering(429, "Too many requests"), "status"),
+        (answering(500, server="Microsoft-IIS/10.0"), "status"),
+        (answering(200, '{"network": {}}'), "no_compute"),
+    ],
+)
+def test_the_most_likely_cause_of_another_answer(send: t.Any, expected: str) -> None:
+    observed = look(send=send)
+    assert names(observed)[0] == expected
+    assert not is_healthy(observed)
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "service"),
+    [
+        ({"server": "EC2ws"}, "", "Amazon EC2"),
+        ({"metadata-flavor": "Google"}, "", "Google Compute Engine"),
+        ({}, "1.0\n2009-04-04\nlatest", "Amazon EC2, or one that is compatible with it"),
+        ({}, "openstack", "OpenStack"),
+        ({}, "dial tcp 169.254.169.254:80", DOCKER),
+        ({"server": "nginx"}, "", "another service"),
+    ],
+)
+def test_other_services_are_named(headers: dict[str, str], body: str, service: str) -> None:
+    assert look(send=answering(404, body, **headers))["other_service"] == service
+
+
+def test_packets_that_this_host_refuses_are_counted() -> None:
+    counts = iter("37")
+
+    def read(path: str) -> str:
+        if path == "/proc/net/netstat":
+            return f"TcpExt: TCPRetransFail\nTcpExt: {next(counts)}\n"
+        return FILES.get(path, "")
+
+    observed = look(send=TIMEOUT, read=read)
+    assert observed["request"]["refused_here"]
+    assert names(observed)[0] == "firewall"
+    assert "of this host" in causes(observed)[0].what
+
+
+def test_a_document_is_not_repeated() -> None:
+    secret = {"compute": {"userData": "c2VjcmV0"}}
+    assert "c2VjcmV0" not in json.dumps(look(send=answering(200, json.dumps(secret))))
+
+
+def test_the_environment_and_files_are_searched_for_proxies() -> None:
+    observed = look(
+        {
+            "/etc/environment": "http_proxy=http://p:1\n",
+            "/etc/systemd/system/x.service.d/p.conf": 'Environment="HTTP_PROXY=q"',
+        },
+        environment={"ALL_PROXY": "socks5://me:secret@s:1"},
+    )
+    assert [(catch["where"], catch["variable"]) for catch in observed["proxies"]] == [
+        ("the environment", "ALL_PROXY"),
+        ("/etc/environment", "http_proxy"),
+        ("/etc/systemd/system/x.service.d/p.conf", "HTTP_PROXY"),
+    ]
+    commands = [cause.mend[0] for cause in causes(observed)]
+    assert commands == [
+        "export no_proxy=169.254.169.254 NO_PROXY=169.254.169.254",
+        "printf '%s\\n' no_proxy=169.254.169.254 >> /etc/environment",
+        "mkdir -p /etc/systemd/system/x.service.d && printf '%s\\n' '[Service]' Environment=no_proxy=169.254.169.254 "
+        "> /etc/systemd/system/x.service.d/zz-imds.conf && systemctl daemon-reexec",
+    ]
+
+
+RUN = "touch${IFS}RUN"
+ODD_VALUES = [
+    f"$({RUN})",
+    f"x`{RUN}`",
+    f"a;{RUN}",
+    f"a'$({RUN})'",
+    f'a"|{RUN}"',
+    f"\\n{RUN}",
+    f"%s\\n$({RUN})",
+]
+
+
+@pytest.mark.parametrize("value", ODD_VALUES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "the environment",
+        "/etc/environment",
+        "/etc/profile.d/$(touch RUN).sh",
+        "/etc/profile",
+        "/etc/wgetrc",
+        "/etc/systemd/system/$(touch RUN).service.d/p.conf",
+        "/etc/systemd/system.conf",
+    ],
+)
+def test_nothing_of_a_host_runs_with_a_command_that_is_pasted(
+    place: str, value: str, tmp_path: pathlib.Path
+) -> None:
+    variables = {"http_proxy": "http://p:1", "no_proxy": value}
+    if place == "the environment":
+        observed = look(environment=variables)
+    else:
+        text = f"http_proxy=http://p:1\nno_proxy={value}\n"
+        observed = look({place: text})
+    (command,) = [cause.mend[0] for cause in causes(observed) if cause.name == "proxy"]
+    # Into a folder of the test instead of /etc, and what would be read at the next login is read.
+    command = command.replace("/etc/", f"{tmp_path}/etc/").replace("systemctl", "true")
+    for folder in ("profile.d", "systemd/system"):
+        (tmp_path / "etc" / folder).mkdir(parents=True)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    for path in tmp_path.glob("etc/profile*"):
+        scripts = [path] if path.is_file() else list(path.iterdir())
+        for script in scripts:
+            subprocess.run(["sh", str(script)], cwd=tmp_path, check=True)
+    assert not (tmp_path / "RUN").exists()
+
+
+def test_names_of_a_firewall_and_an_interface_are_quoted() -> None:
+    rules = (
+        "table inet $(reboot) {\nchain a;reboot {\nip daddr 169.254.169.254 drop # handle 4\n}\n"
+        "chain b`reboot` {\ntype filter hook output priority 0; policy drop;\n}\n}\n"
+    )
+    observed = look(send=TIMEOUT)
+    assert [obstacle.command for obstacle in obstacles(rules, "169.254.169.254")] == [
+        "nft delete rule inet '$(reboot)' 'a;reboot' handle 4",
+        "nft insert rule inet '$(reboot)' 'b`reboot`' ip daddr 169.254.169.254 tcp dport 80 accept",
+    ]
+    primary = {"interface": "e;reboot", "address": "$(a)", "gateway": "`b`", "because": ""}
+    odd = {**observed, "primary": primary}
+    route = {**observed["route"], "refusal": "ENETUNREACH", "by_policy": False}
+    (command,) = causes({**odd, "route": route})[0].mend
+    assert command == "ip route replace 169.254.169.254/32 via '`b`' dev 'e;reboot' src '$(a)'"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"), [(0, []), (299, []), (-299, []), (301, ["clock"]), (-9000, ["clock"])]
+)
+def test_the_clock(seconds: int, expected: list[str]) -> None:
+    assert names(look(wall=lambda: NOON + seconds)) == expected
+
+
+@pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Nov 99999 12:00:00 GMT"])
+def test_a_date_can_be_missing(date: str) -> None:
+    assert look(send=answering(401, date=date))["clock"]["ahead"] is None
+
+
+@pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://[::1]:1", "http://127.0.0.1:1"])
+def test_an_endpoint_on_this_host_has_nothing_to_do_with_routes(endpoint: str) -> None:
+    refused = failing(OSError(errno.ECONNREFUSED, "no"))
+    observed = look(send=refused, endpoint=endpoint, source_to=lambda *_: ("127.0.0.1", ""))
+    assert names(observed) == ["refused"]
+    assert "port 1" in causes(observed)[0].what
+
+
+def test_an_endpoint_can_be_of_ipv6() -> None:
+    observed = look(send=TIMEOUT, endpoint="http://[fe80::1]")
+    assert report(observed, causes(observed), "here")
+
+
+@pytest.mark.parametrize("send", [imds, TIMEOUT, answering(401), answering(500, server="IMDS/1")])
+def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) -> None:
+    observed = look(send=send)
+    lines = report(observed, causes(observed), "web-1")
+    assert lines[0].startswith("IMDS on web-1 ")
+    assert lines[2].startswith(("Most likely (", "Nothing is wrong."))
+    assert "What was looked at:" in lines
+    assert not [line for line in lines if "\n" in line or '"' in line]
+
+
+@pytest.mark.parametrize("status", [200, 403, 404, 500])
+def test_nothing_that_was_seen_writes_to_the_terminal(status: int) -> None:
+    """Names of files, settings of proxies, rules of a firewall, headers, and what a host is called."""
+    odd = HOSTILE.replace("\r\n", "").replace("\udcff", "")
+    seen = {
+        f"/etc/profile.d/{HOSTILE}.sh": f"http_proxy=http://{odd}",
+        "/etc/environment": f"http_proxy=http://x\nno_proxy={odd}",
+        f"/etc/nftables/{HOSTILE}.nft": f"ip daddr 169.254.169.254 drop {odd}",
+        "/sys/class/dmi/id/sys_vendor": HOSTILE,
+        "/sys/class/dmi/id/chassis_asset_tag": HOSTILE,
+        f"/sys/class/net/{odd}0/operstate": HOSTILE,
+        "/usr/sbin/nft": "",
+    }
+    rules = f"table inet {odd} {{\nchain {odd} {{\nip daddr 169.254.169.254 drop {odd} # handle 4\n"
+    for send in (
+        failing(OSError(errno.ECONNREFUSED, HOSTILE)),
+        answering(status, odd, server=HOSTILE, date=HOSTILE, location=HOSTILE),
+    ):
+        observed = look(files=seen, send=send, run=lambda _command: rules)
+        found = causes(observed)
+        assert found
+        texts = [text for cause in found for text in (cause.what, cause.why, cause.advice)]
+        texts += [command for cause in found for command in cause.mend]
+        lines = report(observed, found, HOSTILE)
+        assert [text for text in [*texts, *lines] if not text.isprintable()] == []
+
+
+def test_a_machine_with_nothing_to_read() -> None:
+    nothing = machine(send=TIMEOUT)._replace(read=lambda _path: "", glob=lambda _pattern: [])
+    nothing = nothing._replace(
+        source_to=lambda *_: ("", "ENETUNREACH"), primary_address=lambda _name: ""
+    )
+    observed = observe(nothing, IMDS, 1.0)
+    assert names(observed)[0] == "no_route"
+    assert causes(observed)[0].mend == ["ip route replace 169.254.169.254/32 dev eth0"]
+    assert report(observed, causes(observed), "x")
+
+
+def test_this_machine_can_be_looked_at() -> None:
+    # All but the requests, on the machine that runs the tests; a datagram socket sends nothing.
+    own = this_machine(lambda _command: "")
+    assert own.read("/no/such/file") == ""
+    assert own.run(["echo", "x"]) == ""
+    assert own.source_to("127.0.0.1", 80) == ("127.0.0.1", "")
+    assert own.primary_address("lo") in ("127.0.0.1", "")
+    assert own.primary_address("no-such-nic") == ""
+
+
+@pytest.mark.parametrize("status", [203, 206, 302, 500])
+def test_a_report_has_nothing_of_a_document(status: int) -> None:
+    body = json.dumps({"compute": {"userData": "c2VjcmV0"}, "apiVersions": ["c2VjcmV0"]})
+    for sent in (body, body[:-1], f"{'c2VjcmV0' * 10} {'x' * 80}"):
+        observed = look(send=answering(status, sent, server="IMDS/1"))
+        said = json.dumps([observed, causes(observed), report(observed, causes(observed), "h")])
+        assert "c2VjcmV0" not in said
+        assert f"the answer is status {status}" in said
+
+
+def test_what_is_no_file_is_not_read(tmp_path: pathlib.Path) -> None:
+    read = this_machine(lambda _command: "").read
+    (tmp_path / "file").write_bytes(b"a\xff")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / "fifo")
+    assert read(str(tmp_path / "file")) == "a\ufffd"
+    assert read(str(tmp_path / "zero")) == read(str(tmp_path / "fifo")) == read("/") == ""
+    assert read("/proc/net/netstat") != ""

@@ -1,0 +1,207 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Five places, each given four times a second, over any number of processes."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pathlib
+import shutil
+import time
+
+import pytest
+
+from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import (
+    INTERVAL,
+    PLACES,
+    turns_in,
+)
+
+
+class Clock:
+    """A clock that moves when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None:
+    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    with contextlib.ExitStack() as held:
+        for _each in range(PLACES):
+            held.enter_context(turn(1))
+        assert clock.now == 1000.0
+        with pytest.raises(TransportError, match="other processes took all turns"), turn(3):
+            pytest.fail("a sixth got in")
+    assert 1003 <= clock.now < 1003.1
+    with turn(0):  # they are free, and have rested
+        pass
+
+
+def test_twenty_a_second(tmp_path: pathlib.Path, clock: Clock) -> None:
+    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    starts = []
+    for _each in range(60):
+        with turn(10):
+            starts.append(clock.now)
+    assert starts[4] == 1000.0, "the first five don't wait"
+    for start in starts:
+        assert sum(start <= other < start + 1 for other in starts) <= 20
+    assert starts[-1] - starts[0] < 4, "and it is not slower than need be"
+
+
+def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clock) -> None:
+    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    with contextlib.ExitStack() as held:
+        for _each in range(PLACES):
+            held.enter_context(turn(0))
+        clock.now += INTERVAL + 0.001
+    with turn(0):
+        assert clock.now == 1000.0 + INTERVAL + 0.001
+
+
+def test_times_of_before_the_last_boot_mean_nothing(tmp_path: pathlib.Path, clock: Clock) -> None:
+    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    for _each in range(PLACES):
+        with turn(0):
+            pass
+    clock.now = 3.0
+    with turn(0):
+        assert clock.now == 3.0
+
+
+def test_the_files_hold_a_time_and_are_the_users_own(tmp_path: pathlib.Path, clock: Clock) -> None:
+    with turns_in(str(tmp_path), clock, clock.sleep)(0):
+        pass
+    (file,) = tmp_path.iterdir()
+    assert file.name == f"imds_azure_token_{os.getuid()}_0"
+    assert file.read_text() == "1000.000000             "
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\xff" * 24, b"inf", b"nan"])
+def test_a_file_with_something_else_in_it(
+    tmp_path: pathlib.Path, clock: Clock, content: bytes
+) -> None:
+    (tmp_path / f"imds_azure_token_{os.getuid()}_0").write_bytes(content)
+    with turns_in(str(tmp_path), clock, clock.sleep)(0):
+        assert clock.now == 1000.0
+
+
+def hopeless(folder: pathlib.Path) -> None:
+    """Lays something where the first file should be that is not this user's file."""
+    (folder / f"imds_azure_token_{os.getuid()}_0").symlink_to(folder / "elsewhere")
+
+
+def pipe(folder: pathlib.Path) -> None:
+    os.mkfifo(folder / f"imds_azure_token_{os.getuid()}_0")
+
+
+@pytest.mark.parametrize("lay", [hopeless, pipe])
+def test_what_others_laid_there_stops_nobody(
+    tmp_path: pathlib.Path, clock: Clock, lay: object
+) -> None:
+    assert callable(lay)
+    lay(tmp_path)
+    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    for _each in range(10):
+        with turn(0):
+            assert clock.now == 1000.0
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_file_with_another_name_is_not_written_to(tmp_path: pathlib.Path, clock: Clock) -> None:
+    """Somebody else made a hard link to a file of this user where a turn is to be."""
+    for content in ("mine", "", "1000.0"):
+        mine = tmp_path / f"mine{content}"
+        mine.write_text(content)
+        (tmp_path / "turns").mkdir()
+        os.link(mine, tmp_path / "turns" / f"imds_azure_token_{os.getuid()}_0")
+        with turns_in(str(tmp_path / "turns"), clock, clock.sleep)(0):
+            assert clock.now == 1000.0
+        assert mine.read_text() == content
+        shutil.rmtree(tmp_path / "turns")
+
+
+def test_without_a_folder_there_are_no_turns(tmp_path: pathlib.Path, clock: Clock) -> None:
+    turn = turns_in(str(tmp_path / "missing"), clock, clock.sleep)
+    with turn(0), turn(0), turn(0), turn(0), turn(0), turn(0):
+        assert clock.now == 1000.0
+
+
+def test_a_failure_in_a_turn_ends_it(tmp_path: pathlib.Path, clock: Clock) -> None:
+    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    before = len(os.listdir("/proc/self/fd"))
+    for _each in range(20):
+        with contextlib.suppress(OSError), turn(1):
+            raise OSError
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]]) -> None:
+    readings: list[float] = []
+
+    def clock() -> float:
+        readings.append(time.monotonic())
+        return readings[-1]
+
+    turn = turns_in(folder, clock)
+    for _each in range(3):
+        with turn(30):
+            # When the turn was taken, however long this process had to wait for a processor since.
+            start = readings[-1]
+            time.sleep(0.03)
+            results.put((start, time.monotonic()))
+
+
+def test_processes_share_their_turns(tmp_path: pathlib.Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    results: multiprocessing.SimpleQueue[tuple[float, float]] = context.SimpleQueue()
+    workers = [context.Process(target=work, args=(str(tmp_path), results)) for _each in range(8)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    spans = [results.get() for _each in range(24)]
+    assert [worker.exitcode for worker in workers] == [0] * 8
+    for start, _end in spans:
+        assert sum(other <= start < end for other, end in spans) <= PLACES
+        assert sum(start <= other < start + 1 for other, _end in spans) <= 20
+
+
+def test_a_killed_process_frees_its_turn(tmp_path: pathlib.Path) -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(reader)
+        with contextlib.ExitStack() as held:
+            for _each in range(PLACES):
+                held.enter_context(turns_in(str(tmp_path))(1))
+            os.write(writer, b"held")
+            time.sleep(60)
+        os._exit(0)
+    os.close(writer)
+    assert os.read(reader, 4) == b"held"
+    with pytest.raises(TransportError), turns_in(str(tmp_path))(0.3):
+        pytest.fail("the child has all of them")
+    os.kill(child, 9)
+    os.waitpid(child, 0)
+    os.close(reader)
+    with turns_in(str(tmp_path))(1):
+        pass
