@@ -26,14 +26,14 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.attestation import (
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.issuers import MAX_BYTES
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import trust_from
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.verify import (
     Attested,
     expected,
     needs_libraries,
     verify,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.issuers import MAX_BYTES
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import trust_from
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import (
     variables_from_facts,
 )

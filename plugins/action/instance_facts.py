@@ -10,7 +10,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     HostVariablesAction,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller import chosen_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import chosen_fact
 
 
 class ActionModule(HostVariablesAction):

@@ -14,8 +14,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     MalformedError,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import facts_named
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.given_facts import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
 
 # Where the playbook imds.azure.gather writes snapshots to. Facts of a host replace such variables.

@@ -9,7 +9,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import inert
 
 
 def _report(results: t.Any) -> list[str]:

@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.mismatches import mismatches
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import inert
 
 
 def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:

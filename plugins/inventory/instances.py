@@ -292,7 +292,6 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
     documents_in,
     files_of,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import Choices, Fleet, Vm
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options import (
     TEMPLATES,
@@ -301,7 +300,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options impo
     variables_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.rollback import all_or_nothing
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
     inert,
     is_shown,
     shown,

@@ -89,11 +89,13 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
+    turns_in,
+)
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     unread_warning,
 )
-from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import turns_in
-from ansible_collections.imds.azure.plugins.plugin_utils._lookup.lookup import C, ImdsLookup
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.base import C, ImdsLookup
 
 
 class LookupModule(ImdsLookup):

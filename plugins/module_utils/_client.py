@@ -18,10 +18,10 @@ import random
 import time
 import typing as t
 
-from . import _document, _errors, _platform, _transport
+from . import _document, _errors, _firmware, _transport
 
 if t.TYPE_CHECKING:
-    from . import _refusals
+    from . import _failures
 
     _Parse = t.Callable[[bytes], t.Any]
     _Shape = t.Callable[[t.Any], t.Any]
@@ -48,7 +48,7 @@ class Endpoint(t.NamedTuple):
     version: str | None = None
     # Seconds that the first answer may rightly take.
     timeout: float = 0.0
-    advise: _refusals.Advise | None = None
+    advise: _failures.Advise | None = None
     # Its answers hold a secret, so no message quotes their text.
     secret: bool = False
     # Where it is, if that is not IMDS but something else on this VM.
@@ -99,7 +99,7 @@ class Seams(t.NamedTuple):
     wall: t.Callable[[], float] = time.time
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[], float] = random.random
-    in_azure: t.Callable[[], bool | None] = _platform.firmware_says_azure
+    in_azure: t.Callable[[], bool | None] = _firmware.firmware_says_azure
 
 
 class ImdsClient:
@@ -129,21 +129,21 @@ class ImdsClient:
         """
         call = self.call(INSTANCE)
         if complete:
-            from . import _parts
+            from . import _incomplete
 
-            full: Instance = _parts.in_full(self, call, wanted)
+            full: Instance = _incomplete.in_full(self, call, wanted)
             return full
         answer = self.document(call)
         if not _document.missing_parts(answer.data):
             return answer
         # Imported here because only an answer in part needs it.
-        from . import _parts
+        from . import _incomplete
 
-        again: Instance = _parts.asked_again(self, call, answer, wanted)
+        again: Instance = _incomplete.asked_again(self, call, answer, wanted)
         return again
 
     def document(
-        self, call: Call, params: Params = (), advise: _refusals.Advise | None = None
+        self, call: Call, params: Params = (), advise: _failures.Advise | None = None
     ) -> Instance:
         """The instance document as IMDS answers it, in part or in full."""
         endpoint = INSTANCE._replace(advise=advise) if advise else INSTANCE
@@ -176,9 +176,9 @@ class ImdsClient:
         try:
             return Answer(answer.api_version, shape(answer.data))
         except _errors.MalformedError as exc:
-            from . import _refusals
+            from . import _failures
 
-            raise _refusals.malformed(
+            raise _failures.malformed(
                 self._request(endpoint, answer.api_version, params), exc
             ) from None
 
@@ -269,18 +269,18 @@ def checked_endpoint(endpoint: str) -> str:
     """The base URL, refused before a packet is sent unless it can only mean this machine's IMDS."""
     if endpoint == DEFAULT_ENDPOINT:  # which nearly everybody has
         return endpoint
-    from . import _given
+    from . import _validation
 
-    return _given.local_endpoint(endpoint, DEFAULT_ENDPOINT)
+    return _validation.local_endpoint(endpoint, DEFAULT_ENDPOINT)
 
 
 def checked_version(api_version: str) -> str | None:
     """A version that is to be used as it is, or None for the newest that both sides know."""
     if api_version == LATEST:
         return None
-    from . import _given
+    from . import _validation
 
-    return _given.dated_version(api_version, LATEST, NEWEST_TESTED)
+    return _validation.dated_version(api_version, LATEST, NEWEST_TESTED)
 
 
 class Call:
@@ -314,10 +314,10 @@ class Call:
                     )
                 except ValueError as exc:
                     unreadable = exc
-            from . import _refusals, _retry
+            from . import _failures, _retry
 
             there = endpoint.always_there
-            failure = _refusals.failure_of(request, outcome, there, parse, unreadable)
+            failure = _failures.failure_of(request, outcome, there, parse, unreadable)
             # What the deadline left of a last attempt may be too little to learn anything.
             if told is None or not hurried:
                 told = failure
@@ -331,7 +331,7 @@ class Call:
             wait = policy.wait(failure, attempt, elapsed, jitter, now, there, refused)
             if wait is None:
                 tries = (attempt, elapsed)
-                raise _refusals.failed_call(request, told, tries, there, endpoint.advise)
+                raise _failures.failed_call(request, told, tries, there, endpoint.advise)
             self._seams.sleep(wait)
 
     def again(self, asked: int) -> Call | None:

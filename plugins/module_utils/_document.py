@@ -132,9 +132,9 @@ def _is_unicode(text: str) -> bool:
 def cleaned(data: t.Any) -> t.Any:
     """A copy in plain types, without keys that Ansible takes for marks and without half characters."""
     # Imported here because only odd documents need it.
-    from . import _marks
+    from . import _ansible_marks
 
-    return _marks.cleaned(data, MARK)
+    return _ansible_marks.cleaned(data, MARK)
 
 
 def check_depth(text: str, data: t.Any) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import _document, _errors, _given, _refusals, _transport
+from . import _document, _errors, _failures, _transport, _validation
 
 # What is asked when IMDS rejects everything else without naming a version: the oldest that is
 # known on every kind of Azure, Azure Stack Hub included.
@@ -41,7 +41,7 @@ def negotiated(
 def _fallbacks(
     rejected: _errors.RejectedError, first: str, wanted: str, ask_versions: t.Callable[[], t.Any]
 ) -> t.Iterator[str]:
-    says_so = _refusals.names_version(rejected.response)
+    says_so = _failures.names_version(rejected.response)
     yield from _newest(_offered_versions(rejected.response), wanted)
     known, versions = False, []
     try:
@@ -89,7 +89,7 @@ def _versions(data: t.Any, key: str) -> list[str]:
     """The dates of a list. Any other text may be a secret, and no message quotes it."""
     found = data.get(key) if isinstance(data, dict) else None
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
-    return [text for text in texts if _given.is_version(text)]
+    return [text for text in texts if _validation.is_version(text)]
 
 
 def _unexplained(rejected: _errors.RejectedError, version: str) -> _errors.VersionError:
@@ -118,7 +118,7 @@ def _no_version(
 
 
 def _words(rejected: _errors.RejectedError) -> str:
-    return _refusals.answered(rejected.request, rejected.response)
+    return _failures.answered(rejected.request, rejected.response)
 
 
 def _version_error(rejected: _errors.RejectedError, words: str) -> _errors.VersionError:

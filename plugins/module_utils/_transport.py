@@ -64,9 +64,9 @@ class DeadlineSocket(socket.socket):
         count = super().recv_into(*args, **kwargs)
         self.received += count
         if self.received > _MAX_RECEIVED:
-            from . import _http
+            from . import _http_reader
 
-            raise _http.too_large(MAX_BODY)
+            raise _http_reader.too_large(MAX_BODY)
         return count
 
 
@@ -96,16 +96,16 @@ def http_transport(request: Request, timeout: float) -> Response:
             with connection.makefile("rb") as reader:
                 return _plain_answer(reader) or _any_answer(reader, request.method)
     except _broken() as exc:
-        from . import _http
+        from . import _http_reader
 
-        raise _http.failed_attempt(exc, timeout) from exc
+        raise _http_reader.failed_attempt(exc, timeout) from exc
 
 
 def _broken() -> tuple[type[Exception], ...]:
     """The exceptions that one attempt can raise. Imported lazily, because only a failure needs them."""
-    from . import _http
+    from . import _http_reader
 
-    return _http.BROKEN
+    return _http_reader.BROKEN
 
 
 def _place_and_target(url: str) -> tuple[str, str]:
@@ -173,16 +173,16 @@ def _plain_answer(reader: io.BufferedReader) -> Response | None:
     reader.read(len(head) + len(end))
     body = reader.read(int(length))
     if len(body) < int(length):
-        from . import _http
+        from . import _http_reader
 
-        raise _http.cut_short(len(body), int(length) - len(body))
+        raise _http_reader.cut_short(len(body), int(length) - len(body))
     return Response(200, headers, body)
 
 
 def _any_answer(reader: io.BufferedReader, method: str) -> Response:
-    from . import _http
+    from . import _http_reader
 
-    return Response(*_http.read_answer(reader, method, MAX_BODY))
+    return Response(*_http_reader.read_answer(reader, method, MAX_BODY))
 
 
 __all__ = (

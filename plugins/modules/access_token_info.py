@@ -115,8 +115,10 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.optio
     token_argument_spec,
     token_from,
 )
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
+    turns_in,
+)
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import IDENTITIES
-from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import turns_in
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 

@@ -204,12 +204,12 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._client import checked_endpoint
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.diagnosis import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
     report,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observe import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     observe,
     this_machine,
 )

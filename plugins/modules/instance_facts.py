@@ -274,8 +274,8 @@ from ansible_collections.imds.azure.plugins.module_utils import (
     _document,
     _errors,
     _facts,
+    _firmware,
     _options,
-    _platform,
     _transport,
 )
 
@@ -300,7 +300,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str, t.Any]:
     """The empty fact, with a warning where a VM may have lost what it should have had."""
-    in_azure = _platform.firmware_says_azure()
+    in_azure = _firmware.firmware_says_azure()
     if in_azure or (in_azure is None and exc.answered):
         module.warn(f"azure_imds is empty: {exc}")
     return {}

@@ -290,6 +290,9 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.optio
     resource_from,
     token_argument_spec,
 )
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
+    turns_in,
+)
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     EXTENSION_PORT,
     claims_of,
@@ -298,10 +301,9 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     extension_token,
     imds_token,
 )
-from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import turns_in
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
-from ansible_collections.imds.azure.plugins.module_utils._vm_extension.extension import (
+from ansible_collections.imds.azure.plugins.module_utils._vm_extension.traces import (
     CHANGE_TO,
     extension_files,
     extension_services,

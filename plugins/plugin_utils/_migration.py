@@ -14,12 +14,12 @@ import itertools
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import listed, printable
-from ansible_collections.imds.azure.plugins.module_utils._vm_extension.extension import (
+from ansible_collections.imds.azure.plugins.module_utils._vm_extension.traces import (
     CHANGE_TO,
     VM_NAMES,
     removal_commands,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._placement.place import part_of, text_of
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import part_of, text_of
 
 _CLEAN = "clean"
 _MEANINGS = {

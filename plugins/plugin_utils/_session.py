@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._http import (
+from ansible_collections.imds.azure.plugins.module_utils._http_reader import (
     BROKEN,
     cut_short,
     failed_attempt,

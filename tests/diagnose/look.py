@@ -16,12 +16,12 @@ sys.path.insert(0, os.environ["ANSIBLE_COLLECTIONS_PATH"])
 from ansible_collections.imds.azure.plugins.module_utils._client import (  # found now
     DEFAULT_ENDPOINT,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.diagnosis import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
     report,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observe import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     observe,
     this_machine,
 )

@@ -165,7 +165,7 @@ HOSTILE = (
         (
             (f"{_TARGET}/hostile.py", "COLLIDING"),
             (
-                f"{_UNIT}/plugins/plugin_utils/_inventory/test_fleet.py",
+                f"{_UNIT}/plugins/plugin_utils/_inventory/test_vms.py",
                 "test_no_vm_has_the_name_of_a_group",
             ),
         ),
@@ -196,11 +196,11 @@ ANYTHING = (
         "Every document gives a host; names of groups are valid",
         (
             (
-                f"{_UNIT}/plugins/plugin_utils/_inventory/test_fleet.py",
+                f"{_UNIT}/plugins/plugin_utils/_inventory/test_vms.py",
                 "test_every_document_gives_a_host",
             ),
             (
-                f"{_UNIT}/plugins/plugin_utils/_inventory/test_grouping.py",
+                f"{_UNIT}/plugins/plugin_utils/_inventory/test_groups.py",
                 "test_every_name_is_valid_and_no_parent",
             ),
         ),

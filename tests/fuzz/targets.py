@@ -43,9 +43,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
     documents_in,
     files_of,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import Choices, Fleet
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import GROUPINGS
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import GROUPINGS
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ask_route, walk
 
 _GROUP = re.compile(r"[^\d\W]\w*\Z")

@@ -27,7 +27,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
     trusted_folder,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller import chosen
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import chosen
 
 # Bytes of an older snapshot. The document of a VM has at most 4 MiB.
 _MAX_OLDER = 64 * 1024**2

@@ -16,7 +16,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._placement.place import (
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
     one_spelling,
     part_of,
     place_of,

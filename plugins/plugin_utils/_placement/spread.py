@@ -16,7 +16,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
 from ansible_collections.imds.azure.plugins.module_utils._errors import printable
-from ansible_collections.imds.azure.plugins.plugin_utils._placement.place import (
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
     Place,
     cloud_key,
     folded,

@@ -26,8 +26,8 @@ from doubles import HOSTILE, load
 
 from ansible_collections.imds.azure.plugins.inventory import instances
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import ADDRESSES
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import GROUPINGS
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import GROUPINGS
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import ADDRESSES
 from simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")

@@ -50,7 +50,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
-from ansible_collections.imds.azure.plugins.module_utils._http import failed_attempt
+from ansible_collections.imds.azure.plugins.module_utils._http_reader import failed_attempt
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
 from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response

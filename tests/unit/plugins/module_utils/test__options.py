@@ -22,13 +22,13 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     TransportError,
     UnavailableError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._firmware import firmware_says_azure
 from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     ENDPOINT_VARIABLE,
     client_from,
     shared_argument_spec,
 )
-from ansible_collections.imds.azure.plugins.module_utils._platform import firmware_says_azure
 
 DEFAULTS = {name: entry["default"] for name, entry in shared_argument_spec().items()}
 TAG = "7783-7084-3265-9085-8269-3286-77"

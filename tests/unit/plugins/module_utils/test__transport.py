@@ -39,7 +39,7 @@ from hypothesis import strategies as st
 from ansible_collections.imds.azure.plugins.module_utils import _transport
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, TransportError
-from ansible_collections.imds.azure.plugins.module_utils._http import (
+from ansible_collections.imds.azure.plugins.module_utils._http_reader import (
     failed_attempt,
     own_words,
     read_answer,

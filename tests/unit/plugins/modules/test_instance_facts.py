@@ -71,7 +71,7 @@ def run(
 
 
 def firmware(monkeypatch: pytest.MonkeyPatch, in_azure: bool | None) -> None:
-    monkeypatch.setattr(instance_facts._platform, "firmware_says_azure", lambda: in_azure)
+    monkeypatch.setattr(instance_facts._firmware, "firmware_says_azure", lambda: in_azure)
 
 
 def test_the_facts_of_a_vm(run: Run, vm: Vm) -> None:

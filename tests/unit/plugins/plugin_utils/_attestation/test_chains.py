@@ -19,7 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import AttestationError
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation import attestation, chains
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation import chains, verify
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import Trust
 from simulator import _attested as azure
 from simulator._attested import Identity
@@ -84,7 +84,7 @@ class Counted:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.checks = 0
         self.calls: list[int] = []
-        check, verified = chains.is_issued_by, attestation._verified
+        check, verified = chains.is_issued_by, verify._verified
 
         def counted_check(child: t.Any, issuer: t.Any) -> bool:
             self.checks += 1
@@ -95,7 +95,7 @@ class Counted:
             return verified(verifier, leaf, links)
 
         monkeypatch.setattr(chains, "is_issued_by", counted_check)
-        monkeypatch.setattr(attestation, "_verified", counted_call)
+        monkeypatch.setattr(verify, "_verified", counted_call)
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def outcome(
     message = base64.b64encode(azure.signed(content, own, embedded=[own, *others])).decode()
     trust = Trust((root().certificate,), tuple(link.certificate for link in links))
     try:
-        wanted = attestation.expected(NONCE, {}, 300.0)
-        found = attestation.verify(message, wanted, trust, NOW)
+        wanted = verify.expected(NONCE, {}, 300.0)
+        found = verify.verify(message, wanted, trust, NOW)
     except AttestationError as exc:
         return exc.reason
     return [name.split(",")[0] for name in found.certificate["chain"]]

@@ -32,11 +32,6 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Response,
     Transport,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.attestation import (
-    Attested,
-    expected,
-    verify,
-)
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.issuers import (
     MAX_BYTES,
     MAX_HOPS,
@@ -44,6 +39,11 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.issuers im
     issuers,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import Trust
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.verify import (
+    Attested,
+    expected,
+    verify,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from simulator import _attested as azure
 from simulator._attested import Identity

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
-from ansible_collections.imds.azure.plugins.plugin_utils._placement.place import Place
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import Place
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.placement import (
     Replica,
     Rules,

@@ -16,7 +16,7 @@ from hypothesis import given
 from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import documents_in
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.given_facts import check_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._document import part, tags_of
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import (
     GROUPINGS,
     Membership,
     grouper,

@@ -17,7 +17,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._placement.place import (
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
     cloud_key,
     dedicated_host_of,
     edge_zone_of,

@@ -15,7 +15,7 @@ from documents import anything, quick
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.naming import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.hostnames import (
     distinct_names,
     fingerprint,
     fit,

@@ -12,7 +12,7 @@ from documents import quick
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis import network
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis import linux_network
 
 ROUTES = """\
 Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
@@ -25,7 +25,7 @@ eth9\t0000000B\t00000000\t0000\t0\t0\t0\t00FFFFFF\t0\t0\t0
 broken line
 eth0\tXX\t0100000A\t0003\t0\t0\t100\t00000000\t0\t0\t0
 """
-TABLE = network.routes(ROUTES)
+TABLE = linux_network.routes(ROUTES)
 FIB = """\
 Main:
   +-- 10.0.0.0/24 2 0 2
@@ -63,28 +63,28 @@ def test_routes() -> None:
     ("address", "interface"), [("8.8.8.8", "eth0"), ("10.0.1.9", "eth1"), ("169.254.169.254", "")]
 )
 def test_the_narrowest_and_cheapest_route_is_taken(address: str, interface: str) -> None:
-    route = network.route_to(address, TABLE)
+    route = linux_network.route_to(address, TABLE)
     assert route is not None
     assert route.interface == interface
 
 
 @pytest.mark.parametrize("address", ["10.0.0.1", "fe80::1", "localhost", ""])
 def test_there_may_be_no_route(address: str) -> None:
-    assert network.route_to(address, []) is None
+    assert linux_network.route_to(address, []) is None
 
 
 def test_default_routes_by_preference() -> None:
-    assert [route.interface for route in network.default_routes(reversed(TABLE))] == [
+    assert [route.interface for route in linux_network.default_routes(reversed(TABLE))] == [
         "eth0",
         "eth1",
     ]
 
 
 def test_local_addresses() -> None:
-    local = network.local_addresses(FIB)
+    local = linux_network.local_addresses(FIB)
     assert local == ["10.0.0.4", "10.0.0.5", "10.0.1.4", "127.0.0.1"]
-    assert network.addresses_on("eth0", local, TABLE) == ["10.0.0.4", "10.0.0.5"]
-    assert network.addresses_on("eth1", local, TABLE) == ["10.0.1.4"]
+    assert linux_network.addresses_on("eth0", local, TABLE) == ["10.0.0.4", "10.0.0.5"]
+    assert linux_network.addresses_on("eth1", local, TABLE) == ["10.0.1.4"]
 
 
 ARP = """\
@@ -98,7 +98,7 @@ IP address       HW type     Flags       HW address            Mask     Device
     ("address", "silent"), [("10.0.0.1", False), ("10.0.0.99", True), ("10.0.0.7", False)]
 )
 def test_silent_neighbours(address: str, silent: bool) -> None:
-    assert network.is_unreachable_neighbour(ARP, address) is silent
+    assert linux_network.is_unreachable_neighbour(ARP, address) is silent
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_silent_neighbours(address: str, silent: bool) -> None:
     ],
 )
 def test_failed_retransmits(text: str, count: int) -> None:
-    assert network.failed_retransmits(text) == count
+    assert linux_network.failed_retransmits(text) == count
 
 
 DHCLIENT = """\
@@ -135,9 +135,9 @@ lease {
 
 
 def test_dhclient_leases() -> None:
-    assert network.dhclient_leases(DHCLIENT) == [
-        network.Lease("eth0", "10.0.0.4", "10.0.0.1", True),
-        network.Lease("eth1", "10.0.1.4", "", False),
+    assert linux_network.dhclient_leases(DHCLIENT) == [
+        linux_network.Lease("eth0", "10.0.0.4", "10.0.0.1", True),
+        linux_network.Lease("eth1", "10.0.1.4", "", False),
     ]
 
 
@@ -150,7 +150,9 @@ def test_dhclient_leases() -> None:
     ],
 )
 def test_other_leases(text: str) -> None:
-    assert network.keyed_lease(text, "eth0") == network.Lease("eth0", "10.0.0.4", "10.0.0.1", True)
+    assert linux_network.keyed_lease(text, "eth0") == linux_network.Lease(
+        "eth0", "10.0.0.4", "10.0.0.1", True
+    )
 
 
 IMDS = "169.254.169.254"
@@ -180,13 +182,13 @@ table ip nat {{ # handle 2
 
 
 def test_obstacles_are_the_rules_in_the_way_with_the_surest_first() -> None:
-    assert [(found.command, found.named) for found in network.obstacles(RULES, IMDS)] == [
+    assert [(found.command, found.named) for found in linux_network.obstacles(RULES, IMDS)] == [
         ("nft delete rule inet filter output handle 8", True),
         ("nft delete rule ip nat MINE handle 2", True),
         (f"nft insert rule inet filter output ip daddr {IMDS} tcp dport 80 accept", False),
         ("nft delete rule inet filter output handle 7", False),
     ]
-    assert network.obstacles("", IMDS) == []
+    assert linux_network.obstacles("", IMDS) == []
 
 
 @pytest.mark.parametrize(
@@ -201,19 +203,19 @@ def test_obstacles_are_the_rules_in_the_way_with_the_surest_first() -> None:
     ],
 )
 def test_names_address(text: str, names: bool) -> None:
-    assert network.names_address(text, IMDS) is names
+    assert linux_network.names_address(text, IMDS) is names
 
 
 @quick
 @given(st.text())
 def test_no_text_breaks_a_parser(text: str) -> None:
-    network.routes(f"header\n{text}")
-    network.local_addresses(text)
-    network.dhclient_leases(text)
-    network.keyed_lease(text, "eth0")
-    network.failed_retransmits(text)
-    network.is_unreachable_neighbour(text, IMDS)
-    network.obstacles(text, IMDS)
+    linux_network.routes(f"header\n{text}")
+    linux_network.local_addresses(text)
+    linux_network.dhclient_leases(text)
+    linux_network.keyed_lease(text, "eth0")
+    linux_network.failed_retransmits(text)
+    linux_network.is_unreachable_neighbour(text, IMDS)
+    linux_network.obstacles(text, IMDS)
 
 
 @quick
@@ -225,4 +227,6 @@ def test_routes_are_read_as_the_kernel_writes_them(
     destination = block.network_address.packed[::-1].hex().upper()
     mask = block.netmask.packed[::-1].hex().upper()
     line = f"eth0 {destination} 0100000A 0003 0 0 5 {mask} 0 0 0"
-    assert network.routes(f"header\n{line}") == [network.Route("eth0", block, "10.0.0.1", 5)]
+    assert linux_network.routes(f"header\n{line}") == [
+        linux_network.Route("eth0", block, "10.0.0.1", 5)
+    ]

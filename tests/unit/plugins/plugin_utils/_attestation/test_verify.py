@@ -29,18 +29,18 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     AttestationError,
     OptionError,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.attestation import (
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.signed_data import (
+    MAX_SIGNATURE,
+    signed_content,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import Trust
+from ansible_collections.imds.azure.plugins.plugin_utils._attestation.verify import (
     REASONS,
     Attested,
     expected,
     needs_libraries,
     verify,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.signed_data import (
-    MAX_SIGNATURE,
-    signed_content,
-)
-from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import Trust
 from simulator import _attested as azure
 from simulator._attested import Identity
 

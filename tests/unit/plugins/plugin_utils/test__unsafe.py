@@ -18,7 +18,7 @@ from ansible.template import Templar
 from doubles import load
 
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
-from ansible_collections.imds.azure.plugins.plugin_utils._untrusted import (
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
     inert,
     is_shown,
     shown,

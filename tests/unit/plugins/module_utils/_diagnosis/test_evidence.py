@@ -16,19 +16,19 @@ import typing as t
 import pytest
 from doubles import HOSTILE
 
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.diagnosis import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
     report,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.network import obstacles
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observe import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     Machine,
     observe,
     this_machine,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.linux_network import obstacles
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
-from ansible_collections.imds.azure.plugins.module_utils._platform import AZURE_TAG
+from ansible_collections.imds.azure.plugins.module_utils._firmware import AZURE_TAG
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 IMDS = "http://169.254.169.254"

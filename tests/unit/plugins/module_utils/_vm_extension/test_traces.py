@@ -13,7 +13,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._vm_extension import extension as extension
+from ansible_collections.imds.azure.plugins.module_utils._vm_extension import traces as extension
 
 NAME = "Microsoft.ManagedIdentity.ManagedIdentityExtensionForLinux-1.0.0.10"
 

@@ -22,14 +22,14 @@ from urllib.parse import urlsplit
 
 from .._document import parse_json
 from .._errors import TransportError, printable
-from .._given import is_version
+from .._failures import NO_WAY, error_text
+from .._firmware import AZURE_TAG
 from .._machine.files import open_regular
-from .._platform import AZURE_TAG
-from .._refusals import NO_WAY, error_text
 from .._times import epoch_of, iso_8601
 from .._transport import Request, Response, Transport, http_transport
-from .diagnosis import UNKNOWN_SERVICE
-from .network import (
+from .._validation import is_version
+from .causes import UNKNOWN_SERVICE
+from .linux_network import (
     Lease,
     Route,
     addresses_on,

@@ -204,7 +204,7 @@ from ansible_collections.imds.azure.plugins.module_utils import _client, _transp
 answer = _transport.Response(200, {{}}, {json.dumps(WHOLE).encode()!r})
 found = _client.ImdsClient(lambda request, timeout: answer).instance()
 assert not found.incomplete
-names = ("_parts", "_retry", "_refusals", "_negotiation")
+names = ("_incomplete", "_retry", "_failures", "_negotiation")
 print([name for name in names if any(m.endswith("." + name) for m in sys.modules)])
 """
     done = subprocess.run(

@@ -39,15 +39,15 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses im
     leads_home,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import Document
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.given_facts import check_fact
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import (
     MAX_GROUPS,
     Membership,
     every_spelling,
     grouper,
     shared_groups,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.naming import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.hostnames import (
     distinct_names,
     fingerprint,
     fit,

@@ -9,7 +9,7 @@ import pytest
 from doubles import HOSTILE, NETWORK
 
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import (
     chosen,
     chosen_fact,
 )

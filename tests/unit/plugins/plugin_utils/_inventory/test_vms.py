@@ -24,11 +24,11 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
     Document,
     documents_in,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fleet import Choices, Fleet, Vm
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.grouping import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import (
     GROUPINGS,
     MAX_GROUPS,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet, Vm
 
 EVERYTHING = load("everything")
 

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
-from ansible_collections.imds.azure.plugins.module_utils._managed_identity.turns import (
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
     INTERVAL,
     PLACES,
     turns_in,
