@@ -13,6 +13,10 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     NUMBERS,
     unread_warning,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import (
+    drop_facts,
+    name_of_host,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     with_host_variables,
@@ -36,8 +40,9 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         with _silence(self._play_context, self._connection._play_context):
             arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
-            result.update(self._execute_module(module_args=arguments, task_vars=task_vars))
-        _warn(result.pop("unread", None), (task_vars or {}).get("inventory_hostname"))
+            answer = self._execute_module(module_args=arguments, task_vars=task_vars)
+            result.update(drop_facts(answer))
+        _warn(result.pop("unread", None), name_of_host(task_vars))
         # What core could not make sense of may well be a token with something around it. Cores before
         # 2.19 take output that begins as a traceback for the exception.
         result.update({name: _HIDDEN for name in _RAW if result.get(name)})
@@ -50,7 +55,7 @@ class ActionModule(ActionBase):
         return result
 
 
-def _warn(unread: t.Any, host: t.Any) -> None:
+def _warn(unread: t.Any, host: str) -> None:
     # A VM may answer anything, and only names that are known here are shown.
     for name in NUMBERS:
         if isinstance(unread, list) and name in unread:

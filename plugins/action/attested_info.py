@@ -99,7 +99,12 @@ class ActionModule(ActionBase):
 
     def _check_variables(self, variables: dict[str, t.Any], verify: bool) -> None:
         """A host whose facts replace the variables of this task would say itself what to expect."""
-        named = variables_from_facts(variables) if verify and self._has_templates() else []
+        hosts = [variables]
+        if self._task.delegate_to:
+            delegated = variables.get("ansible_delegated_vars", {})
+            hosts.append(delegated.get(self._task.delegate_to, {}))
+        named = sorted({name for host in hosts for name in variables_from_facts(host)})
+        named = named if verify and self._has_templates() else []
         if named:
             raise OptionError(
                 f"this host has facts that are variables: {listed(named, 5)}. They replace variables of the "

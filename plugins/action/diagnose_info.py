@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     HostVariablesAction,
@@ -18,6 +19,6 @@ class ActionModule(HostVariablesAction):
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         # A machine does not know its name in the inventory.
-        host = self._task.delegate_to or (task_vars or {}).get("inventory_hostname")
+        host = name_of_host(task_vars, self._task.delegate_to)
         self._task.args = {"host": host, **self._task.args}
         return super().run(tmp, task_vars)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS,
     HostVariablesAction,
@@ -15,25 +16,21 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts
 
 class ActionModule(HostVariablesAction):
     _options = (*OPTIONS, "complete")
+    _facts = (FACT,)
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
-        facts = result.get("ansible_facts")
-        if isinstance(facts, dict):
-            # Facts become variables. A host in hostile hands answers whatever it likes, and must
-            # not set variables of a play.
-            facts = {name: facts[name] for name in facts if name in (FACT, *_OWN)}
-            result["ansible_facts"] = facts
-            if isinstance(facts.get(FACT), dict):
-                host, older = self._older(task_vars or {})
-                keep = self._task.args.get("keep_fuller", False)
-                choice = chosen_fact(host, older, facts[FACT], result.get("incomplete"), keep)
-                if choice.notice:
-                    self._display.warning(choice.notice)
-                if choice.keeps_older:
-                    facts[FACT] = older
+        facts = result.get("ansible_facts", {})
+        if isinstance(facts.get(FACT), dict):
+            host, older = self._older(task_vars or {})
+            keep = self._task.args.get("keep_fuller", False)
+            choice = chosen_fact(host, older, facts[FACT], result.get("incomplete"), keep)
+            if choice.notice:
+                self._display.warning(choice.notice)
+            if choice.keeps_older:
+                facts[FACT] = older
         return result
 
     def _older(self, task_vars: dict[str, t.Any]) -> tuple[str, t.Any]:
@@ -42,9 +39,6 @@ class ActionModule(HostVariablesAction):
         if delegate and self._task.delegate_facts:
             variables = task_vars.get("ansible_delegated_vars", {}).get(delegate, {})
         else:
-            delegate, variables = task_vars.get("inventory_hostname"), task_vars
-        return str(delegate or "this host"), (variables.get("ansible_facts") or {}).get(FACT)
-
-
-# Ansible itself adds the Python that it found on the host.
-_OWN = ("discovered_interpreter_python",)
+            delegate, variables = None, task_vars
+        older = (variables.get("ansible_facts") or {}).get(FACT)
+        return name_of_host(task_vars, delegate), older

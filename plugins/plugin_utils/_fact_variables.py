@@ -21,6 +21,7 @@ _OF_ANSIBLE = (
 )
 # Facts of Ansible's own modules and of this collection that have names without `ansible_`.
 _KNOWN = ("azure_imds", "gather_subset", "module_setup", "mount_points", "packages", "services")
+_INTERPRETER = "discovered_interpreter_python"
 _KNOWN_PREFIXES = ("discovered_interpreter_", "facter_", "getent_", "ohai_")
 
 _Variables = t.Mapping[str, t.Any]
@@ -33,15 +34,33 @@ def facts_named(variables: _Variables, *names: str) -> list[str]:
 
 
 def variables_from_facts(variables: _Variables) -> list[str]:
-    """All variables that are a fact, but for those that modules are known to set."""
+    """All variables that may be a fact, but for those that modules are known to set.
+
+    Values are not compared: a fact with the prefix `ansible_` hides the one without it.
+    """
     return sorted(
         str(name)
-        for name, value in _facts(variables).items()
-        if name not in _KNOWN
-        and not str(name).startswith(_KNOWN_PREFIXES)
-        and name in variables
-        and variables[name] == value
+        for name in _facts(variables)
+        if name in variables and name not in _KNOWN and not str(name).startswith(_KNOWN_PREFIXES)
     )
+
+
+def name_of_host(variables: _Variables | None, delegate: str | None = None) -> str:
+    """The host that a task is for, unless its facts say it is another one."""
+    name = delegate or (variables or {}).get("inventory_hostname")
+    return "this host" if not name or facts_named(variables or {}) else str(name)
+
+
+def drop_facts(result: dict[str, t.Any], *but: str) -> dict[str, t.Any]:
+    """The result of a module without facts, except for those of these names and Ansible's own."""
+    facts = result.get("ansible_facts")
+    if isinstance(facts, dict):
+        result["ansible_facts"] = {
+            name: facts[name] for name in facts if name in (*but, _INTERPRETER)
+        }
+    else:
+        result.pop("ansible_facts", None)
+    return result
 
 
 def _facts(variables: _Variables) -> _Variables:
@@ -49,4 +68,4 @@ def _facts(variables: _Variables) -> _Variables:
     return found if isinstance(found, t.Mapping) else {}
 
 
-__all__ = ("facts_named", "variables_from_facts")
+__all__ = ("drop_facts", "facts_named", "name_of_host", "variables_from_facts")

@@ -12,6 +12,8 @@ import typing as t
 
 from ansible.plugins.action.normal import ActionModule as NormalAction
 
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
+
 PREFIX = "azure_imds_"
 # The version is that of instance documents and attested documents.
 OPTIONS = ("endpoint", "api_version", "timeout", "deadline")
@@ -47,13 +49,15 @@ class HostVariablesAction(NormalAction):
     """Runs the module of the same name, as Ansible does where a module has no action plugin."""
 
     _options: tuple[str, ...] = OPTIONS
+    _facts: tuple[str, ...] = ()
 
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         self._task.args = with_host_variables(self, task_vars, self._options)
-        result: dict[str, t.Any] = super().run(tmp, task_vars)
-        return result
+        # Facts become variables. A host in hostile hands answers whatever it likes, and must not set
+        # variables of a play.
+        return drop_facts(super().run(tmp, task_vars), *self._facts)
 
 
 __all__ = ("OPTIONS", "OPTIONS_WITHOUT_VERSION", "HostVariablesAction", "with_host_variables")

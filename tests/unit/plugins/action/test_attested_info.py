@@ -117,6 +117,30 @@ def test_a_host_does_not_say_what_is_expected_of_it(trust: dict[str, Any], writt
     assert action.sent == []
 
 
+@pytest.mark.parametrize(
+    "variables",
+    [
+        # The second fact hides the first one in `ansible_facts`.
+        {**REPLACED, "ansible_ordered_vm_id": 1, "ansible_facts": {"ordered_vm_id": 1}},
+        {"inventory_hostname": "b", "ansible_facts": {"inventory_hostname": 1}},
+    ],
+)
+def test_a_fact_that_hides_another_is_no_way_out(
+    trust: dict[str, Any], variables: dict[str, Any]
+) -> None:
+    action = Action({**trust, "expect": {"vmId": VM_ID}})
+    action._task._ds = WRITTEN
+    assert "facts that are variables" in action.run(task_vars=variables)["msg"]
+
+
+def test_a_delegated_host_does_not_say_what_is_expected_of_it(trust: dict[str, Any]) -> None:
+    action = Action({**trust, "expect": {"vmId": VM_ID}})
+    action._task._ds = WRITTEN
+    action._task.delegate_to = "other"
+    variables = {"ansible_delegated_vars": {"other": dict(REPLACED)}}
+    assert "facts that are variables: ordered_vm_id" in action.run(task_vars=variables)["msg"]
+
+
 def test_defaults_of_the_module_may_be_templates(trust: dict[str, Any]) -> None:
     action = Action({**trust, "expect": {"vmId": VM_ID}})
     action._task._ds = {"imds.azure.attested_info": {}}
@@ -129,8 +153,6 @@ def test_defaults_of_the_module_may_be_templates(trust: dict[str, Any]) -> None:
     [
         {},
         {"ordered_vm_id": VM_ID},
-        # A variable of the play counts more than the fact.
-        {"ordered_vm_id": "other", "ansible_facts": {"ordered_vm_id": VM_ID}},
         # Facts are not variables where inject_facts_as_vars is off.
         {"ansible_facts": {"ordered_vm_id": VM_ID}},
         {"packages": {"a": []}, "ansible_facts": {"packages": {"a": []}}},

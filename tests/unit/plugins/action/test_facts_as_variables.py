@@ -14,7 +14,16 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
 
-from ansible_collections.imds.azure.plugins.action import instance_facts, snapshot
+from ansible_collections.imds.azure.plugins.action import (
+    access_token_info,
+    diagnose_info,
+    instance_facts,
+    maintenance_state,
+    scheduled_event,
+    scheduled_events_info,
+    snapshot,
+    vm_extension_info,
+)
 
 HOSTILE = {"azure_imds": {"compute": {"name": "a"}}, "imds_snapshot_dir": "host_vars"}
 
@@ -32,6 +41,30 @@ def test_a_host_sets_no_fact_but_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(found, "_execute_module", lambda **_options: {"ansible_facts": HOSTILE})
     result = found.run(task_vars={})
     assert result["ansible_facts"] == {"azure_imds": HOSTILE["azure_imds"]}
+
+
+@pytest.mark.parametrize(
+    "plugin",
+    [
+        access_token_info,
+        diagnose_info,
+        maintenance_state,
+        scheduled_event,
+        scheduled_events_info,
+        vm_extension_info,
+    ],
+)
+@pytest.mark.parametrize(
+    "facts", [{"inventory_hostname": "b", "discovered_interpreter_python": "/python"}, "odd", []]
+)
+def test_the_answer_of_no_other_module_sets_facts(
+    monkeypatch: pytest.MonkeyPatch, plugin: Any, facts: Any
+) -> None:
+    found = action(plugin, {"step": "plan"})
+    found._play_context = found._connection._play_context = SimpleNamespace(no_log=False)
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: {"ansible_facts": facts})
+    result = found.run(task_vars={})
+    assert set(result.get("ansible_facts", {})) <= {"discovered_interpreter_python"}
 
 
 def written(tmp_path: pathlib.Path, fact: Any, facts: dict[str, Any]) -> Any:
