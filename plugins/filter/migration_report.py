@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -13,6 +14,10 @@ from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import inert
 
 
 def _report(results: t.Any) -> list[str]:
+    if not isinstance(results, (t.Mapping, str)):
+        # Pairs, as `zip` makes them. The function `dict` may be a variable that a fact has set.
+        with contextlib.suppress(TypeError, ValueError):
+            results = dict(results)
     if not isinstance(results, t.Mapping) or not all(
         isinstance(result, t.Mapping) for result in results.values()
     ):

@@ -191,13 +191,13 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
     except ValueError as exc:
         on_broken(_not_json(path, 1, exc))
         return
-    data = _with_lists(text, data)
     nulls = _NULL in text
-    if not isinstance(data, list):
-        yield from _document(path, 1, data, nulls, on_broken)
+    found = _with_lists(text, data)
+    if not isinstance(found, list):
+        yield from _document(path, 1, found, nulls, on_broken)
         return
     line_of = _ElementLines(text)
-    for index, element in enumerate(data):
+    for index, element in enumerate(found):
         line = functools.partial(line_of.get, index)
         yield from _document(path, line, element, nulls, on_broken)
 
@@ -339,9 +339,12 @@ class _ElementLines:
         self._lines: list[int] = []
 
     def get(self, index: int) -> int:
-        if not self._lines:
-            self._lines = list(self._find())
-        return self._lines[index]
+        # In an object of Windows PowerShell the first list of the text may be another one.
+        try:
+            self._lines = self._lines or list(self._find())
+            return self._lines[index]
+        except (LookupError, ValueError):
+            return 1
 
     def _find(self) -> t.Iterator[int]:
         decode = json.JSONDecoder().raw_decode

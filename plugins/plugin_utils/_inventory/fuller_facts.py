@@ -43,6 +43,8 @@ def chosen(
     lost = [
         name for name in PARTS if name in absent and _has(older, name) and not _has(newer, name)
     ]
+    if "compute" in lost and older.get("compute") and not part(older, "compute").get("vmId"):
+        lost.remove("compute")  # Nothing says that it is the same VM.
     if not lost:
         return Choice(False)
     told = (
@@ -53,9 +55,15 @@ def chosen(
         return _choice(False, f"{told}. It is replaced, because it is that of another VM")
     if not keep_fuller:
         return _choice(False, f"{told}. It is replaced, because keep_fuller is false")
+    differ = [
+        text
+        for name, text in _SHOWN.items()
+        if _shown(newer, name) not in (None, _shown(older, name))
+    ]
+    but = f" The new one has {' and '.join(differ)}." if differ else ""
     return _choice(
         True,
-        f"{told}. It is kept. To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
+        f"{told}. It is kept.{but} To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
         "playbook imds.azure.gather",
     )
 
@@ -78,6 +86,14 @@ def chosen_fact(
             False, f"{host}: azure_imds lacks {' and '.join(lacking)}: IMDS answered without it"
         )
     return choice
+
+
+# What groups and placement go by, which a fact that is kept has as it was.
+_SHOWN = {"location": "another location", "zone": "another zone", "tags": "other tags"}
+
+
+def _shown(fact: _Fact, name: str) -> t.Any:
+    return fact.get(name) if name == "tags" else part(fact, "compute").get(name)
 
 
 def _choice(keeps_older: bool, notice: str) -> Choice:

@@ -153,6 +153,15 @@ def every_spelling(
     return {one: _respelled(one, sorted(spread[_one_thing(one)])) for one in found}
 
 
+# Other kinds differ in casing alone: "web db" and "webdb" are two scale sets.
+_ONE_SPELLING: dict[str, t.Callable[[t.Any], str]] = {
+    "cloud": cloud_key,
+    "location": one_spelling,
+    "edge_zone": one_spelling,
+    "physical_zone": one_spelling,
+}
+
+
 @functools.lru_cache(maxsize=65536)
 def _one_thing(membership: Membership) -> tuple[str, str]:
     """Equal for all spellings that are one thing to Azure."""
@@ -160,7 +169,7 @@ def _one_thing(membership: Membership) -> tuple[str, str]:
     if membership.parent == _TAGS:
         return _TAGS, folded(name)
     kind = _KINDS[membership.parent]
-    return kind, (cloud_key(name) if kind == "cloud" else one_spelling(name)) or name
+    return kind, _ONE_SPELLING.get(kind, folded)(name) or name
 
 
 def _respelled(membership: Membership, spellings: list[str]) -> tuple[Membership, ...]:

@@ -21,7 +21,13 @@ def test_lines_that_quote_a_template_are_text() -> None:
     assert Templar(loader=DataLoader(), variables={}).template(lines) == lines
 
 
-@pytest.mark.parametrize("results", [None, "text", [], {"a": "text"}, {"a": None}])
+def test_pairs_are_a_dictionary() -> None:
+    results = {"a": {"state": "ready"}, "b": {"state": "clean"}}
+    assert migration_report(list(results.items())) == migration_report(results)
+    assert migration_report([]) == migration_report({})
+
+
+@pytest.mark.parametrize("results", [None, "text", [1], ["ab"], {"a": "text"}, {"a": None}])
 def test_bad_input_is_one_message(results: object) -> None:
     with pytest.raises(AnsibleFilterError, match=r"^imds\.azure\.migration_report"):
         migration_report(results)

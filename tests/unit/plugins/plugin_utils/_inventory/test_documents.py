@@ -276,6 +276,14 @@ def test_lists_of_windows_powershell(tmp_path: pathlib.Path, name: str) -> None:
         assert read(written(tmp_path, "a.json", text)) == ([Document(document)] * 2, [])
     text = json.dumps(json.loads(powershell(json.dumps(document))))
     assert read(written(tmp_path, "a.ndjson", f"{text}\n{text}")) == ([Document(document)] * 2, [])
+    # Lists before the one that has the documents, and several of them.
+    for text in (
+        '{"Count": [], "value": [5]}',
+        '{"Count": "[\\"", "value": [5]}',
+        '{"value": [], "Count": 1, "value": [5]}',
+    ):
+        found, (problem,) = read(written(tmp_path, "a.json", text))
+        assert (found, problem) == ([], "FILE:1: it is a number, not an instance document")
     text = powershell(f"[5, {json.dumps(document)}]")
     found, broken = read(written(tmp_path, "a.json", text))
     assert (found, broken) == (

@@ -34,6 +34,9 @@ WHOLE = {"compute": COMPUTE, "network": NETWORK, **TIME}
         ({"addresses": {"private": ["10.0.0.4"]}}, {"addresses": {"private": []}}, "network"),
         ({"tags": {"Role": "web"}}, {"tags": {}}, ""),
         ({}, {"compute": COMPUTE}, ""),
+        # Without a vmId nothing says that it is the same VM.
+        ({"compute": {"name": "web-1"}}, {"network": NETWORK}, ""),
+        ({"compute": {"name": "web-1"}, "network": NETWORK}, {}, "network"),
         (None, {"compute": COMPUTE}, ""),
         ("not a fact", {"compute": COMPUTE}, ""),
         ({"compute": "not a part", "network": 5, "cloud": []}, {}, ""),
@@ -51,6 +54,28 @@ def test_a_fuller_one_is_kept_and_named(older: t.Any, newer: dict[str, t.Any], l
         assert choice.notice.startswith(f"web-1: the snapshot of {when} has {lost}, and the new")
     assert "It is kept" in kept.notice
     assert "It is replaced" in replaced.notice
+
+
+@pytest.mark.parametrize(
+    ("changes", "differ"),
+    [
+        ({"zone": "2"}, "The new one has another zone."),
+        ({"zone": "2", "location": "b"}, "The new one has another location and another zone."),
+        ({"zone": "1"}, ""),
+        ({}, ""),
+    ],
+)
+def test_what_has_changed_in_the_other_part_is_said(changes: dict[str, str], differ: str) -> None:
+    older = {**WHOLE, "compute": {**COMPUTE, "zone": "1", "location": "a"}}
+    newer = {"compute": {**COMPUTE, **changes}}
+    notice = chosen("web-1", "the snapshot", older, newer, True).notice
+    assert (differ in notice) if differ else ("another" not in notice)
+
+
+def test_changed_tags_are_said() -> None:
+    older = {**WHOLE, "tags": {"Role": "web"}}
+    newer = {"compute": COMPUTE, "tags": {"Role": "db"}}
+    assert "The new one has other tags." in chosen("a", "it", older, newer, True).notice
 
 
 def test_a_fuller_one_of_another_vm_is_replaced() -> None:

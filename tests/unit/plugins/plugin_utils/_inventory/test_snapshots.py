@@ -18,7 +18,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsErro
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import documents_in
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
 
-FACT = {"compute": {"name": "wéb"}, "gathered_at": "2026-01-31T12:00:00Z"}
+FACT = {"compute": {"name": "wéb", "vmId": "a"}, "gathered_at": "2026-01-31T12:00:00Z"}
 LATER = {**FACT, "gathered_at": "2026-02-28T12:00:00Z"}
 
 

@@ -164,6 +164,16 @@ def tags(**values: str) -> list[dict[str, str]]:
             "subscriptions",
             {name: ["subscription_abc"] for name in "ab"},
         ),
+        # A blank makes another name of a scale set, which Azure allows in neither of these places.
+        (
+            [
+                vm("a", vmScaleSetName="web-db"),
+                vm("b", vmScaleSetName="webdb"),
+                vm("c", vmScaleSetName="web db"),
+            ],
+            "scale_sets",
+            {"a": ["scale_set_web_db"], "b": ["scale_set_webdb"], "c": ["scale_set_web_db"]},
+        ),
         # Names that only Ansible can't tell apart are two things.
         (
             [vm("a", vmScaleSetName="x-y"), vm("b", vmScaleSetName="X_Y")],
