@@ -37,6 +37,7 @@ options:
     default: false
 notes:
   - The token is a secret. Give C(no_log=true) to every task that has it among its arguments, because Ansible shows arguments with C(-vvv) and to callbacks.
+    A task that loops over tokens needs it, too, because Ansible prints each element of a loop.
     The result of a lookup has no such mark of its own. Turn pipelining on for these tasks, also on the controller, because Ansible
     lays files with the arguments of a task on the controller and on the host that runs the task otherwise.
   - Do not keep a token with M(ansible.builtin.set_fact), and do not put the lookup into variables that many tasks and hosts evaluate. To use
