@@ -28,6 +28,7 @@ REFUSED = (
     "maintenance: This host has facts with names of variables, which would replace yours: inventory_hostname",
     "managed_identity_migration: This host has facts with names of variables, which would replace yours: inventory_hostname",
     "after clear_facts: attested_info expects honest",
+    "late: This host has facts with names of variables, which would replace yours: inventory_hostname",
 )
 
 
@@ -40,7 +41,15 @@ def main(path: str, python: str) -> int:
         "azure_imds_endpoint": "http://127.0.0.1:9",
         "azure_imds_deadline": 1,
     }
-    hosts = {"mallory": {"ordered_vm_id": "honest"}, "victim": {}}
+    late = folder / "late"
+    source = (HERE / "late_python.py").read_text(encoding="utf-8")
+    late.write_text(f"#!{sys.executable}\n{source}", encoding="utf-8")
+    late.chmod(0o755)
+    hosts = {
+        "mallory": {"ordered_vm_id": "honest"},
+        "victim": {},
+        "late": {"ansible_python_interpreter": str(late)},
+    }
     inventory = folder / "hosts.json"
     inventory.write_text(json.dumps({"all": {"vars": common, "hosts": hosts}}), encoding="utf-8")
     env = {
