@@ -9,9 +9,10 @@ import pathlib
 import re
 import typing as t
 
-import environments
 import pytest
 import yaml
+
+import environments
 
 ROLES = sorted((environments.ROOT / "roles").iterdir())
 
