@@ -19,7 +19,7 @@ def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
         )
     try:
         # Sentences that quote foreign texts have lost the marks of these.
-        return [inert(found._asdict()) for found in mismatches(facts, **requirements)]
+        return [inert(found.to_dict()) for found in mismatches(facts, **requirements)]
     except ImdsError as exc:
         raise AnsibleFilterError(f"imds.azure.mismatches: {exc}") from None
 

@@ -209,7 +209,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes impor
     is_healthy,
     report,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,
 )
@@ -247,13 +247,13 @@ def main() -> None:
         except OSError:
             return ""  # Not installed, which is no reason to know less of the rest.
 
-    observed = observe(this_machine(run), endpoint, timeout)
-    found = causes(observed)
+    evidence = observe(this_machine(run), endpoint, timeout)
+    found = causes(evidence)
     result = {
-        "healthy": is_healthy(observed),
+        "healthy": is_healthy(evidence),
         "causes": [cause._asdict() for cause in found],
-        "observed": observed,
-        "report": report(observed, found, module.params["host"] or platform.node() or "this host"),
+        "observed": evidence.to_dict(),
+        "report": report(evidence, found, module.params["host"] or platform.node() or "this host"),
     }
     # The environment and files need not be Unicode, and Ansible reads nothing else.
     module.exit_json(**cleaned(result))

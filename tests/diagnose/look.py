@@ -21,7 +21,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes impor
     is_healthy,
     report,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,
 )
@@ -34,15 +34,15 @@ def run(command: t.Sequence[str]) -> str:
         return ""
 
 
-observed = observe(this_machine(run), DEFAULT_ENDPOINT, timeout=2.5)
-found = causes(observed)
+evidence = observe(this_machine(run), DEFAULT_ENDPOINT, timeout=2.5)
+found = causes(evidence)
 print(
     json.dumps(
         {
-            "healthy": is_healthy(observed),
+            "healthy": is_healthy(evidence),
             "causes": [cause._asdict() for cause in found],
-            "observed": observed,
-            "report": report(observed, found, os.uname().nodename),
+            "observed": evidence.to_dict(),
+            "report": report(evidence, found, os.uname().nodename),
         }
     )
 )

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why IMDS does not answer: causes out of what was observed, the most likely first.
+"""Why IMDS does not answer: the causes that the evidence speaks for, the most likely first.
 
-Pure: a function of the observation to causes, and one to a report. Each cause is a row of the
-table at the end, so that one can be read, tested and added by itself. Private to imds.azure.
+Pure: one function makes causes out of the evidence, another one the report. Each cause is a row of
+the table at the end, so that one can be read, tested and added by itself. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ import shlex
 import typing as t
 
 from .._errors import one_line, printable
-from .proxies import SOMEWHERE, extended
+from .evidence import UNKNOWN_SERVICE, Evidence, Interface, Probe, RouteTaken, Versions
+from .proxies import SOMEWHERE, Catch, extended
 
 # How sure a cause is; the order of the report.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
-# What is said of a service that does not give itself away.
-UNKNOWN_SERVICE = "another service"
 _ORDER = (CERTAIN, LIKELY, POSSIBLE)
 # A clock further off than this makes signatures, tokens and certificates invalid.
 _CLOCK_TOLERANCE = 300
 _ASK = "curl --noproxy '*' -H Metadata:true 'http://{address}/metadata/instance?api-version=2021-02-01'"
-
-_Observed = t.Mapping[str, t.Any]
 
 
 class Cause(t.NamedTuple):
@@ -36,15 +33,15 @@ class Cause(t.NamedTuple):
     advice: str = ""
 
 
-def is_healthy(observed: _Observed) -> bool:
+def is_healthy(evidence: Evidence) -> bool:
     """IMDS answered with a document that says what this VM is."""
-    request = observed["request"]
-    return bool(request["status"] == 200 and request["imds"] and request["has_compute"])
+    request = evidence.request
+    return bool(request.status == 200 and request.imds and request.has_compute)
 
 
-def causes(observed: _Observed) -> list[Cause]:
+def causes(evidence: Evidence) -> list[Cause]:
     """All that could be the matter, the most likely first."""
-    found = [_safe(cause) for check in _CHECKS for cause in check(observed)]
+    found = [_safe(cause) for check in _CHECKS for cause in check(evidence)]
     # Sorting keeps the order of the table among equals.
     return sorted(found, key=lambda cause: _ORDER.index(cause.certainty))
 
@@ -59,39 +56,39 @@ def _safe(cause: Cause) -> Cause:
     )
 
 
-def _unanswered(observed: _Observed) -> bool:
-    return observed["request"]["status"] is None
+def _unanswered(evidence: Evidence) -> bool:
+    return evidence.request.status is None
 
 
-def _route_command(observed: _Observed) -> str:
+def _route_command(evidence: Evidence) -> str:
     """A route to IMDS from the primary address by the primary interface."""
-    primary = observed["primary"]
-    address = observed["address"]
-    via = f"via {shlex.quote(primary['gateway'])} " if primary["gateway"] else ""
-    source = f" src {shlex.quote(primary['address'])}" if primary["address"] else ""
-    interface = shlex.quote(primary["interface"] or "eth0")
+    primary = evidence.primary
+    address = evidence.address
+    via = f"via {shlex.quote(primary.gateway)} " if primary.gateway else ""
+    source = f" src {shlex.quote(primary.address)}" if primary.address else ""
+    interface = shlex.quote(primary.interface or "eth0")
     return f"ip route replace {address}/32 {via}dev {interface}{source}"
 
 
-def _own_address(observed: _Observed) -> t.Iterator[Cause]:
-    route = observed["route"]
-    if route["on_this_host"] and observed["address"].startswith("169.254."):
+def _own_address(evidence: Evidence) -> t.Iterator[Cause]:
+    route = evidence.route
+    if route.on_this_host and evidence.address.startswith("169.254."):
         yield Cause(
             "own_address",
-            CERTAIN if not observed["request"]["imds"] else POSSIBLE,
+            CERTAIN if not evidence.request.imds else POSSIBLE,
             "this host has given itself the address of IMDS, so no request leaves it",
-            f"{observed['address']} is one of its own addresses",
-            [f"ip address delete {observed['address']}/32 dev lo"],
+            f"{evidence.address} is one of its own addresses",
+            [f"ip address delete {evidence.address}/32 dev lo"],
             "If the address is on another interface than lo, name that one. Something put it there: "
             "an emulator, a container network or an agent that hands out identities.",
         )
 
 
-def _not_azure(observed: _Observed) -> t.Iterator[Cause]:
-    firmware = observed["firmware"]
-    leased = any(lease["azure"] for lease in observed["leases"])
-    if firmware["azure"] is False and not observed["request"]["imds"] and not leased:
-        vendor = " ".join(filter(None, (firmware["vendor"], firmware["product"]))) or "no vendor"
+def _not_azure(evidence: Evidence) -> t.Iterator[Cause]:
+    firmware = evidence.firmware
+    leased = any(lease.azure for lease in evidence.leases)
+    if firmware.azure is False and not evidence.request.imds and not leased:
+        vendor = " ".join(filter(None, (firmware.vendor, firmware.product))) or "no vendor"
         yield Cause(
             "not_azure",
             LIKELY,
@@ -110,118 +107,142 @@ _REFUSALS = {
 }
 
 
-def _no_route(observed: _Observed) -> t.Iterator[Cause]:
-    route = observed["route"]
-    if not _unanswered(observed) or not route["refusal"] or route["by_policy"]:
+def _no_route(evidence: Evidence) -> t.Iterator[Cause]:
+    route = evidence.route
+    if not _unanswered(evidence) or not route.refusal or route.by_policy:
         return
-    if route["network"]:
-        kind = _REFUSALS.get(route["refusal"], "a route")
-        why = f"{kind} to {route['network']} refuses it"
+    if route.network:
+        kind = _REFUSALS.get(route.refusal, "a route")
+        why = f"{kind} to {route.network} refuses it"
     else:
         why = "the routing table has neither a route to it nor a default route"
     yield Cause(
         "no_route",
         CERTAIN,
-        f"there is no route to {observed['address']}",
+        f"there is no route to {evidence.address}",
         why,
-        [_route_command(observed)],
+        [_route_command(evidence)],
         "To make it last, let DHCP set the routes of the primary interface again.",
     )
 
 
-def _policy_route(observed: _Observed) -> t.Iterator[Cause]:
-    route = observed["route"]
-    if _unanswered(observed) and route["by_policy"]:
+def _policy_route(evidence: Evidence) -> t.Iterator[Cause]:
+    route = evidence.route
+    if _unanswered(evidence) and route.by_policy:
         yield Cause(
             "policy_route",
             LIKELY,
             "a routing rule takes the request away from the main routing table",
             f"the main table says {_way(route)}, and the kernel "
-            + (f"refuses ({route['refusal']})" if route["refusal"] else f"uses {route['source']}"),
-            [f"ip rule add to {observed['address']}/32 lookup main priority 100"],
+            + (f"refuses ({route.refusal})" if route.refusal else f"uses {route.source}"),
+            [f"ip rule add to {evidence.address}/32 lookup main priority 100"],
             "The rules there are: ip rule show.",
         )
 
 
-def _wrong_interface(observed: _Observed) -> t.Iterator[Cause]:
-    route, primary = observed["route"], observed["primary"]
-    if not _unanswered(observed) or not route["interface"] or route["refusal"]:
+def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
+    route, primary = evidence.route, evidence.primary
+    if not _unanswered(evidence) or not route.interface or route.refusal:
         return
-    if route["on_this_host"]:
+    if route.on_this_host:
         return
-    if primary["interface"] and route["interface"] != primary["interface"]:
+    if primary.interface and route.interface != primary.interface:
         yield Cause(
             "wrong_interface",
             LIKELY,
-            f"requests leave by {route['interface']}, which is not the primary network interface",
-            f"the route to {route['network']} goes by {route['interface']}, and the primary one "
-            f"is {primary['interface']} ({primary['because']})",
-            [_route_command(observed)],
+            f"requests leave by {route.interface}, which is not the primary network interface",
+            f"the route to {route.network} goes by {route.interface}, and the primary one "
+            f"is {primary.interface} ({primary.because})",
+            [_route_command(evidence)],
             "IMDS answers the primary address of the primary interface alone.",
         )
-    elif primary["address"] and route["source"] not in ("", primary["address"]):
+    elif primary.address and route.source not in ("", primary.address):
         yield Cause(
             "wrong_address",
             LIKELY,
-            f"requests come from {route['source']}, which is not the primary address",
-            f"the primary address of {primary['interface']} is {primary['address']}",
-            [_route_command(observed)],
+            f"requests come from {route.source}, which is not the primary address",
+            f"the primary address of {primary.interface} is {primary.address}",
+            [_route_command(evidence)],
             "IMDS answers the primary address of the primary interface alone.",
         )
 
 
-def _firewall(observed: _Observed) -> t.Iterator[Cause]:
+class _Suspect(t.NamedTuple):
+    """What drops or refuses the request, as far as it is known."""
+
+    certainty: str
+    why: str
+    commands: list[str]
+
+
+def _firewall(evidence: Evidence) -> t.Iterator[Cause]:
     """Dropped or refused: by a rule that was found, by this host, or somewhere on the way."""
-    request = observed["request"]
-    if not _unanswered(observed) or observed["route"]["refusal"]:
+    request, firewall = evidence.request, evidence.firewall
+    refused_here = _is_refused_here(request)
+    if not _unanswered(evidence) or evidence.route.refusal:
         return
-    rules = observed["firewall"]["rules"]
-    mentions = observed["firewall"]["mentions"]
-    refused_here = request["refused_here"] or request["code"] in ("EPERM", "EACCES")
-    silent = request["code"] == "ETIMEDOUT"
-    if not (refused_here or silent or rules or mentions):
+    if not (refused_here or request.code == "ETIMEDOUT" or firewall.rules or firewall.mentions):
         return
-    named = [rule for rule in rules if rule["named"]] or rules[:1]
-    if named:
-        why = f"a rule is in the way: {named[0]['rule']}"
-    elif mentions:
-        why = "{file}, line {line}, is in the way: {text}".format(**mentions[0])
-    else:
-        why = "nothing came back, as when a packet is dropped"
-    if request["refused_here"]:
-        why += "; the kernel counted packets that were refused before they left"
-    accept = f"iptables -I OUTPUT -d {observed['address']} -p tcp --dport 80 -j ACCEPT"
-    lasting = "".join(" It also stands in {file}, line {line}.".format(**m) for m in mentions[:3])
-    certain = bool(named and (refused_here or named[0]["named"]))
+    suspect = _suspect(evidence)
+    whose = "of this host " if refused_here or firewall.rules else ""
+    counted = "; the kernel counted packets that were refused before they left"
+    lasting = (f" It also stands in {m.file}, line {m.line}." for m in firewall.mentions[:3])
     yield Cause(
         "firewall",
-        CERTAIN if certain else LIKELY if refused_here or mentions else POSSIBLE,
-        f"a firewall {'of this host ' if refused_here or named else ''}drops or refuses the request",
-        why,
-        [rule["command"] for rule in named] or [accept],
-        "Network security groups can't block IMDS; only something in this VM can." + lasting,
+        suspect.certainty,
+        f"a firewall {whose}drops or refuses the request",
+        suspect.why + (counted if request.refused_here else ""),
+        suspect.commands,
+        "Network security groups can't block IMDS; only something in this VM can."
+        + "".join(lasting),
     )
 
 
-def _silent_gateway(observed: _Observed) -> t.Iterator[Cause]:
-    route = observed["route"]
-    if _unanswered(observed) and route["gateway_silent"] and not route["on_this_host"]:
+def _is_refused_here(request: Probe) -> bool:
+    """This host itself did not let the request out."""
+    return request.refused_here or request.code in ("EPERM", "EACCES")
+
+
+def _suspect(evidence: Evidence) -> _Suspect:
+    """A rule of the firewall, a line of its settings, or else anything on the way."""
+    refused_here = _is_refused_here(evidence.request)
+    rules, mentions = evidence.firewall
+    accept = f"iptables -I OUTPUT -d {evidence.address} -p tcp --dport 80 -j ACCEPT"
+    if rules:
+        suspected = [rule for rule in rules if rule.named] or rules[:1]
+        sure = refused_here or suspected[0].named
+        return _Suspect(
+            CERTAIN if sure else LIKELY if mentions else POSSIBLE,
+            f"a rule is in the way: {suspected[0].rule}",
+            [rule.command for rule in suspected],
+        )
+    if mentions:
+        first = mentions[0]
+        why = f"{first.file}, line {first.line}, is in the way: {first.text}"
+        return _Suspect(LIKELY, why, [accept])
+    why = "nothing came back, as when a packet is dropped"
+    return _Suspect(LIKELY if refused_here else POSSIBLE, why, [accept])
+
+
+def _silent_gateway(evidence: Evidence) -> t.Iterator[Cause]:
+    route = evidence.route
+    if _unanswered(evidence) and route.gateway_silent and not route.on_this_host:
         yield Cause(
             "silent_gateway",
             LIKELY,
-            f"{route['gateway'] or observed['address']} does not answer on {route['interface']}",
+            f"{route.gateway or evidence.address} does not answer on {route.interface}",
             "the next hop was asked for on the link, and nobody has that address there",
-            [_route_command(observed)],
+            [_route_command(evidence)],
             "A gateway that is not Azure's own (the first address of the subnet) was probably set "
             "by hand.",
         )
 
 
-def _refused(observed: _Observed) -> t.Iterator[Cause]:
-    if observed["request"]["code"] != "ECONNREFUSED":
+def _refused(evidence: Evidence) -> t.Iterator[Cause]:
+    if evidence.request.code != "ECONNREFUSED":
         return
-    address, port = observed["address"], observed["port"]
-    if observed["route"]["on_this_host"]:
+    address, port = evidence.address, evidence.port
+    if evidence.route.on_this_host:
         yield Cause(
             "refused",
             LIKELY,
@@ -236,19 +257,19 @@ def _refused(observed: _Observed) -> t.Iterator[Cause]:
         LIKELY,
         f"whoever has {address} refuses the connection",
         "a firewall that rejects, or another machine in the place of IMDS",
-        [rule["command"] for rule in observed["firewall"]["rules"]]
+        [rule.command for rule in evidence.firewall.rules]
         or [f"iptables -I OUTPUT -d {address} -p tcp --dport {port} -j ACCEPT"],
     )
 
 
-def _answered(request: _Observed) -> str:
-    words = f", {request['body']!r}" if request["body"] else ""
-    return f"the answer is status {request['status']}{words}"
+def _answered(request: Probe) -> str:
+    words = f", {request.body!r}" if request.body else ""
+    return f"the answer is status {request.status}{words}"
 
 
-def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
-    request = observed["request"]
-    if request["status"] == 403 and observed["other_service"] in ("", UNKNOWN_SERVICE):
+def _forbidden(evidence: Evidence) -> t.Iterator[Cause]:
+    request = evidence.request
+    if request.status == 403 and evidence.other_service in ("", UNKNOWN_SERVICE):
         yield Cause(
             "forbidden",
             LIKELY,
@@ -259,26 +280,26 @@ def _forbidden(observed: _Observed) -> t.Iterator[Cause]:
         )
 
 
-def _foreign(observed: _Observed) -> t.Iterator[Cause]:
-    service = observed["other_service"]
-    request = observed["request"]
+def _foreign(evidence: Evidence) -> t.Iterator[Cause]:
+    service = evidence.other_service
+    request = evidence.request
     if not service:
         return
-    if request["status"] == 403 and service == UNKNOWN_SERVICE:
+    if request.status == 403 and service == UNKNOWN_SERVICE:
         return
-    rules = [rule for rule in observed["firewall"]["rules"] if rule["named"]]
-    server = printable(request["headers"].get("server", ""), 80)
+    rules = [rule for rule in evidence.firewall.rules if rule.named]
+    server = printable(request.headers.get("server", ""), 80)
     yield Cause(
         "foreign_service",
-        CERTAIN if request["status"] != 200 or service != UNKNOWN_SERVICE else LIKELY,
+        CERTAIN if request.status != 200 or service != UNKNOWN_SERVICE else LIKELY,
         f"it is not Azure's IMDS that answers there, but {service}",
-        f"the answer is status {request['status']}"
+        f"the answer is status {request.status}"
         + (f" from the server {server!r}" if server else "")
         + " and has nothing of IMDS in it",
-        [rule["command"] for rule in rules] or [_route_command(observed)],
+        [rule.command for rule in rules] or [_route_command(evidence)],
         "Where this VM is not in Azure there is nothing to mend: keep plays for Azure away from it, "
         "with the role imds.azure.guard. In Azure something took the address over: see "
-        f"ip route get {observed['address']} and what listens on port 80.",
+        f"ip route get {evidence.address} and what listens on port 80.",
     )
 
 
@@ -293,29 +314,29 @@ _STATUS = {
 }
 
 
-def _status(observed: _Observed) -> t.Iterator[Cause]:
-    request = observed["request"]
-    if not request["imds"] or request["status"] in (200, 403):
+def _status(evidence: Evidence) -> t.Iterator[Cause]:
+    request = evidence.request
+    if request.status is None or not request.imds or request.status in (200, 403):
         return
     trouble = (
         LIKELY,
         "IMDS is in trouble",
         "If it goes on, open a support request for this VM in the Azure portal.",
     )
-    certainty, what, advice = _STATUS.get(request["status"], trouble)
+    certainty, what, advice = _STATUS.get(request.status, trouble)
     yield Cause(
         "status",
         certainty,
         what,
         _answered(request),
-        [_ASK.format(address=observed["address"])],
+        [_ASK.format(address=evidence.address)],
         advice,
     )
 
 
-def _no_compute(observed: _Observed) -> t.Iterator[Cause]:
-    request = observed["request"]
-    if request["status"] == 200 and request["imds"] and not request["has_compute"]:
+def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
+    request = evidence.request
+    if request.status == 200 and request.imds and not request.has_compute:
         yield Cause(
             "no_compute",
             CERTAIN,
@@ -328,26 +349,26 @@ def _no_compute(observed: _Observed) -> t.Iterator[Cause]:
         )
 
 
-def _proxies(observed: _Observed) -> t.Iterator[Cause]:
+def _proxies(evidence: Evidence) -> t.Iterator[Cause]:
     """Other programs' requests; the collection's own never use a proxy."""
-    caught: dict[str, list[_Observed]] = {}
-    for catch in observed["proxies"]:
-        caught.setdefault(catch["where"], []).append(catch)
+    caught: dict[str, list[Catch]] = {}
+    for catch in evidence.proxies:
+        caught.setdefault(catch.where, []).append(catch)
     for where, variables in caught.items():
         first = variables[0]
-        names = " and ".join(catch["variable"] for catch in variables)
-        partly = first["exempt"] == SOMEWHERE
+        names = " and ".join(catch.variable for catch in variables)
+        partly = first.exempt == SOMEWHERE
         yield Cause(
             "proxy",
-            CERTAIN if is_healthy(observed) and not partly else POSSIBLE,
+            CERTAIN if is_healthy(evidence) and not partly else POSSIBLE,
             f"a proxy catches the requests of other programs: {names} in {where}",
-            f"{first['variable']}={first['value']}, and no_proxy "
+            f"{first.variable}={first.value}, and no_proxy "
             + (
-                f"has {observed['address']} in a form that only some programs understand"
+                f"has {evidence.address} in a form that only some programs understand"
                 if partly
-                else f"does not have {observed['address']}"
+                else f"does not have {evidence.address}"
             ),
-            [_no_proxy_command(where, extended(first["no_proxy"], observed["address"]))],
+            [_no_proxy_command(where, extended(first.no_proxy, evidence.address))],
             "This collection uses no proxy; curl, SDKs and agents do.",
         )
 
@@ -379,31 +400,31 @@ def _append(line: str, file: str) -> str:
     return f"printf '%s\\n' {shlex.quote(line)} >> {shlex.quote(file)}"
 
 
-def _clock(observed: _Observed) -> t.Iterator[Cause]:
-    ahead = observed["clock"]["ahead"]
+def _clock(evidence: Evidence) -> t.Iterator[Cause]:
+    ahead = evidence.clock.ahead
     if ahead is not None and abs(ahead) > _CLOCK_TOLERANCE:
         direction = "ahead of" if ahead > 0 else "behind"
         yield Cause(
             "clock",
-            CERTAIN if is_healthy(observed) else POSSIBLE,
+            CERTAIN if is_healthy(evidence) else POSSIBLE,
             f"the clock of this host is {abs(ahead):.0f} s {direction} that of whoever answered",
-            f"it says {observed['clock']['now']}; tokens and attested documents will be refused",
+            f"it says {evidence.clock.now}; tokens and attested documents will be refused",
             ["timedatectl set-ntp true"],
             "Azure VMs can take the time of their host: chrony with the clock /dev/ptp_hyperv.",
         )
 
 
-def _unexplained(observed: _Observed) -> t.Iterator[Cause]:
-    route = observed["route"]
-    if _unanswered(observed) and not route["refusal"] and not route["on_this_host"]:
+def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
+    route = evidence.route
+    if _unanswered(evidence) and not route.refusal and not route.on_this_host:
         yield Cause(
             "unexplained",
             POSSIBLE,
             "IMDS does not answer this address of this VM for a reason outside of it",
-            f"{observed['request']['reason']}, although the route is there",
+            f"{evidence.request.reason}, although the route is there",
             [
                 "az vm nic list --resource-group GROUP --vm-name VM",
-                _ASK.format(address=observed["address"]),
+                _ASK.format(address=evidence.address),
             ],
             "Compare the primary interface's MAC and address there with the ones here. If they are "
             "the same, open a support request for this VM in the Azure portal.",
@@ -411,7 +432,7 @@ def _unexplained(observed: _Observed) -> t.Iterator[Cause]:
 
 
 # The order is that of likelihood among causes that are equally sure.
-_CHECKS: tuple[t.Callable[[_Observed], t.Iterator[Cause]], ...] = (
+_CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
     _own_address,
     _no_route,
     _policy_route,
@@ -430,17 +451,17 @@ _CHECKS: tuple[t.Callable[[_Observed], t.Iterator[Cause]], ...] = (
 )
 
 
-def report(observed: _Observed, found: t.Sequence[Cause], host: str) -> list[str]:
+def report(evidence: Evidence, found: t.Sequence[Cause], host: str) -> list[str]:
     """The lines for a terminal."""
-    request = observed["request"]
-    if is_healthy(observed):
+    request = evidence.request
+    if is_healthy(evidence):
         state = "answers"
-    elif request["imds"]:
-        state = f"answers, with status {request['status']}"
-    elif request["status"] is not None:
-        state = f"does not answer; {observed['other_service']} does"
+    elif request.imds:
+        state = f"answers, with status {request.status}"
+    elif request.status is not None:
+        state = f"does not answer; {evidence.other_service} does"
     else:
-        state = f"does not answer: {request['reason']}"
+        state = f"does not answer: {request.reason}"
     lines = [f"IMDS on {host} {state}.", ""]
     if not found:
         lines.append("Nothing is wrong.")
@@ -456,77 +477,74 @@ def report(observed: _Observed, found: t.Sequence[Cause], host: str) -> list[str
         if cause.advice:
             lines.append(f"   note: {cause.advice}")
         lines.append("")
-    lines = [*lines, *([""] if not found else []), "What was looked at:", *_looked_at(observed)]
+    lines = [*lines, *([""] if not found else []), "What was looked at:", *_looked_at(evidence)]
     return [one_line(line) for line in lines]
 
 
-def _looked_at(observed: _Observed) -> list[str]:
-    request, primary = observed["request"], observed["primary"]
-    firmware, clock = observed["firmware"], observed["clock"]
+def _looked_at(evidence: Evidence) -> list[str]:
+    request, primary = evidence.request, evidence.primary
+    firmware, clock = evidence.firmware, evidence.clock
     rows = {
         "request": _answer(request),
-        "versions": _versions(observed["versions"]),
-        "route": _way(observed["route"]),
-        "primary": f"{primary['interface']} {primary['address'] or 'without an address'} "
-        f"({primary['because']})"
-        if primary["interface"]
+        "versions": _versions(evidence.versions),
+        "route": _way(evidence.route),
+        "primary": f"{primary.interface} {primary.address or 'without an address'} "
+        f"({primary.because})"
+        if primary.interface
         else "unknown: no interface has an address",
-        "interfaces": ", ".join(_interface(nic) for nic in observed["interfaces"]) or "none",
-        "proxies": ", ".join(
-            f"{catch['variable']} ({catch['where']})" for catch in observed["proxies"]
-        )
+        "interfaces": ", ".join(_interface(nic) for nic in evidence.interfaces) or "none",
+        "proxies": ", ".join(f"{catch.variable} ({catch.where})" for catch in evidence.proxies)
         or "none would have caught the request",
-        "firmware": {True: "Azure", False: "not Azure", None: "unknown"}[firmware["azure"]]
-        + (f" ({firmware['vendor']} {firmware['product']})" if firmware["vendor"] else ""),
+        "firmware": {True: "Azure", False: "not Azure", None: "unknown"}[firmware.azure]
+        + (f" ({firmware.vendor} {firmware.product})" if firmware.vendor else ""),
         "DHCP": ", ".join(
-            f"{lease['interface']} {lease['address']} "
-            + ("from Azure (option 245)" if lease["azure"] else "without Azure's option 245")
-            for lease in observed["leases"]
+            f"{lease.interface} {lease.address} "
+            + ("from Azure (option 245)" if lease.azure else "without Azure's option 245")
+            for lease in evidence.leases
         )
         or "no leases found",
-        "clock": clock["now"]
-        + ("" if clock["ahead"] is None else f", {clock['ahead']:+.0f} s from the answer's"),
+        "clock": clock.now
+        + ("" if clock.ahead is None else f", {clock.ahead:+.0f} s from the answer's"),
     }
     return [f"   {name + ':':<12}{text}" for name, text in rows.items()]
 
 
-def _answer(request: _Observed) -> str:
-    if request["status"] is None:
-        return f"{request['url']}: {request['reason']}"
-    server = printable(request["headers"].get("server", ""), 80)
-    return f"{request['url']}: status {request['status']}" + (f" from {server}" if server else "")
+def _answer(request: Probe) -> str:
+    if request.status is None:
+        return f"{request.url}: {request.reason}"
+    server = printable(request.headers.get("server", ""), 80)
+    return f"{request.url}: status {request.status}" + (f" from {server}" if server else "")
 
 
-def _versions(found: _Observed) -> str:
-    if found["versions"]:
-        versions = sorted(found["versions"])
+def _versions(found: Versions) -> str:
+    if found.versions:
+        versions = sorted(found.versions)
         return f"{len(versions)}, from {versions[0]} to {versions[-1]}"
-    return found["reason"] or f"none listed (status {found['status']})"
+    return found.reason or f"none listed (status {found.status})"
 
 
-def _way(route: _Observed) -> str:
-    if route["on_this_host"]:
+def _way(route: RouteTaken) -> str:
+    if route.on_this_host:
         return "on this host itself"
-    if not route["network"]:
+    if not route.network:
         return "none"
-    if not route["interface"]:
-        return f"refused, by the route to {route['network']}"
-    by = f"by {route['interface']}"
-    via = f" via {route['gateway']}" if route["gateway"] else ", on the link"
-    source = f" from {route['source']}" if route["source"] else ""
-    return f"{by}{via}{source} (the route to {route['network']})"
+    if not route.interface:
+        return f"refused, by the route to {route.network}"
+    by = f"by {route.interface}"
+    via = f" via {route.gateway}" if route.gateway else ", on the link"
+    source = f" from {route.source}" if route.source else ""
+    return f"{by}{via}{source} (the route to {route.network})"
 
 
-def _interface(nic: _Observed) -> str:
-    addresses = " ".join(nic["addresses"]) or "no address"
-    return f"{nic['name']} {nic['state']} {addresses}"
+def _interface(nic: Interface) -> str:
+    addresses = " ".join(nic.addresses) or "no address"
+    return f"{nic.name} {nic.state} {addresses}"
 
 
 __all__ = (
     "CERTAIN",
     "LIKELY",
     "POSSIBLE",
-    "UNKNOWN_SERVICE",
     "Cause",
     "causes",
     "is_healthy",

@@ -1,434 +1,138 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at a host whose IMDS may not answer: files, one kernel look-up, a few plain requests.
+"""What was observed of a host: the evidence that causes are concluded from. Private to imds.azure.
 
-Reads only, and needs no program on the host. What it takes from the machine is an argument, so
-that tests bring a machine of their own. Private to imds.azure.
+The names of the fields are public: they are the keys of `observed` in the result of diagnose_info.
 """
 
 from __future__ import annotations
 
-import contextlib
-import errno
-import glob
-import os
-import re
-import socket
-import struct
-import time
 import typing as t
-from urllib.parse import urlsplit
 
-from .._document import parse_json
-from .._errors import TransportError, printable
-from .._failures import NO_WAY, error_text
-from .._firmware import AZURE_TAG
-from .._machine.files import open_regular
-from .._times import epoch_of, iso_8601
-from .._transport import Request, Response, Transport, http_transport
-from .._validation import is_version
-from .causes import UNKNOWN_SERVICE
-from .linux_network import (
-    Lease,
-    Route,
-    addresses_on,
-    default_routes,
-    dhclient_leases,
-    failed_retransmits,
-    is_unreachable_neighbour,
-    keyed_lease,
-    local_addresses,
-    names_address,
-    obstacles,
-    route_to,
-    routes,
+from .linux_network import Lease, Obstacle
+from .proxies import Catch
+
+# The name of a service that does not give itself away.
+UNKNOWN_SERVICE = "another service"
+
+
+class Probe(t.NamedTuple):
+    """One plain request, and its answer or the reason why there is none."""
+
+    url: str
+    status: int | None  # None without an answer
+    headers: dict[str, str]
+    body: str  # what IMDS says about an error; never a document
+    imds: bool  # Azure's IMDS answered
+    has_compute: bool
+    reason: str
+    code: str  # the name of the error, such as ETIMEDOUT
+    refused_here: bool  # the kernel counted packets that were refused before they left the host
+
+
+class Versions(t.NamedTuple):
+    """The answer to the question which versions IMDS has."""
+
+    status: int | None
+    versions: list[str]
+    reason: str
+
+
+class RouteTaken(t.NamedTuple):
+    """The way that the kernel sends a request to IMDS; a `Route` is one line of its table."""
+
+    interface: str
+    network: str  # of the route in the main table; "" where there is none
+    gateway: str
+    source: str
+    refusal: str  # the name of the kernel's error where there is no way
+    on_this_host: bool
+    by_policy: bool  # a routing rule overrules the main table
+    gateway_silent: bool  # nobody on the link has the address of the next hop
+
+
+class Interface(t.NamedTuple):
+    name: str
+    mac: str
+    state: str
+    addresses: list[str]
+
+
+class Primary(t.NamedTuple):
+    """The primary network interface and its address, as far as the host can know them itself."""
+
+    interface: str
+    address: str
+    gateway: str
+    because: str
+
+
+class Firmware(t.NamedTuple):
+    azure: bool | None  # None where the chassis asset tag can't be read
+    vendor: str
+    product: str
+
+
+class Mention(t.NamedTuple):
+    """A line in the settings of a firewall that names the address."""
+
+    file: str
+    line: int
+    text: str
+
+
+class Firewall(t.NamedTuple):
+    rules: list[Obstacle]
+    mentions: list[Mention]
+
+
+class Clock(t.NamedTuple):
+    now: str
+    ahead: float | None  # seconds; None without an answer that has a date
+
+
+class Evidence(t.NamedTuple):
+    """Everything that tells why IMDS answers or not."""
+
+    endpoint: str
+    address: str
+    port: int
+    request: Probe
+    versions: Versions
+    other_service: str  # the name of the service that answers in the place of IMDS
+    route: RouteTaken
+    interfaces: list[Interface]
+    primary: Primary
+    proxies: list[Catch]
+    firmware: Firmware
+    leases: list[Lease]
+    firewall: Firewall
+    clock: Clock
+
+    def to_dict(self) -> dict[str, t.Any]:
+        """The form that a module returns: dictionaries, lists and plain values."""
+        return {name: _plain(value) for name, value in self._asdict().items()}
+
+
+def _plain(value: t.Any) -> t.Any:
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
+    if hasattr(value, "_asdict"):
+        return {name: _plain(part) for name, part in value._asdict().items()}
+    return value
+
+
+__all__ = (
+    "UNKNOWN_SERVICE",
+    "Clock",
+    "Evidence",
+    "Firewall",
+    "Firmware",
+    "Interface",
+    "Mention",
+    "Primary",
+    "Probe",
+    "RouteTaken",
+    "Versions",
 )
-from .proxies import assignments, catches
-
-# Known on every kind of Azure, so that no answer is about the version.
-_PLAIN = "/metadata/instance?api-version=2017-12-01"
-_VERSIONS = "/metadata/versions"
-_HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
-_MAX_FILE = 1024 * 1024
-_NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
-
-_PROXY_FILES = (
-    "/etc/environment",
-    "/etc/profile",
-    "/etc/profile.d/*.sh",
-    "/etc/sysconfig/proxy",
-    "/etc/systemd/system.conf",
-    "/etc/systemd/system.conf.d/*.conf",
-    "/etc/systemd/system/*.service.d/*.conf",
-    "/etc/wgetrc",
-)
-_FIREWALL_FILES = (
-    "/etc/nftables.conf",
-    "/etc/nftables/*.nft",
-    "/etc/sysconfig/nftables.conf",
-    "/etc/iptables/rules.v4",
-    "/etc/sysconfig/iptables",
-    "/etc/ufw/*.rules",
-    "/etc/firewalld/direct.xml",
-    "/etc/firewalld/zones/*.xml",
-    "/etc/firewalld/policies/*.xml",
-)
-_DHCLIENT_FILES = (
-    "/var/lib/dhcp/*.lease*",
-    "/var/lib/dhclient/*.lease*",
-    "/var/lib/NetworkManager/dhclient-*.lease",
-)
-# What names the interface in the name of the file, or (networkd) its number.
-_KEYED_FILES = (
-    "/run/systemd/netif/leases/*",
-    "/var/lib/NetworkManager/internal-*.lease",
-    "/var/lib/wicked/lease-*",
-)
-
-
-class Machine(t.NamedTuple):
-    """What an observation takes from the machine."""
-
-    read: t.Callable[[str], str]  # a text file; "" where it can't be read
-    glob: t.Callable[[str], list[str]]
-    environment: t.Mapping[str, str]
-    source_to: t.Callable[[str, int], tuple[str, str]]  # (source address, error name)
-    primary_address: t.Callable[[str], str]  # of an interface; "" where it has none
-    send: Transport
-    run: t.Callable[[t.Sequence[str]], str]  # the output of a program; "" where it fails
-    wall: t.Callable[[], float]
-
-
-def observe(machine: Machine, endpoint: str, timeout: float) -> dict[str, t.Any]:
-    """Everything that tells why IMDS answers or not, as plain data."""
-    parts = urlsplit(endpoint)
-    address = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
-    before = failed_retransmits(machine.read("/proc/net/netstat"))
-    request, answer = ask(machine, endpoint + _PLAIN, timeout)
-    refused = failed_retransmits(machine.read("/proc/net/netstat")) - before
-    table = routes(machine.read("/proc/net/route"))
-    leases = read_leases(machine)
-    interfaces = read_interfaces(machine, table)
-    answered = request["status"] is not None
-    return {
-        "endpoint": endpoint,
-        "address": address,
-        "port": parts.port or 80,
-        "request": dict(request, refused_here=refused > 0),
-        "versions": read_versions(machine, endpoint, timeout) if answered else no_versions(),
-        "other_service": ""
-        if answer is None or request["imds"]
-        else other_service(machine, endpoint, timeout, answer),
-        "route": read_route(machine, address, parts.port or 80, table),
-        "interfaces": interfaces,
-        "primary": primary(machine, table, leases, interfaces),
-        "proxies": read_proxies(machine, address),
-        "firmware": read_firmware(machine),
-        "leases": [dict(lease._asdict()) for lease in leases],
-        "firewall": {
-            "rules": [] if request["imds"] else read_obstacles(machine, address),
-            "mentions": read_mentions(machine, address),
-        },
-        "clock": read_clock(machine, request),
-    }
-
-
-def ask(machine: Machine, url: str, timeout: float) -> tuple[dict[str, t.Any], Response | None]:
-    """One plain request: what the report may have of its answer, or why there is none, and the answer."""
-    request = Request("GET", url, _HEADERS)
-    found: dict[str, t.Any] = {
-        "url": url,
-        "status": None,
-        "headers": {},
-        "body": "",
-        "imds": False,
-        "has_compute": False,
-        "reason": "",
-        "code": "",
-    }
-    try:
-        response = machine.send(request, timeout)
-    except TransportError as exc:
-        return dict(found, reason=exc.reason, code=code_of(exc.__cause__)), None
-    data = json_of(response)
-    seen = dict(
-        found,
-        status=response.status,
-        headers=dict(response.headers),
-        # A document has user data, whatever its status: its content is not for a report.
-        body="" if response.status == 200 else error_text(request, response),
-        imds=is_imds(response, data),
-        has_compute=bool(data.get("compute")),
-    )
-    return seen, response
-
-
-def code_of(cause: BaseException | None) -> str:
-    """Why a request got no answer, as the name of an error."""
-    if isinstance(cause, socket.timeout):
-        return "ETIMEDOUT"
-    number = cause.errno if isinstance(cause, OSError) else None
-    return errno.errorcode.get(number, "") if number is not None else ""
-
-
-def json_of(response: Response) -> dict[str, t.Any]:
-    try:
-        data = parse_json(response.body)
-    except ValueError:
-        return {}
-    return data if isinstance(data, dict) else {}
-
-
-def is_imds(response: Response, data: dict[str, t.Any]) -> bool:
-    """Was it Azure's IMDS that answered, or its host in its place?"""
-    server = response.headers.get("server", "")
-    text = response.body[:4096].decode("utf-8", "replace").lower()
-    return (
-        (response.status == 200 and bool({"compute", "network"} & set(data)))
-        or server.startswith("IMDS")
-        or "newest-versions" in text
-        or "api-version" in text
-        or "required metadata header" in text
-        or response.status in (410, 429)
-        or (response.status in (500, 503) and server.startswith("Microsoft-IIS"))
-    )
-
-
-def no_versions() -> dict[str, t.Any]:
-    return {"status": None, "versions": [], "reason": "not asked"}
-
-
-def read_versions(machine: Machine, endpoint: str, timeout: float) -> dict[str, t.Any]:
-    try:
-        response = machine.send(Request("GET", endpoint + _VERSIONS, _HEADERS), timeout)
-    except TransportError as exc:
-        return {"status": None, "versions": [], "reason": exc.reason}
-    listed = json_of(response).get("apiVersions")
-    texts = [v for v in listed if isinstance(v, str)] if isinstance(listed, list) else []
-    # Anything else in the list may be a secret, or no text for a terminal.
-    versions = [text for text in texts if is_version(text)]
-    return {"status": response.status, "versions": versions, "reason": ""}
-
-
-# How the metadata services that share the address give themselves away.
-_OTHERS = (
-    ("Amazon EC2", ("ec2ws", "x-aws-ec2")),
-    ("Google Compute Engine", ("metadata-flavor: google",)),
-    ("OpenStack", ("openstack",)),
-    ("Amazon EC2, or one that is compatible with it", ("\n2009-04-04",)),
-    ("a proxy that can't reach IMDS, such as that of Docker Desktop", NO_WAY),
-)
-
-
-def other_service(machine: Machine, endpoint: str, timeout: float, answer: Response) -> str:
-    """The name of the service that answers in the place of IMDS."""
-    texts = [text_of(answer)]
-    with contextlib.suppress(TransportError):
-        texts.append(text_of(machine.send(Request("GET", endpoint + "/", _HEADERS), timeout)))
-    seen = "\n".join(texts)
-    known = (name for name, signs in _OTHERS if any(sign in seen for sign in signs))
-    return next(known, UNKNOWN_SERVICE)
-
-
-def text_of(answer: Response) -> str:
-    """The words of the status line, headers and the start of the body, to look for names in."""
-    body = answer.body[:4096].decode("utf-8", "replace")
-    headers = (f"{name}: {value}" for name, value in answer.headers.items())
-    return "\n".join([answer.words, *headers, "", body]).lower()
-
-
-def read_route(machine: Machine, address: str, port: int, table: list[Route]) -> dict[str, t.Any]:
-    """Which way a request takes: by the kernel's own word, and by the main routing table."""
-    source, refusal = machine.source_to(address, port)
-    route = route_to(address, table)
-    local = local_addresses(machine.read("/proc/net/fib_trie"))
-    gateway = route.gateway if route else ""
-    neighbour = gateway or address
-    on_this_host = address in local or address.startswith("127.") or address == "::1"
-    return {
-        "interface": route.interface if route else "",
-        "network": str(route.network) if route else "",
-        "gateway": gateway,
-        "source": source,
-        "refusal": refusal,
-        "on_this_host": on_this_host,
-        # The kernel answers by all tables and rules; the main table is what /proc shows.
-        "by_policy": not on_this_host and is_by_policy(source, refusal, route, local, table),
-        "gateway_silent": is_unreachable_neighbour(machine.read("/proc/net/arp"), neighbour),
-    }
-
-
-def is_by_policy(
-    source: str, refusal: str, route: Route | None, local: list[str], table: list[Route]
-) -> bool:
-    """Does the kernel do something else than the main table says?"""
-    if source in local and route is None:
-        return not source.startswith("127.") and bool(default_routes(table))
-    if route is None or not route.interface:
-        return bool(source) and not source.startswith("127.")
-    own = addresses_on(route.interface, local, table)
-    return bool(refusal) or (bool(own) and source not in own and source in local)
-
-
-def read_interfaces(machine: Machine, table: list[Route]) -> list[dict[str, t.Any]]:
-    local = local_addresses(machine.read("/proc/net/fib_trie"))
-    found = []
-    for path in sorted(machine.glob("/sys/class/net/*")):
-        name = os.path.basename(path)
-        # The second half of an accelerated interface has no address of its own.
-        if name == "lo" or machine.glob(f"{path}/master"):
-            continue
-        found.append(
-            {
-                "name": name,
-                "mac": machine.read(f"{path}/address").strip(),
-                "state": machine.read(f"{path}/operstate").strip(),
-                "addresses": addresses_on(name, local, table),
-            }
-        )
-    return found
-
-
-def primary(
-    machine: Machine,
-    table: list[Route],
-    leases: list[Lease],
-    interfaces: list[dict[str, t.Any]],
-) -> dict[str, str]:
-    """The primary network interface and address, as far as this host can know them itself."""
-    names = [interface["name"] for interface in interfaces]
-    # Azure gives a default gateway to the primary interface alone.
-    routed = [lease for lease in leases if lease.router and lease.interface in names]
-    defaults = default_routes(table)
-    if len(routed) == 1:
-        lease = routed[0]
-        own = {"interface": lease.interface, "address": lease.address, "gateway": lease.router}
-        return dict(own, because="its DHCP lease has the default gateway")
-    if defaults:
-        name, gateway = defaults[0].interface, defaults[0].gateway
-        because = "the default route leaves by it"
-    else:
-        addressed = [interface["name"] for interface in interfaces if interface["addresses"]]
-        if not addressed:
-            return {"interface": "", "address": "", "gateway": "", "because": ""}
-        name, gateway, because = addressed[0], "", "it is the first one with an address"
-    leased = next((lease.address for lease in leases if lease.interface == name), "")
-    address = leased or machine.primary_address(name)
-    return {"interface": name, "address": address, "gateway": gateway, "because": because}
-
-
-def read_leases(machine: Machine) -> list[Lease]:
-    found: dict[str, Lease] = {}
-    for path in matching(machine, _DHCLIENT_FILES):
-        found.update((lease.interface, lease) for lease in dhclient_leases(machine.read(path)))
-    for path in matching(machine, _KEYED_FILES):
-        name = interface_of(machine, os.path.basename(path))
-        lease = keyed_lease(machine.read(path), name)
-        if name and lease.address:
-            found[name] = lease
-    return [found[name] for name in sorted(found)]
-
-
-def interface_of(machine: Machine, file_name: str) -> str:
-    """The interface that a lease file is of: named by its number, or at the end of the name."""
-    for path in sorted(machine.glob("/sys/class/net/*")):
-        name = os.path.basename(path)
-        if file_name.isdigit() and machine.read(f"{path}/ifindex").strip() == file_name:
-            return name
-        if re.search(rf"-{re.escape(name)}(-[^-]*)*(\.lease|\.xml)?$", file_name):
-            return name
-    return ""
-
-
-def read_proxies(machine: Machine, address: str) -> list[dict[str, str]]:
-    found = catches("the environment", machine.environment, address)
-    for path in matching(machine, _PROXY_FILES):
-        found.extend(catches(path, assignments(machine.read(path)), address))
-    return [dict(catch._asdict()) for catch in found]
-
-
-def read_firmware(machine: Machine) -> dict[str, t.Any]:
-    tag = machine.read("/sys/class/dmi/id/chassis_asset_tag").strip()
-    return {
-        "azure": tag == AZURE_TAG if machine.glob("/sys/class/dmi/id/chassis_asset_tag") else None,
-        "vendor": printable(machine.read("/sys/class/dmi/id/sys_vendor"), 80),
-        "product": printable(machine.read("/sys/class/dmi/id/product_name"), 80),
-    }
-
-
-def read_obstacles(machine: Machine, address: str) -> list[dict[str, t.Any]]:
-    program = next((path for path in _NFT if machine.glob(path)), "")
-    listing = machine.run([program, "-a", "list", "ruleset"]) if program else ""
-    return [dict(obstacle._asdict()) for obstacle in obstacles(listing, address)]
-
-
-def read_mentions(machine: Machine, address: str) -> list[dict[str, t.Any]]:
-    """Lines of firewall settings that name the address."""
-    found = []
-    for path in matching(machine, _FIREWALL_FILES):
-        for number, line in enumerate(machine.read(path).splitlines(), 1):
-            if not line.lstrip().startswith("#") and names_address(line, address):
-                found.append({"file": path, "line": number, "text": printable(line, 160)})
-    return found
-
-
-def read_clock(machine: Machine, request: dict[str, t.Any]) -> dict[str, t.Any]:
-    """How far this host's clock is from that of whoever answered, in seconds."""
-    now = machine.wall()
-    theirs = epoch_of(request["headers"].get("date", ""))
-    return {
-        "now": iso_8601(now),
-        "ahead": None if theirs is None else round(now - theirs, 1),
-    }
-
-
-def matching(machine: Machine, patterns: t.Iterable[str]) -> list[str]:
-    return [path for pattern in patterns for path in sorted(machine.glob(pattern))]
-
-
-def this_machine(run: t.Callable[[t.Sequence[str]], str]) -> Machine:
-    return Machine(
-        read=_read,
-        glob=glob.glob,
-        environment=os.environ,
-        source_to=_source_to,
-        primary_address=_primary_address,
-        send=http_transport,
-        run=run,
-        wall=time.time,
-    )
-
-
-def _read(path: str) -> str:
-    try:
-        with open_regular(path) as file:
-            return file.read(_MAX_FILE).decode("utf-8", "replace")
-    except OSError:
-        return ""
-
-
-def _source_to(address: str, port: int) -> tuple[str, str]:
-    """The address that the kernel would send from. Connecting a datagram socket sends nothing."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect((address, port))
-            return str(probe.getsockname()[0]), ""
-        except OSError as exc:
-            return "", errno.errorcode.get(exc.errno or 0, str(exc))
-
-
-def _primary_address(interface: str) -> str:
-    try:
-        from fcntl import ioctl
-
-        get_address = 0x8915  # SIOCGIFADDR
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-            name = struct.pack("256s", os.fsencode(interface)[:15])
-            return socket.inet_ntoa(ioctl(control.fileno(), get_address, name)[20:24])
-    except (ImportError, OSError):
-        return ""
-
-
-__all__ = ("Machine", "observe", "this_machine")

@@ -32,6 +32,14 @@ class Mismatch(t.NamedTuple):
     required: str
     actual: str  # "" where the VM says nothing about it
 
+    @property
+    def message(self) -> str:
+        own = f"has {self.actual}" if self.actual else "has none that is known"
+        return f"{self.what} requires {self.required}, and this host {own}"
+
+    def to_dict(self) -> dict[str, str]:
+        return {**self._asdict(), "message": self.message}
+
 
 def mismatches(facts: t.Any, **requirements: t.Any) -> list[Mismatch]:
     """The requirements that the VM of azure_imds does not meet; none that is empty counts."""

@@ -17,14 +17,19 @@ mismatches = FilterModule().filters()["mismatches"]
 
 def test_mismatches_are_plain_data() -> None:
     assert mismatches({"compute": {"zone": "1"}}, zones=["2"]) == [
-        {"what": "zones", "required": "2", "actual": "1"}
+        {
+            "what": "zones",
+            "required": "2",
+            "actual": "1",
+            "message": "zones requires 2, and this host has 1",
+        }
     ]
 
 
 def test_sentences_that_quote_a_template_are_text() -> None:
     facts = {"compute": {"zone": "{{ 7 * 7 }}"}, "tags": {"Role": "{{ 7 * 7 }}"}}
     found = mismatches(facts, zones=["2"], tags={"Role": "web"})
-    assert str(found).count("{{ 7 * 7 }}") == 2
+    assert str(found).count("{{ 7 * 7 }}") == 4
     assert Templar(loader=DataLoader(), variables={}).template(found) == found
 
 

@@ -86,6 +86,31 @@ def test_not_met(requirements: dict[str, t.Any], expected: Mismatch) -> None:
     assert mismatches(VM, **requirements) == [expected]
 
 
+@pytest.mark.parametrize(
+    ("facts", "requirements", "message"),
+    [
+        (VM, {"zones": [1, 3]}, "zones requires 1 or 3, and this host has 2"),
+        ({}, {"zones": [1, 3]}, "zones requires 1 or 3, and this host has none that is known"),
+        (
+            VM,
+            {"tags": {"Role": None, "Env": ["a", "b"]}},
+            "tags requires Role and Env=a or b, and this host has Env=prod",
+        ),
+        (
+            {"compute": {"zone": "1\n{{ x }}\x1b[31m"}},
+            {"zones": [2]},
+            "zones requires 2, and this host has 1 {{ x }} [31m",
+        ),
+    ],
+)
+def test_a_mismatch_is_one_sentence(
+    facts: dict[str, t.Any], requirements: dict[str, t.Any], message: str
+) -> None:
+    (found,) = mismatches(facts, **requirements)
+    assert found.message == message
+    assert found.to_dict() == {**found._asdict(), "message": message}
+
+
 @pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "tags"])
 def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
     wanted = "public" if name == "clouds" else "x"

@@ -22,11 +22,17 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes impor
     report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
+    Clock,
+    Evidence,
+    Firmware,
+    Primary,
+)
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.linux_network import obstacles
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     Machine,
     observe,
     this_machine,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.linux_network import obstacles
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
 from ansible_collections.imds.azure.plugins.module_utils._firmware import AZURE_TAG
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
@@ -110,32 +116,110 @@ def machine(files: t.Mapping[str, str] | None = None, **parts: t.Any) -> Machine
     return made._replace(**parts)
 
 
-def look(files: t.Mapping[str, str] | None = None, endpoint: str = IMDS, **parts: t.Any) -> t.Any:
-    observed = observe(machine(files, **parts), endpoint, 5.0)
-    # It goes through a module's result.
-    return json.loads(json.dumps(observed))
+def look(
+    files: t.Mapping[str, str] | None = None, endpoint: str = IMDS, **parts: t.Any
+) -> Evidence:
+    return observe(machine(files, **parts), endpoint, 5.0)
 
 
-def names(observed: t.Any) -> list[str]:
-    return [cause.name for cause in causes(observed)]
+def names(evidence: Evidence) -> list[str]:
+    return [cause.name for cause in causes(evidence)]
 
 
 def test_a_healthy_host() -> None:
-    observed = look()
-    assert is_healthy(observed)
-    assert causes(observed) == []
-    assert observed["versions"]["versions"] == VERSIONS["apiVersions"]
-    assert observed["primary"] == {
+    evidence = look()
+    assert is_healthy(evidence)
+    assert causes(evidence) == []
+    assert evidence.versions.versions == VERSIONS["apiVersions"]
+    assert evidence.primary == Primary(
+        "eth0", "10.0.0.4", "10.0.0.1", "its DHCP lease has the default gateway"
+    )
+    assert evidence.firmware == Firmware(azure=True, vendor="Microsoft Corporation", product="")
+    # Half of an accelerated interface, and loopback, are none.
+    assert [nic.name for nic in evidence.interfaces] == ["eth0", "eth1"]
+    assert evidence.clock == Clock("2026-11-20T12:00:00Z", 0.0)
+    assert evidence.request.body == ""
+
+
+def test_the_result_of_the_module_is_plain_data() -> None:
+    """Its keys and their order are public: each part of the evidence, as JSON has it."""
+    observed = look(
+        {
+            "/usr/sbin/nft": "",
+            "/etc/nftables.conf": "a\nip daddr 169.254.169.254 drop\n",
+            "/etc/environment": "http_proxy=http://me:secret@p:1\n",
+        },
+        send=TIMEOUT,
+        run=lambda _command: RULE,
+    ).to_dict()
+    assert list(observed) == list(PLAIN)
+    assert json.dumps(observed) == json.dumps(PLAIN)
+
+
+PLAIN = {
+    "endpoint": IMDS,
+    "address": "169.254.169.254",
+    "port": 80,
+    "request": {
+        "url": f"{IMDS}/metadata/instance?api-version=2017-12-01",
+        "status": None,
+        "headers": {},
+        "body": "",
+        "imds": False,
+        "has_compute": False,
+        "reason": "it failed",
+        "code": "ETIMEDOUT",
+        "refused_here": False,
+    },
+    "versions": {"status": None, "versions": [], "reason": "not asked"},
+    "other_service": "",
+    "route": {
+        "interface": "eth0",
+        "network": "0.0.0.0/0",
+        "gateway": "10.0.0.1",
+        "source": "10.0.0.4",
+        "refusal": "",
+        "on_this_host": False,
+        "by_policy": False,
+        "gateway_silent": False,
+    },
+    "interfaces": [
+        {"name": "eth0", "mac": "00:0d:3a:00:00:01", "state": "up", "addresses": ["10.0.0.4"]},
+        {"name": "eth1", "mac": "", "state": "up", "addresses": ["10.0.1.4"]},
+    ],
+    "primary": {
         "interface": "eth0",
         "address": "10.0.0.4",
         "gateway": "10.0.0.1",
         "because": "its DHCP lease has the default gateway",
-    }
-    assert observed["firmware"] == {"azure": True, "vendor": "Microsoft Corporation", "product": ""}
-    # Half of an accelerated interface, and loopback, are none.
-    assert [nic["name"] for nic in observed["interfaces"]] == ["eth0", "eth1"]
-    assert observed["clock"] == {"now": "2026-11-20T12:00:00Z", "ahead": 0.0}
-    assert observed["request"]["body"] == ""
+    },
+    "proxies": [
+        {
+            "where": "/etc/environment",
+            "variable": "http_proxy",
+            "value": "http://***@p:1",
+            "no_proxy": "",
+            "exempt": "nowhere",
+        }
+    ],
+    "firmware": {"azure": True, "vendor": "Microsoft Corporation", "product": ""},
+    "leases": [
+        {"interface": "eth0", "address": "10.0.0.4", "router": "10.0.0.1", "azure": True},
+    ],
+    "firewall": {
+        "rules": [
+            {
+                "rule": "ip daddr 169.254.169.254 drop",
+                "command": "nft delete rule inet filter output handle 4",
+                "named": True,
+            }
+        ],
+        "mentions": [
+            {"file": "/etc/nftables.conf", "line": 2, "text": "ip daddr 169.254.169.254 drop"}
+        ],
+    },
+    "clock": {"now": "2026-11-20T12:00:00Z", "ahead": None},
+}
 
 
 def test_requests_are_plain() -> None:
@@ -208,12 +292,12 @@ RULE = """table inet filter {
 def test_the_most_likely_cause_of_silence(
     files: dict[str, str], parts: dict[str, t.Any], expected: str
 ) -> None:
-    observed = look(files, **{"send": TIMEOUT, **parts})
-    assert names(observed)[0] == expected
+    evidence = look(files, **{"send": TIMEOUT, **parts})
+    assert names(evidence)[0] == expected
     # Whoever knows that no packet left this host does not look outside of it.
-    left = not observed["route"]["refusal"] and expected != "own_address"
-    assert ("unexplained" in names(observed)) is left
-    assert not is_healthy(observed)
+    left = not evidence.route.refusal and expected != "own_address"
+    assert ("unexplained" in names(evidence)) is left
+    assert not is_healthy(evidence)
 
 
 @pytest.mark.parametrize(
@@ -235,9 +319,9 @@ def test_the_most_likely_cause_of_silence(
     ],
 )
 def test_the_most_likely_cause_of_another_answer(send: t.Any, expected: str) -> None:
-    observed = look(send=send)
-    assert names(observed)[0] == expected
-    assert not is_healthy(observed)
+    evidence = look(send=send)
+    assert names(evidence)[0] == expected
+    assert not is_healthy(evidence)
 
 
 @pytest.mark.parametrize(
@@ -252,7 +336,7 @@ def test_the_most_likely_cause_of_another_answer(send: t.Any, expected: str) -> 
     ],
 )
 def test_other_services_are_named(headers: dict[str, str], body: str, service: str) -> None:
-    assert look(send=answering(404, body, **headers))["other_service"] == service
+    assert look(send=answering(404, body, **headers)).other_service == service
 
 
 def test_packets_that_this_host_refuses_are_counted() -> None:
@@ -263,31 +347,61 @@ def test_packets_that_this_host_refuses_are_counted() -> None:
             return f"TcpExt: TCPRetransFail\nTcpExt: {next(counts)}\n"
         return FILES.get(path, "")
 
-    observed = look(send=TIMEOUT, read=read)
-    assert observed["request"]["refused_here"]
-    assert names(observed)[0] == "firewall"
-    assert "of this host" in causes(observed)[0].what
+    evidence = look(send=TIMEOUT, read=read)
+    assert evidence.request.refused_here
+    assert names(evidence)[0] == "firewall"
+    assert "of this host" in causes(evidence)[0].what
+
+
+NOT_OUT = failing(OSError(errno.EPERM, "no"))
+POLICY = RULE.replace("policy accept", "policy drop").replace("ip daddr 169.254.169.254 drop", "")
+MENTION = {"/etc/nftables.conf": "a\nip daddr 169.254.169.254 drop\n"}
+ACCEPT = "iptables -I OUTPUT -d 169.254.169.254 -p tcp --dport 80 -j ACCEPT"
+
+
+@pytest.mark.parametrize(
+    ("send", "files", "listing", "certainty", "why", "mend"),
+    [
+        (TIMEOUT, NFT, RULE, "certain", "a rule is in the way: ip daddr", "nft delete rule"),
+        (TIMEOUT, NFT, POLICY, "possible", "a rule is in the way: policy", "nft insert rule"),
+        (NOT_OUT, NFT, POLICY, "certain", "a rule is in the way: policy", "nft insert rule"),
+        (TIMEOUT, {**NFT, **MENTION}, POLICY, "likely", "a rule is in the way", "nft insert rule"),
+        (TIMEOUT, MENTION, "", "likely", "/etc/nftables.conf, line 2, is in the way", ACCEPT),
+        (NOT_OUT, {}, "", "likely", "nothing came back", ACCEPT),
+        (TIMEOUT, {}, "", "possible", "nothing came back", ACCEPT),
+    ],
+)
+def test_how_sure_a_firewall_is(
+    send: t.Any, files: dict[str, str], listing: str, certainty: str, why: str, mend: str
+) -> None:
+    found = causes(look(files, send=send, run=lambda _command: listing))
+    (firewall,) = [cause for cause in found if cause.name == "firewall"]
+    assert firewall.certainty == certainty
+    assert firewall.why.startswith(why)
+    assert firewall.mend[0].startswith(mend)
+    assert ("of this host" in firewall.what) is (send is NOT_OUT or bool(listing))
+    assert ("It also stands in" in firewall.advice) is ("/etc/nftables.conf" in files)
 
 
 def test_a_document_is_not_repeated() -> None:
     secret = {"compute": {"userData": "c2VjcmV0"}}
-    assert "c2VjcmV0" not in json.dumps(look(send=answering(200, json.dumps(secret))))
+    assert "c2VjcmV0" not in json.dumps(look(send=answering(200, json.dumps(secret))).to_dict())
 
 
 def test_the_environment_and_files_are_searched_for_proxies() -> None:
-    observed = look(
+    evidence = look(
         {
             "/etc/environment": "http_proxy=http://p:1\n",
             "/etc/systemd/system/x.service.d/p.conf": 'Environment="HTTP_PROXY=q"',
         },
         environment={"ALL_PROXY": "socks5://me:secret@s:1"},
     )
-    assert [(catch["where"], catch["variable"]) for catch in observed["proxies"]] == [
+    assert [(catch.where, catch.variable) for catch in evidence.proxies] == [
         ("the environment", "ALL_PROXY"),
         ("/etc/environment", "http_proxy"),
         ("/etc/systemd/system/x.service.d/p.conf", "HTTP_PROXY"),
     ]
-    commands = [cause.mend[0] for cause in causes(observed)]
+    commands = [cause.mend[0] for cause in causes(evidence)]
     assert commands == [
         "export no_proxy=169.254.169.254 NO_PROXY=169.254.169.254",
         "printf '%s\\n' no_proxy=169.254.169.254 >> /etc/environment",
@@ -326,11 +440,11 @@ def test_nothing_of_a_host_runs_with_a_command_that_is_pasted(
 ) -> None:
     variables = {"http_proxy": "http://p:1", "no_proxy": value}
     if place == "the environment":
-        observed = look(environment=variables)
+        evidence = look(environment=variables)
     else:
         text = f"http_proxy=http://p:1\nno_proxy={value}\n"
-        observed = look({place: text})
-    (command,) = [cause.mend[0] for cause in causes(observed) if cause.name == "proxy"]
+        evidence = look({place: text})
+    (command,) = [cause.mend[0] for cause in causes(evidence) if cause.name == "proxy"]
     # Into a folder of the test instead of /etc, and what would be read at the next login is read.
     command = command.replace("/etc/", f"{tmp_path}/etc/").replace("systemctl", "true")
     for folder in ("profile.d", "systemd/system"):
@@ -348,15 +462,16 @@ def test_names_of_a_firewall_and_an_interface_are_quoted() -> None:
         "table inet $(reboot) {\nchain a;reboot {\nip daddr 169.254.169.254 drop # handle 4\n}\n"
         "chain b`reboot` {\ntype filter hook output priority 0; policy drop;\n}\n}\n"
     )
-    observed = look(send=TIMEOUT)
+    evidence = look(send=TIMEOUT)
     assert [obstacle.command for obstacle in obstacles(rules, "169.254.169.254")] == [
         "nft delete rule inet '$(reboot)' 'a;reboot' handle 4",
         "nft insert rule inet '$(reboot)' 'b`reboot`' ip daddr 169.254.169.254 tcp dport 80 accept",
     ]
-    primary = {"interface": "e;reboot", "address": "$(a)", "gateway": "`b`", "because": ""}
-    odd = {**observed, "primary": primary}
-    route = {**observed["route"], "refusal": "ENETUNREACH", "by_policy": False}
-    (command,) = causes({**odd, "route": route})[0].mend
+    odd = evidence._replace(
+        primary=Primary("e;reboot", "$(a)", "`b`", ""),
+        route=evidence.route._replace(refusal="ENETUNREACH", by_policy=False),
+    )
+    (command,) = causes(odd)[0].mend
     assert command == "ip route replace 169.254.169.254/32 via '`b`' dev 'e;reboot' src '$(a)'"
 
 
@@ -369,26 +484,26 @@ def test_the_clock(seconds: int, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Fri, 99 Nov 99999 12:00:00 GMT"])
 def test_a_date_can_be_missing(date: str) -> None:
-    assert look(send=answering(401, date=date))["clock"]["ahead"] is None
+    assert look(send=answering(401, date=date)).clock.ahead is None
 
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://[::1]:1", "http://127.0.0.1:1"])
 def test_an_endpoint_on_this_host_has_nothing_to_do_with_routes(endpoint: str) -> None:
     refused = failing(OSError(errno.ECONNREFUSED, "no"))
-    observed = look(send=refused, endpoint=endpoint, source_to=lambda *_: ("127.0.0.1", ""))
-    assert names(observed) == ["refused"]
-    assert "port 1" in causes(observed)[0].what
+    evidence = look(send=refused, endpoint=endpoint, source_to=lambda *_: ("127.0.0.1", ""))
+    assert names(evidence) == ["refused"]
+    assert "port 1" in causes(evidence)[0].what
 
 
 def test_an_endpoint_can_be_of_ipv6() -> None:
-    observed = look(send=TIMEOUT, endpoint="http://[fe80::1]")
-    assert report(observed, causes(observed), "here")
+    evidence = look(send=TIMEOUT, endpoint="http://[fe80::1]")
+    assert report(evidence, causes(evidence), "here")
 
 
 @pytest.mark.parametrize("send", [imds, TIMEOUT, answering(401), answering(500, server="IMDS/1")])
 def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) -> None:
-    observed = look(send=send)
-    lines = report(observed, causes(observed), "web-1")
+    evidence = look(send=send)
+    lines = report(evidence, causes(evidence), "web-1")
     assert lines[0].startswith("IMDS on web-1 ")
     assert lines[2].startswith(("Most likely (", "Nothing is wrong."))
     assert "What was looked at:" in lines
@@ -413,12 +528,12 @@ def test_nothing_that_was_seen_writes_to_the_terminal(status: int) -> None:
         failing(OSError(errno.ECONNREFUSED, HOSTILE)),
         answering(status, odd, server=HOSTILE, date=HOSTILE, location=HOSTILE),
     ):
-        observed = look(files=seen, send=send, run=lambda _command: rules)
-        found = causes(observed)
+        evidence = look(files=seen, send=send, run=lambda _command: rules)
+        found = causes(evidence)
         assert found
         texts = [text for cause in found for text in (cause.what, cause.why, cause.advice)]
         texts += [command for cause in found for command in cause.mend]
-        lines = report(observed, found, HOSTILE)
+        lines = report(evidence, found, HOSTILE)
         assert [text for text in [*texts, *lines] if not text.isprintable()] == []
 
 
@@ -427,10 +542,10 @@ def test_a_machine_with_nothing_to_read() -> None:
     nothing = nothing._replace(
         source_to=lambda *_: ("", "ENETUNREACH"), primary_address=lambda _name: ""
     )
-    observed = observe(nothing, IMDS, 1.0)
-    assert names(observed)[0] == "no_route"
-    assert causes(observed)[0].mend == ["ip route replace 169.254.169.254/32 dev eth0"]
-    assert report(observed, causes(observed), "x")
+    evidence = observe(nothing, IMDS, 1.0)
+    assert names(evidence)[0] == "no_route"
+    assert causes(evidence)[0].mend == ["ip route replace 169.254.169.254/32 dev eth0"]
+    assert report(evidence, causes(evidence), "x")
 
 
 def test_this_machine_can_be_looked_at() -> None:
@@ -447,8 +562,10 @@ def test_this_machine_can_be_looked_at() -> None:
 def test_a_report_has_nothing_of_a_document(status: int) -> None:
     body = json.dumps({"compute": {"userData": "c2VjcmV0"}, "apiVersions": ["c2VjcmV0"]})
     for sent in (body, body[:-1], f"{'c2VjcmV0' * 10} {'x' * 80}"):
-        observed = look(send=answering(status, sent, server="IMDS/1"))
-        said = json.dumps([observed, causes(observed), report(observed, causes(observed), "h")])
+        evidence = look(send=answering(status, sent, server="IMDS/1"))
+        said = json.dumps(
+            [evidence.to_dict(), causes(evidence), report(evidence, causes(evidence), "h")]
+        )
         assert "c2VjcmV0" not in said
         assert f"the answer is status {status}" in said
 
