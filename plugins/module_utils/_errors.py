@@ -15,7 +15,6 @@ ImdsError                  one message for a person: what, where, what to do
 └── AttestationError       an attested document that proves nothing; `reason` is a code for it
 
 TransportError             one attempt failed; only the retry loop sees it
-RejectedError              IMDS does not want the version; only the negotiation sees it
 """
 
 from __future__ import annotations
@@ -78,13 +77,25 @@ class TransportError(Exception):
         self.unreachable = unreachable
 
 
-class RejectedError(Exception):
-    """A Request, and the Response that it is for a version which is not there."""
+# The advice for an answer that IMDS would not give.
+NOT_IMDS = "Check what serves this address: it does not answer like IMDS"
 
-    def __init__(self, request: t.Any, response: t.Any) -> None:
-        super().__init__(request.url)
-        self.request = request
-        self.response = response
+
+def malformed_answer(problem: str, advice: str = NOT_IMDS) -> MalformedError:
+    """The error of a request that was answered with status 200 and useless data."""
+    error = MalformedError(f"{problem}. {advice}")
+    error.status = 200
+    error.answered = True
+    return error
+
+
+def too_large(limit: int) -> TransportError:
+    size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
+    return TransportError(f"the answer is larger than {size}", retry=False)
+
+
+def cut_short(got: int, missing: int) -> TransportError:
+    return TransportError(f"the answer ended after {got} of {got + missing} bytes")
 
 
 def one_line(text: str) -> str:
@@ -120,18 +131,21 @@ def listed(names: t.Iterable[str], limit: int = 60) -> str:
 
 
 __all__ = (
+    "NOT_IMDS",
     "AttestationError",
     "ImdsError",
     "MalformedError",
     "NotFoundError",
     "OptionError",
     "RefusedError",
-    "RejectedError",
     "TransportError",
     "UnavailableError",
     "VersionError",
+    "cut_short",
     "in_seconds",
     "listed",
+    "malformed_answer",
     "one_line",
     "printable",
+    "too_large",
 )

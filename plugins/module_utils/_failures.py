@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to say of a failed attempt: kinds of failures, and their messages.
+"""Classify failed attempts, and build the error message for the user. Private to imds.azure.
 
-Pure functions. A managed node compiles on each run all that is imported, so the client imports
-this only when there is something to explain. Private to imds.azure.
+Pure functions. Imported only after an attempt failed, because a managed node compiles every import
+on each run.
 
 A body may be a token, or a document with user data, whatever its status. A message quotes from it
 what IMDS itself says about a failure, and nothing else.
@@ -21,7 +21,6 @@ from . import _document, _errors, _retry, _transport
 # What to do about a failure, by its status and cause; "" for what helps everywhere.
 Advise = t.Callable[[t.Optional[int], str], str]
 
-_NOT_IMDS = "Check what serves this address: it does not answer like IMDS"
 _DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
 _ROUTE = "that it has a route to the address on its primary network interface"
 _NO_ANSWER = (
@@ -88,14 +87,10 @@ _MAX_TEXT = 1024
 def failure_of(
     request: _transport.Request,
     outcome: _transport.Response | _errors.TransportError,
-    always_there: bool,
-    parse: t.Callable[[bytes], t.Any],
+    format_name: str,
     unreadable: ValueError | None,
 ) -> _retry.Failure:
-    """What is wrong with an attempt; raises RejectedError where that is the version.
-
-    `unreadable` is what `parse` said of the body of a 200.
-    """
+    """Why an attempt failed. `unreadable` is the error that the body of a 200 caused."""
     if isinstance(outcome, _errors.TransportError):
         return _retry.Failure(
             retry=outcome.retry,
@@ -104,32 +99,33 @@ def failure_of(
             answered=outcome.reason.startswith("the answer "),
         )
     if outcome.status == 200:
-        wanted = "JSON" if parse is _document.parse_json else "text"
-        cause = _not_readable(request, outcome, wanted, unreadable)
+        cause = _not_readable(request, outcome, format_name, unreadable)
         return _retry.Failure(cause=cause, answered=True)
-    if _rejects_version(request, outcome, always_there):
-        raise _errors.RejectedError(request, outcome)
     retry_after = outcome.headers.get("retry-after")
     cause = answered(request, outcome)
     return _retry.Failure(outcome.status, True, retry_after, cause, answered=True)
 
 
-def _rejects_version(
-    request: _transport.Request, response: _transport.Response, always_there: bool
+def rejects_version(
+    request: _transport.Request,
+    outcome: _transport.Response | _errors.TransportError,
+    always_there: bool,
 ) -> bool:
-    """Is it the version that IMDS does not want, or something else about the request?"""
+    """Whether IMDS rejected the version, and not something else about the request."""
+    if isinstance(outcome, _errors.TransportError):
+        return False
     if "/metadata/" not in request.url:  # the VM extension, which has no versions
         return False
-    if names_version(response):
+    if names_version(outcome):
         return True
     # A request for a whole document, without parameters, has nothing in it that could be bad but
     # its version (and the header, which is always sent, but which something between may take away).
     is_bare = always_there and "&" not in request.url
-    return response.status == 400 and is_bare and "header" not in _start_of(response)
+    return outcome.status == 400 and is_bare and "header" not in _start_of(outcome)
 
 
 def names_version(response: _transport.Response) -> bool:
-    """Whether it is in the answer that it is for the version, or only concluded."""
+    """Whether the answer itself says that it rejects the version."""
     text = _start_of(response)
     if response.status == 404:  # until about 2020
         return "invalid version" in text
@@ -147,7 +143,7 @@ def failed_call(
     always_there: bool,
     advise: Advise | None,
 ) -> _errors.ImdsError:
-    """The failure of one attempt as the message of the whole call, of so many in so many seconds."""
+    """The error of a whole call. `tries` are the number of its attempts and the seconds they took."""
     status, cause = failure.status, failure.cause
     kind: type[_errors.ImdsError] = _errors.UnavailableError
     if status == 404 and not always_there:
@@ -158,7 +154,7 @@ def failed_call(
     counted = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     advice = (advise(status, cause) if advise else "") or _advice(failure, always_there)
     error = kind(
-        f"{request.method} {request.url} failed: {cause}, after {counted} in "
+        f"{request.line} failed: {cause}, after {counted} in "
         f"{_errors.in_seconds(elapsed)}. {advice}"
     )
     error.status = status
@@ -169,15 +165,15 @@ def failed_call(
 def _advice(failure: _retry.Failure, always_there: bool) -> str:
     status, cause = failure.status, failure.cause
     if status is None:
-        # Where there was an answer after all, the way to IMDS is not what is wrong.
-        return _NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
+        # Something answered, so the way to IMDS works.
+        return _errors.NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
     if status == 403 and any(words in cause.lower() for words in NO_WAY):
         return _IN_ITS_PLACE
     if status == 400 and "header" in cause:
         return "Check what stands between this host and its IMDS: it takes headers away"
     if status == 404 and always_there:
-        return _NOT_IMDS
-    return _ADVICE.get(status, _NOT_IMDS)
+        return _errors.NOT_IMDS
+    return _ADVICE.get(status, _errors.NOT_IMDS)
 
 
 def answered(request: _transport.Request, response: _transport.Response) -> str:
@@ -279,7 +275,7 @@ def _shown(text: str, limit: int = 300) -> str:
 def _not_readable(
     request: _transport.Request,
     response: _transport.Response,
-    wanted: str,
+    format_name: str,
     exc: ValueError | None,
 ) -> str:
     kind = _shown(response.headers.get("content-type", "unknown type"), 80)
@@ -287,17 +283,9 @@ def _not_readable(
         # Whatever else stands there may be a part of a token.
         name = kind.partition(";")[0].strip().lower()
         kind = name if name in _PLAIN_TYPES else "unknown type"
-    return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
-
-
-def malformed(request: _transport.Request, exc: _errors.MalformedError) -> _errors.MalformedError:
-    """What is wrong with the data of an answer, with the request as well."""
-    error = _errors.MalformedError(
-        f"{request.method} {request.url} was answered, but {exc}. {_NOT_IMDS}"
+    return (
+        f"status 200 with {len(response.body)} bytes of {kind} that are not {format_name} ({exc})"
     )
-    error.status = 200
-    error.answered = True
-    return error
 
 
 __all__ = (
@@ -307,6 +295,6 @@ __all__ = (
     "error_text",
     "failed_call",
     "failure_of",
-    "malformed",
     "names_version",
+    "rejects_version",
 )

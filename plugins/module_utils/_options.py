@@ -40,7 +40,7 @@ def shared_argument_spec() -> dict[str, t.Any]:
 def client_from(
     get_option: GetOption,
     send: _transport.Transport,
-    seams: _client.Seams | None = None,
+    system: _client.System | None = None,
     attempts: int | None = None,
 ) -> _client.ImdsClient:
     """A client by a plugin's options; bad values raise OptionError before anything is sent.
@@ -54,14 +54,14 @@ def client_from(
         attempts=attempts,
     )
     # Another endpoint than the default is there for a reason, whatever the firmware says.
-    if endpoint == _client.DEFAULT_ENDPOINT and (seams or _client.Seams()).in_azure() is False:
+    if endpoint == _client.DEFAULT_ENDPOINT and (system or _client.System()).in_azure() is False:
         limits = limits._replace(
             timeout=min(limits.timeout, _OFF_AZURE_SECONDS),
             deadline=min(limits.deadline, _OFF_AZURE_SECONDS),
             attempts=1,
             stretch=False,
         )
-    return _client.ImdsClient(send, endpoint, str(get_option("api_version")), limits, seams)
+    return _client.ImdsClient(send, endpoint, str(get_option("api_version")), limits, system)
 
 
 def seconds(name: str, value: t.Any) -> float:

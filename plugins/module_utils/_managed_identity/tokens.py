@@ -12,7 +12,7 @@ import base64
 import re
 import typing as t
 
-from .._client import Endpoint, ImdsClient, Params, Turns
+from .._client import Endpoint, ImdsClient, Params, RateLimit
 from .._clouds import Cloud
 from .._document import parse_json
 from .._errors import MalformedError, OptionError, printable
@@ -83,7 +83,7 @@ def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endp
         version="",
         advise=extension_advice,
         secret=True,
-        elsewhere=f"http://localhost:{port}",
+        base_url=f"http://localhost:{port}",
     )
 
 
@@ -91,7 +91,7 @@ def imds_token(
     client: ImdsClient,
     resource: str,
     identity: Params = (),
-    turns: Turns | None = None,
+    rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
     """A token for a resource, of the VM's only identity or of the one that is named.
@@ -103,7 +103,9 @@ def imds_token(
         return token_of(data, unread)
 
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask(_IDENTITY, params, shape=shape, turns=turns).data
+    token: dict[str, t.Any] = client.get(
+        _IDENTITY, params, shape=shape, attempts=client.attempts(_IDENTITY, rate_limit)
+    ).data
     return token
 
 
@@ -120,7 +122,7 @@ def extension_token(
         return token_of(data, unread)
 
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask(extension, params, shape=shape).data
+    token: dict[str, t.Any] = client.get(extension, params, shape=shape).data
     return token
 
 

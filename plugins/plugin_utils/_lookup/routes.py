@@ -95,6 +95,7 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     from ansible_collections.imds.azure.plugins.module_utils._client import (
         INSTANCE,
         VERSIONS,
+        BodyFormat,
         Endpoint,
     )
     from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import ATTESTED
@@ -105,16 +106,17 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
     # Any other route may be a leaf, such as userData, whose text is a secret.
     endpoint = known.get(path) or Endpoint(path, secret=True, advise=_advice(path))
-    call = client.call(endpoint)
+    attempts = client.attempts(endpoint)
     try:
-        return client.exchange(endpoint, params, call=call)
+        return client.get(endpoint, params, attempts=attempts)
     except VersionError:
         raise
     except RefusedError as exc:
         # A leaf has no JSON form: asked for it, IMDS answers 400 and not a word about why.
         if exc.status != 400 or not path.startswith("instance/"):
             raise
-    return client.exchange(endpoint, (*params, ("format", "text")), parse=_text, call=call)
+    as_text = (*params, ("format", "text"))
+    return client.get(endpoint, as_text, body_format=BodyFormat("text", _text), attempts=attempts)
 
 
 def _advice(path: str) -> t.Callable[[int | None, str], str]:
