@@ -104,7 +104,7 @@ def imds_token(
 
     params = (("resource", resource), *identity)
     token: dict[str, t.Any] = client.get(
-        _IDENTITY, params, shape=shape, attempts=client.attempts(_IDENTITY, rate_limit)
+        TOKENS, params, shape=shape, attempts=client.attempts(TOKENS, rate_limit)
     ).data
     return token
 
@@ -236,8 +236,8 @@ def extension_advice(status: int | None, cause: str) -> str:
     return token_advice(status, cause)
 
 
-# The documented guidance is to try again on 404 as well. Every SDK asks by this version.
-_IDENTITY = Endpoint(
+# The documentation says to retry a 404 as well. Every SDK asks by this version.
+TOKENS = Endpoint(
     "identity/oauth2/token",
     always_there=True,
     version="2018-02-01",
@@ -252,6 +252,7 @@ __all__ = (
     "IDENTITIES",
     "NUMBERS",
     "RESOURCES",
+    "TOKENS",
     "claims_of",
     "different_claims",
     "extension_advice",
