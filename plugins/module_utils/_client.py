@@ -298,7 +298,7 @@ class ImdsClient:
 
 
 def _quoted(text: str) -> str:
-    # Nearly always true, and then nothing has to be imported.
+    # Most texts need no import.
     if text.isascii() and text.replace("-", "").isalnum():
         return text
     from urllib.parse import quote

@@ -18,7 +18,7 @@ import unicodedata
 
 from . import _document, _errors, _retry, _transport
 
-# What to do about a failure, by its status and cause; "" for what helps everywhere.
+# The advice for a failure by its status and cause, or "" for the usual advice.
 Advise = t.Callable[[t.Optional[int], str], str]
 
 _DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
@@ -29,7 +29,7 @@ _NO_ANSWER = (
 _NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {_DIAGNOSE}"
 _FORBIDDEN = f"Check the firewall and the routes of this host. {_DIAGNOSE}"
 _CUT_OFF = f"Check what stands between this host and its IMDS: it ends the connection. {_DIAGNOSE}"
-# Where nothing answered, the advice is by the words of the transport.
+# The advice after no answer, by the words of the transport.
 _BY_CAUSE = {
     "connection refused": "Check that this is an Azure VM, and that the option endpoint is right: nothing "
     f"listens there, or something rejects the connection. {_DIAGNOSE}",
@@ -39,7 +39,7 @@ _BY_CAUSE = {
     "the connection was reset": _CUT_OFF,
     "the connection was closed without an answer": _CUT_OFF,
 }
-# Proxies of containers answer 403 in these words where IMDS can't be reached, Docker Desktop's for example.
+# Words of a 403 from a container's proxy that can't reach IMDS, for example that of Docker Desktop.
 NO_WAY = ("unreachable", "connecting to ", "dial tcp")
 _IN_ITS_PLACE = (
     "Something between this host and IMDS answers instead of it, because IMDS can't be reached from "
@@ -63,10 +63,10 @@ _ADVICE = {
     504: _IN_TROUBLE,
 }
 
-# Tokens and data in base64 are such runs; sentences have none.
+# Tokens and base64 have such long runs of characters. Sentences do not.
 _LONG_RUN = re.compile(r"[A-Za-z0-9._~+/=-]{60,}")
 _HIDDEN = "***"
-# The words of a secret answer are looked at more closely. GUIDs and times in them help to find a cause.
+# A secret answer is filtered more strictly. Its GUIDs and times stay, because they help to find a cause.
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])("
     r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -78,9 +78,9 @@ _RUN = re.compile(rf"{_LETTER}{{20,}}")
 _WORD = re.compile(
     rf"(?<!{_LETTER})(?:[A-Za-z]?[a-z]+|[A-Z]+|[0-9]{{1,6}}|AADSTS[0-9]+)\.?(?!{_LETTER})"
 )
-# The types that a message about a secret answer names.
+# The content types that a message about a secret answer may name.
 _PLAIN_TYPES = ("application/json", "application/xml", "text/html", "text/plain", "text/xml")
-# IMDS' errors that are no JSON are a few words long.
+# An error of IMDS that is not JSON is a few words long.
 _MAX_TEXT = 1024
 
 
@@ -177,7 +177,7 @@ def _advice(failure: _retry.Failure, always_there: bool) -> str:
 
 
 def answered(request: _transport.Request, response: _transport.Response) -> str:
-    """Status and IMDS' own words."""
+    """Status and words of an answer, for a message."""
     words = error_text(request, response)
     location = response.headers.get("location")
     if 300 <= response.status < 400 and location:
@@ -188,7 +188,7 @@ def answered(request: _transport.Request, response: _transport.Response) -> str:
 
 def error_text(request: _transport.Request, response: _transport.Response) -> str:
     """The service's own words about a failure: of the status line, and of the body."""
-    # Whatever stands in the status line beside the answer for a token may be a part of one.
+    # The status line of an answer with a token may hold a part of the token.
     said = "" if request.secret else _shown(response.words)
     body = _words_of_body(request, response)
     return ": ".join(filter(None, (said if said not in body else "", body)))
@@ -216,11 +216,11 @@ def _without_tokens(text: str) -> str:
     """The words of a secret answer, without what may be a token, a part of one, or data that holds one."""
     # Neither full-width letters nor invisible characters between the letters hide a token from this.
     plain = re.sub(r"[^\x21-\x7e\s]", "", unicodedata.normalize("NFKC", text))
-    # A JWT begins so, and all of its parts would have to be found.
+    # A JWT begins so. Hiding it means to find all of its parts, so hide everything.
     if "eyJ" in re.sub(r"\s", "", plain):
         return _HIDDEN
     words, brace, _data = plain.partition("{")
-    # Every second part is a GUID or a time.
+    # Every second part is a GUID or a time, which may be shown.
     parts = _KNOWN.split(words)
     pieces = "|".join(_WORD.sub("|", part) for part in parts[::2])
     if _mixed_runs(re.sub(r"\s", "", pieces)) - _mixed_runs(pieces):
@@ -256,13 +256,13 @@ def _tokens_in(data: t.Any) -> t.Iterator[str]:
 
 
 def _plain_words(request: _transport.Request, response: _transport.Response) -> str:
-    """An error that is text. A text that may be a part of a document or a token is not quoted."""
+    """The words of an error that is not JSON. Text that may be part of a document or a token is left out."""
     text = response.body[:_MAX_TEXT].decode("utf-8", "replace")
     words = _shown(text)
     if words[:1] == "<":
         return "an HTML page"
     is_error = response.status >= 400 and len(response.body) <= _MAX_TEXT
-    # No part of a JSON object does without these; U+FFFD stands for what is no text.
+    # Every part of a JSON object has one of these characters. U+FFFD replaces bytes that are not text.
     is_plain = not set('{}"\ufffd') & set(text)
     return words if is_error and is_plain and not request.secret else ""
 
@@ -280,7 +280,7 @@ def _not_readable(
 ) -> str:
     kind = _shown(response.headers.get("content-type", "unknown type"), 80)
     if request.secret:
-        # Whatever else stands there may be a part of a token.
+        # Any other content type may hold a part of a token.
         name = kind.partition(";")[0].strip().lower()
         kind = name if name in _PLAIN_TYPES else "unknown type"
     return (

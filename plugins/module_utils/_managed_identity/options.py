@@ -23,7 +23,7 @@ from .tokens import (
 
 
 def token_argument_spec() -> dict[str, t.Any]:
-    """What the doc fragment imds.azure._token documents."""
+    """The options that the doc fragment imds.azure._token documents."""
     return dict(
         shared_argument_spec(),
         resource={"type": "str", "required": True},

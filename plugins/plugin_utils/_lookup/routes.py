@@ -133,7 +133,7 @@ def _text(body: bytes) -> str:
 
 
 def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
-    """What IMDS answers for a route of the document: a leaf as text, a container as data."""
+    """The answer of IMDS for a route of the document: a leaf as text, a container as data."""
     value = document
     for depth, segment in enumerate(segments):
         if not _has(value, segment):
