@@ -91,7 +91,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
-    turns_in,
+    rate_limit_in,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     unread_warning,
@@ -138,8 +138,8 @@ class LookupModule(ImdsLookup):
             return resource if name == "resource" else self.get_option(name)
 
         unread: list[str] = []
-        turns = turns_in(C.DEFAULT_LOCAL_TMP)
-        token = token_from(option, self._imds(), self._newest_document, turns, unread)
+        rate_limit = rate_limit_in(C.DEFAULT_LOCAL_TMP)
+        token = token_from(option, self._imds(), self._newest_document, rate_limit, unread)
         if not self.get_option("as_dict"):
             return token["access_token"]
         for name in unread:

@@ -198,13 +198,13 @@ class LookupModule(ImdsLookup):
                 raise OptionError(
                     "params and complete=true exclude each other for routes below instance"
                 )
-            return walk(self._told_instance(self._imds()), below, root)
+            return walk(self._instance_with_warnings(self._imds()), below, root)
         try:
             found = self._ask("/".join(segments), params)
         except NotFoundError:
             # IMDS does not say which part of the route is wrong. The document does.
-            return walk(self._told_instance(self._imds()), below, root)
+            return walk(self._instance_with_warnings(self._imds()), below, root)
         if lacks_part(segments, found):
             # IMDS answers in part, or the VM has no such part. More requests for the document tell.
-            return walk(self._told_instance(self._imds()), below, root)
+            return walk(self._instance_with_warnings(self._imds()), below, root)
         return found

@@ -1,14 +1,16 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client of IMDS: how an endpoint is asked. Private to imds.azure.
+"""The client of IMDS: `get` and `post`. Private to imds.azure.
 
 Transport, clock and sleep are arguments, so that a test needs no patching and no waiting.
 
-Here is what it takes where the first attempt succeeds, as it nearly always does. What there is to do
-about a failure is in files of its own, imported when there is one: a managed node compiles on each
-run all that is imported. Tokens, events and attested documents are asked for by functions that
-Ansible does not even send along with a module that needs none.
+This file holds the success path. Failure handling lives in files of its own, and is imported only
+after an attempt failed, because a managed node compiles every import on each run. For the same reason
+the functions for tokens, events and attested documents are in folders that few modules need.
+
+A call is one `get` or `post` with all its attempts and waits. An attempt is one request with its
+answer, or without one.
 """
 
 from __future__ import annotations
@@ -21,9 +23,9 @@ import typing as t
 from . import _document, _errors, _firmware, _transport
 
 if t.TYPE_CHECKING:
-    from . import _failures
+    from . import _failures, _negotiation, _retry
 
-    _Parse = t.Callable[[bytes], t.Any]
+    _Outcome = t.Union[_transport.Response, _errors.TransportError]
     _Shape = t.Callable[[t.Any], t.Any]
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
@@ -34,8 +36,20 @@ NEWEST_TESTED = "2025-04-07"
 _HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
 
 Params = t.Sequence[t.Tuple[str, str]]
-# Enters a queue for at most so many seconds; within the context one request may be sent.
-Turns = t.Callable[[float], t.ContextManager[None]]
+# Waits up to so many seconds for permission to send one request. The context holds that permission.
+RateLimit = t.Callable[[float], t.ContextManager[None]]
+
+
+class BodyFormat(t.NamedTuple):
+    """How to read the body of a 200."""
+
+    name: str  # for messages
+    parse: t.Callable[[bytes], t.Any]  # raises ValueError where the body is something else
+
+
+JSON = BodyFormat("JSON", _document.parse_json)
+# Only the status of the answer counts.
+ANY_BODY = BodyFormat("bytes", bytes)
 
 
 class Endpoint(t.NamedTuple):
@@ -44,17 +58,17 @@ class Endpoint(t.NamedTuple):
     path: str
     # It always exists, so a 404 means "not yet" more often than "no".
     always_there: bool = False
-    # It has a version line of its own, which "latest" stands for; "" where none is sent at all.
+    # Its own newest version, which "latest" means there; "" where a request has no version at all.
     version: str | None = None
     # Seconds that the first answer may rightly take.
     timeout: float = 0.0
     advise: _failures.Advise | None = None
     # Its answers hold a secret, so no message quotes their text.
     secret: bool = False
-    # Where it is, if that is not IMDS but something else on this VM.
-    elsewhere: str = ""
-    # The body that an empty one stands for; an empty body is unreadable where this is empty as well.
-    blank: bytes = b""
+    # The URL that the path follows, if that is not IMDS but another service on this VM.
+    base_url: str = ""
+    # Read instead of an empty body. Without it, an empty body is unreadable.
+    default_body: bytes = b""
 
 
 INSTANCE = Endpoint("instance", always_there=True)
@@ -72,11 +86,11 @@ class Instance(t.NamedTuple):
     api_version: str
     data: t.Any
     incomplete: tuple[str, ...] = ()  # the parts that IMDS may have left out
-    notices: tuple[str, ...] = ()  # what to tell the user about that
+    notices: tuple[str, ...] = ()  # warnings about these parts for the user
 
 
 class Limits(t.NamedTuple):
-    """For how long it is tried."""
+    """How long a call may take."""
 
     timeout: float = 10.0  # seconds for one attempt
     deadline: float = 90.0  # seconds for all attempts and waits of one call
@@ -92,14 +106,30 @@ class Limits(t.NamedTuple):
         return self._replace(timeout=max(self.timeout, seconds), deadline=deadline)
 
 
-class Seams(t.NamedTuple):
-    """What a client takes from the machine it runs on; tests bring their own."""
+class System(t.NamedTuple):
+    """What a client needs of the machine it runs on. Tests bring their own."""
 
     clock: t.Callable[[], float] = time.monotonic
     wall: t.Callable[[], float] = time.time
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[], float] = random.random
     in_azure: t.Callable[[], bool | None] = _firmware.firmware_says_azure
+
+
+class _Query(t.NamedTuple):
+    """A request but for its version, and how to read the answer."""
+
+    endpoint: Endpoint
+    params: Params = ()
+    body: bytes | None = None
+    body_format: BodyFormat = JSON
+
+
+class Result(t.NamedTuple):
+    """How the attempts for one request ended: with data, or with a rejection of its version."""
+
+    data: t.Any = None
+    rejection: _negotiation.Rejection | None = None
 
 
 class ImdsClient:
@@ -109,7 +139,7 @@ class ImdsClient:
         endpoint: str = DEFAULT_ENDPOINT,
         api_version: str = LATEST,
         limits: Limits | None = None,
-        seams: Seams | None = None,
+        system: System | None = None,
     ) -> None:
         self._send = send
         self._endpoint = checked_endpoint(endpoint)
@@ -117,142 +147,158 @@ class ImdsClient:
         self._agreed: str | None = None
         self._answered: set[str] = set()
         self._limits = limits or Limits()
-        self._seams = seams or Seams()
+        self._system = system or System()
 
     def instance(
         self, wanted: t.Collection[str] = _document.PARTS, complete: bool = False
     ) -> Instance:
-        """The whole instance document. IMDS may answer in part, so one without a wanted part is asked for again.
+        """The whole instance document. IMDS may leave parts out, so the client asks again for a wanted part.
 
         `complete` makes IMDS refuse to answer in part. A service that never has some part has a
         `wanted` without it.
         """
-        call = self.call(INSTANCE)
-        if complete:
-            from . import _incomplete
-
-            full: Instance = _incomplete.in_full(self, call, wanted)
-            return full
-        answer = self.document(call)
-        if not _document.missing_parts(answer.data):
-            return answer
-        # Imported here because only an answer in part needs it.
+        attempts = self.attempts(INSTANCE)
+        first = None if complete else self.document(attempts)
+        if first and not _document.missing_parts(first.data):
+            return first
+        # Imported here because only an answer in part, or the option complete, needs it.
         from . import _incomplete
 
-        again: Instance = _incomplete.asked_again(self, call, answer, wanted)
-        return again
+        found: Instance = _incomplete.completed(self, attempts, first, wanted)
+        return found
 
     def document(
-        self, call: Call, params: Params = (), advise: _failures.Advise | None = None
+        self, attempts: Attempts, params: Params = (), advise: _failures.Advise | None = None
     ) -> Instance:
         """The instance document as IMDS answers it, in part or in full."""
         endpoint = INSTANCE._replace(advise=advise) if advise else INSTANCE
-        return Instance(*self.ask(endpoint, params, shape=_document.instance_document, call=call))
+        answer = self.get(endpoint, params, shape=_document.instance_document, attempts=attempts)
+        return Instance(*answer)
 
     def describe(self, answer: Instance) -> str:
         """The request of an instance document, for a message."""
-        request = self._request(INSTANCE, answer.api_version)
-        return f"{request.method} {request.url}"
+        return self._request(_Query(INSTANCE), answer.api_version).line
 
     def newest_instance(self) -> t.Any:
-        """The instance document at the latest api-version, for clients of endpoints with versions of their own.
+        """The instance document at the latest api-version, for callers that need only its compute.
 
-        All that they need is compute.
+        This client may be pinned to a version of another endpoint, such as that of events or tokens.
         """
-        newest = ImdsClient(self._send, self._endpoint, LATEST, self._limits, self._seams)
+        newest = ImdsClient(self._send, self._endpoint, LATEST, self._limits, self._system)
         return newest.instance(("compute",)).data
 
-    def ask(
+    def get(
         self,
         endpoint: Endpoint,
         params: Params = (),
         *,
-        shape: _Shape,
-        turns: Turns | None = None,
-        call: Call | None = None,
+        shape: _Shape | None = None,
+        body_format: BodyFormat = JSON,
+        attempts: Attempts | None = None,
     ) -> Answer:
-        """The answer of an endpoint as `shape` makes it of the data, or MalformedError."""
-        answer = self.exchange(endpoint, params, call=call or self.call(endpoint, turns))
-        try:
-            return Answer(answer.api_version, shape(answer.data))
-        except _errors.MalformedError as exc:
-            from . import _failures
+        """The answer of an endpoint, by the newest version that both sides know.
 
-            raise _failures.malformed(
-                self._request(endpoint, answer.api_version, params), exc
-            ) from None
-
-    def exchange(
-        self,
-        endpoint: Endpoint,
-        params: Params = (),
-        parse: _Parse = _document.parse_json,
-        body: bytes | None = None,
-        call: Call | None = None,
-    ) -> Answer:
-        """The data that an endpoint answers, by the newest version that both sides know.
-
-        Exchanges that are given the same call share its deadline. A request with a body is repeated
-        after a lost answer, so it must be idempotent.
+        `shape` turns the data into the result, or raises MalformedError. Requests that are given the
+        same `attempts` share one deadline.
         """
-        call = call or self.call(endpoint)
-
-        def ask(version: str) -> t.Any:
-            request = self._request(endpoint, version, params, body)
-            return call.ask(endpoint, request, parse)
-
-        version = self._first_version(endpoint)
+        query = _Query(endpoint, params, body_format=body_format)
+        answer = self._answer(query, attempts or self.attempts(endpoint))
+        if shape is None:
+            return answer
         try:
-            data = ask(version)
-        except _errors.RejectedError as rejected:
-            from . import _negotiation
+            return answer._replace(data=shape(answer.data))
+        except _errors.MalformedError as exc:
+            line = self._request(query, answer.api_version).line
+            raise _errors.malformed_answer(f"{line} was answered, but {exc}") from None
 
-            version, data = _negotiation.negotiated(
-                ask,
-                lambda: call.ask(VERSIONS, self._request(VERSIONS), _document.parse_json),
-                rejected,
-                version,
-                endpoint.version or NEWEST_TESTED,
-                fixed=self._fixed is not None,
-            )
-        if endpoint.version is None:
-            self._agreed = version
-        self._answered.add(endpoint.path)
-        return Answer(version, data)
+    def post(self, endpoint: Endpoint, body: bytes) -> None:
+        """Sends a body. A lost answer makes the client send it again, so the request must be idempotent."""
+        self._answer(_Query(endpoint, (), body, ANY_BODY), self.attempts(endpoint))
+
+    def attempts(self, endpoint: Endpoint, rate_limit: RateLimit | None = None) -> Attempts:
+        """Begins a call, and with it its deadline."""
+        limits = self._limits
+        if endpoint.path not in self._answered:
+            limits = limits.stretched(endpoint.timeout)
+        return Attempts(self._send, limits, self._system, rate_limit)
+
+    def _answer(self, query: _Query, attempts: Attempts) -> Answer:
+        version = self._first_version(query.endpoint)
+        result = self._run(query, version, attempts)
+        answer = Answer(version, result.data)
+        if result.rejection is not None:
+            answer = self._negotiated(query, version, result.rejection, attempts)
+        if query.endpoint.version is None:
+            self._agreed = answer.api_version
+        self._answered.add(query.endpoint.path)
+        return answer
 
     def _first_version(self, endpoint: Endpoint) -> str:
         if endpoint.version == "":
             return ""
         return self._fixed or endpoint.version or self._agreed or NEWEST_TESTED
 
-    def call(self, endpoint: Endpoint, turns: Turns | None = None) -> Call:
-        """Begins a call, and with it its deadline."""
-        limits = self._limits
-        if endpoint.path not in self._answered:
-            limits = limits.stretched(endpoint.timeout)
-        return Call(self._send, limits, self._seams, turns)
+    def _run(self, query: _Query, version: str, attempts: Attempts) -> Result:
+        return attempts.run(query.endpoint, self._request(query, version), query.body_format)
 
-    def _request(
+    def _negotiated(
+        self, query: _Query, first: str, rejection: _negotiation.Rejection, attempts: Attempts
+    ) -> Answer:
+        """The answer by another version, after IMDS rejected the first one. No other is newer than `newest`."""
+        newest = query.endpoint.version or NEWEST_TESTED
+        rejections = {first: rejection}
+        answer = None
+        # A version that the user set is never replaced.
+        if first and self._fixed is None:
+            offered = rejection.offered_candidates(newest)
+            answer = self._first_accepted(query, offered, rejections, attempts)
+            if answer is None:
+                listed = rejection.listed_candidates(first, self._version_list(attempts), newest)
+                answer = self._first_accepted(query, listed, rejections, attempts)
+        if answer is None:
+            raise rejection.final_error(rejections, self._fixed is not None)
+        return answer
+
+    def _first_accepted(
         self,
-        endpoint: Endpoint,
-        version: str = "",
-        params: Params = (),
-        body: bytes | None = None,
-    ) -> _transport.Request:
+        query: _Query,
+        candidates: list[str],
+        rejections: dict[str, _negotiation.Rejection],
+        attempts: Attempts,
+    ) -> Answer | None:
+        """The answer by the first of these versions that IMDS accepts; collects the rejections."""
+        for version in candidates:
+            if version not in rejections:
+                result = self._run(query, version, attempts)
+                if result.rejection is None:
+                    return Answer(version, result.data)
+                rejections[version] = result.rejection
+        return None
+
+    def _version_list(self, attempts: Attempts) -> t.Any:
+        """The list of versions, or what came instead of it: a Rejection or an ImdsError."""
+        try:
+            result = self._run(_Query(VERSIONS), "", attempts)
+        except (_errors.RefusedError, _errors.UnavailableError) as exc:
+            return exc
+        return result.data if result.rejection is None else result.rejection
+
+    def _request(self, query: _Query, version: str) -> _transport.Request:
+        endpoint, params = query.endpoint, query.params
         if version:
             params = (("api-version", version), *params)
-        base = endpoint.elsewhere or f"{self._endpoint}/metadata"
+        base = endpoint.base_url or f"{self._endpoint}/metadata"
         url = f"{base}/{'/'.join(map(_quoted, endpoint.path.split('/')))}"
         if params:
             url += "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params)
-        if body is None:
+        if query.body is None:
             return _transport.Request("GET", url, _HEADERS, secret=endpoint.secret)
         headers = {**_HEADERS, "Content-Type": "application/json"}
-        return _transport.Request("POST", url, headers, body, endpoint.secret)
+        return _transport.Request("POST", url, headers, query.body, endpoint.secret)
 
 
 def _quoted(text: str) -> str:
-    # Nearly always, and then nothing has to be imported.
+    # Most texts need no import.
     if text.isascii() and text.replace("-", "").isalnum():
         return text
     from urllib.parse import quote
@@ -266,106 +312,123 @@ def _quoted(text: str) -> str:
 
 
 def checked_endpoint(endpoint: str) -> str:
-    """The base URL, refused before a packet is sent unless it can only mean this machine's IMDS."""
-    if endpoint == DEFAULT_ENDPOINT:  # which nearly everybody has
+    """The base URL, or OptionError unless it can only mean this machine's IMDS."""
+    if endpoint == DEFAULT_ENDPOINT:
         return endpoint
+    # Imported here because hardly anybody sets another endpoint.
     from . import _validation
 
     return _validation.local_endpoint(endpoint, DEFAULT_ENDPOINT)
 
 
 def checked_version(api_version: str) -> str | None:
-    """A version that is to be used as it is, or None for the newest that both sides know."""
+    """The version to use, or None for the newest that both sides know."""
     if api_version == LATEST:
         return None
+    # Imported here because hardly anybody sets a version.
     from . import _validation
 
     return _validation.dated_version(api_version, LATEST, NEWEST_TESTED)
 
 
-class Call:
-    """One call of the client: its attempts and waits share one deadline."""
+class Attempts:
+    """Runs the attempts of one call. All of them, and the waits between them, share one deadline."""
 
     def __init__(
         self,
         send: _transport.Transport,
         limits: Limits,
-        seams: Seams,
-        turns: Turns | None = None,
+        system: System,
+        rate_limit: RateLimit | None = None,
     ) -> None:
+        self.limits = limits
         self._send = send
-        self._limits = limits
-        self._seams = seams
-        self._turns = turns
-        self._started = seams.clock()
+        self._system = system
+        self._rate_limit = rate_limit
+        self._started = system.clock()
 
-    def ask(self, endpoint: Endpoint, request: _transport.Request, parse: _Parse) -> t.Any:
-        """The parsed body of a 200, or one ImdsError; raises RejectedError for the client."""
-        attempt, told = 0, None
-        refused_since = None
+    def run(
+        self, endpoint: Endpoint, request: _transport.Request, body_format: BodyFormat
+    ) -> Result:
+        """Sends a request until IMDS answers it or rejects its version; raises ImdsError otherwise."""
+        number = 0
+        reported = refused_since = None
         while True:
-            attempt += 1
-            outcome, hurried = self._attempt(request)
+            number += 1
+            outcome, cut_short = self._attempt(request)
             unreadable = None
             if isinstance(outcome, _transport.Response) and outcome.status == 200:
+                body = outcome.body if outcome.body.strip() else endpoint.default_body
                 try:
-                    return parse(
-                        outcome.body if outcome.body.strip() else endpoint.blank or outcome.body
-                    )
+                    return Result(body_format.parse(body or outcome.body))
                 except ValueError as exc:
                     unreadable = exc
-            from . import _failures, _retry
+            # The only import of the failure handling: an attempt failed.
+            from . import _failures, _negotiation, _retry
 
-            there = endpoint.always_there
-            failure = _failures.failure_of(request, outcome, there, parse, unreadable)
-            # What the deadline left of a last attempt may be too little to learn anything.
-            if told is None or not hurried:
-                told = failure
-            elapsed, jitter, now = self._elapsed(), self._seams.jitter(), self._seams.wall()
+            if _failures.rejects_version(request, outcome, endpoint.always_there):
+                return Result(rejection=_negotiation.Rejection(request, outcome))
+            failure = _failures.failure_of(request, outcome, body_format.name, unreadable)
+            # A last attempt that the deadline cut short may say too little to be reported.
+            if reported is None or not cut_short:
+                reported = failure
+            elapsed = self._elapsed()
             if not failure.unreachable:
                 refused_since = None
             elif refused_since is None:
                 refused_since = elapsed
-            refused = 0.0 if refused_since is None else elapsed - refused_since
-            policy = _retry.RetryPolicy(self._limits.deadline, self._limits.attempts)
-            wait = policy.wait(failure, attempt, elapsed, jitter, now, there, refused)
-            if wait is None:
-                tries = (attempt, elapsed)
-                raise _failures.failed_call(request, told, tries, there, endpoint.advise)
-            self._seams.sleep(wait)
+            refused_for = 0.0 if refused_since is None else elapsed - refused_since
+            policy = _retry.RetryPolicy(self.limits.deadline, self.limits.attempts)
+            if not self.wait_after(failure, number, policy, endpoint.always_there, refused_for):
+                tries = (number, elapsed)
+                raise _failures.failed_call(
+                    request, reported, tries, endpoint.always_there, endpoint.advise
+                )
 
-    def again(self, asked: int) -> Call | None:
-        """Waits as after a failed attempt. The call of the next one shares this deadline; None where none is allowed."""
-        from . import _retry
+    def wait_after(
+        self,
+        failure: _retry.Failure,
+        number: int,
+        policy: _retry.RetryPolicy,
+        always_there: bool = False,
+        refused_for: float = 0.0,
+    ) -> bool:
+        """Waits until the attempt after this one; False if there must be none."""
+        elapsed, jitter, now = self._elapsed(), self._system.jitter(), self._system.wall()
+        delay = policy.wait(failure, number, elapsed, jitter, now, always_there, refused_for)
+        if delay is None:
+            return False
+        self._system.sleep(delay)
+        return True
 
-        elapsed, jitter, now = self._elapsed(), self._seams.jitter(), self._seams.wall()
-        policy = _retry.RetryPolicy(self._limits.deadline, self._limits.attempts)
-        wait = policy.wait(_retry.Failure(), asked, elapsed, jitter, now)
-        if wait is None:
-            return None
-        self._seams.sleep(wait)
-        once = Call(self._send, self._limits._replace(attempts=1), self._seams, self._turns)
-        once._started = self._started
-        return once
+    def without_retries(self) -> Attempts:
+        """One attempt for each further request, within the same deadline."""
+        once = self.limits._replace(attempts=1)
+        single = Attempts(self._send, once, self._system, self._rate_limit)
+        single._started = self._started
+        return single
 
-    def _attempt(
-        self, request: _transport.Request
-    ) -> tuple[_transport.Response | _errors.TransportError, bool]:
-        """What came of it, and whether that is no answer for want of the time that an attempt has."""
-        timeout = self._limits.timeout
+    def _attempt(self, request: _transport.Request) -> tuple[_Outcome, bool]:
+        """The answer or the error, and whether it had less time than an attempt has and so failed."""
+        timeout = self.limits.timeout
         try:
-            with self._turns(self._remaining()) if self._turns else contextlib.nullcontext():
+            with self._permission():
                 # At least a moment, for a wait that ended late: the deadline is still the rule.
                 timeout = max(0.05, min(timeout, self._remaining()))
                 return self._send(request, timeout), False
         except _errors.TransportError as exc:
-            return exc, timeout < self._limits.timeout
+            return exc, timeout < self.limits.timeout
+
+    def _permission(self) -> t.ContextManager[None]:
+        if self._rate_limit is None:
+            return contextlib.nullcontext()
+        return self._rate_limit(self._remaining())
 
     def _remaining(self) -> float:
-        return self._limits.deadline - self._elapsed()
+        return self.limits.deadline - self._elapsed()
 
     def _elapsed(self) -> float:
-        return self._seams.clock() - self._started
+        return self._system.clock() - self._started
 
 
 __all__ = (
@@ -375,14 +438,15 @@ __all__ = (
     "NEWEST_TESTED",
     "VERSIONS",
     "Answer",
-    "Call",
+    "Attempts",
+    "BodyFormat",
     "Endpoint",
     "ImdsClient",
     "Instance",
     "Limits",
     "Params",
-    "Seams",
-    "Turns",
+    "RateLimit",
+    "System",
     "checked_endpoint",
     "checked_version",
 )

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that can go wrong, as one tree. Private to imds.azure.
+"""Every error of this collection, as one tree. Private to imds.azure.
 
-Core code raises these and nothing else; modules and plugins translate them once.
+Core code raises only these. Modules and plugins translate them once.
 
 ImdsError                  one message for a person: what, where, what to do
 ├── OptionError            a value that can't work; nothing was sent
@@ -11,11 +11,10 @@ ImdsError                  one message for a person: what, where, what to do
 ├── RefusedError           IMDS answered and said no
 │   ├── NotFoundError      there is nothing at that route
 │   └── VersionError       no api-version that both sides know
-├── MalformedError         an answer or a file that is not what it should be
+├── MalformedError         an answer or a file with the wrong content
 └── AttestationError       an attested document that proves nothing; `reason` is a code for it
 
 TransportError             one attempt failed; only the retry loop sees it
-RejectedError              IMDS does not want the version; only the negotiation sees it
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class ImdsError(Exception):
 
     # The HTTP status of the last answer; None where there was no answer.
     status: int | None = None
-    # Whether something answered, IMDS or not, and be it without a status.
+    # Whether something answered, IMDS or not, with or without a status.
     answered = False
 
 
@@ -78,19 +77,31 @@ class TransportError(Exception):
         self.unreachable = unreachable
 
 
-class RejectedError(Exception):
-    """A Request, and the Response that it is for a version which is not there."""
+# The advice for an answer that IMDS would not give.
+NOT_IMDS = "Check what serves this address: it does not answer like IMDS"
 
-    def __init__(self, request: t.Any, response: t.Any) -> None:
-        super().__init__(request.url)
-        self.request = request
-        self.response = response
+
+def malformed_answer(problem: str, advice: str = NOT_IMDS) -> MalformedError:
+    """The error of a request that was answered with status 200 and useless data."""
+    error = MalformedError(f"{problem}. {advice}")
+    error.status = 200
+    error.answered = True
+    return error
+
+
+def too_large(limit: int) -> TransportError:
+    size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
+    return TransportError(f"the answer is larger than {size}", retry=False)
+
+
+def cut_short(got: int, missing: int) -> TransportError:
+    return TransportError(f"the answer ended after {got} of {got + missing} bytes")
 
 
 def one_line(text: str) -> str:
-    """A whole message. What a terminal would obey, or could not show, is written as an escape.
+    """A whole message, with escapes for characters that a terminal would obey or could not show.
 
-    Names of files and texts of other libraries are in messages, and may be anything.
+    Messages quote names of files and texts of other libraries, which may be anything.
     """
     if text.isprintable():
         return text
@@ -106,7 +117,7 @@ def printable(text: str, limit: int = 300) -> str:
 
 
 def in_seconds(number: float) -> str:
-    """A duration for a message, as exact as somebody who waited wants it."""
+    """A duration for a message, in three digits."""
     return f"{number:.3g} s" if number < 100 else f"{number:.0f} s"
 
 
@@ -120,18 +131,21 @@ def listed(names: t.Iterable[str], limit: int = 60) -> str:
 
 
 __all__ = (
+    "NOT_IMDS",
     "AttestationError",
     "ImdsError",
     "MalformedError",
     "NotFoundError",
     "OptionError",
     "RefusedError",
-    "RejectedError",
     "TransportError",
     "UnavailableError",
     "VersionError",
+    "cut_short",
     "in_seconds",
     "listed",
+    "malformed_answer",
     "one_line",
     "printable",
+    "too_large",
 )

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to say of a failed attempt: kinds of failures, and their messages.
+"""Classify failed attempts, and build the error message for the user. Private to imds.azure.
 
-Pure functions. A managed node compiles on each run all that is imported, so the client imports
-this only when there is something to explain. Private to imds.azure.
+Pure functions. Imported only after an attempt failed, because a managed node compiles every import
+on each run.
 
 A body may be a token, or a document with user data, whatever its status. A message quotes from it
 what IMDS itself says about a failure, and nothing else.
@@ -18,10 +18,9 @@ import unicodedata
 
 from . import _document, _errors, _retry, _transport
 
-# What to do about a failure, by its status and cause; "" for what helps everywhere.
+# The advice for a failure by its status and cause, or "" for the usual advice.
 Advise = t.Callable[[t.Optional[int], str], str]
 
-_NOT_IMDS = "Check what serves this address: it does not answer like IMDS"
 _DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
 _ROUTE = "that it has a route to the address on its primary network interface"
 _NO_ANSWER = (
@@ -30,7 +29,7 @@ _NO_ANSWER = (
 _NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {_DIAGNOSE}"
 _FORBIDDEN = f"Check the firewall and the routes of this host. {_DIAGNOSE}"
 _CUT_OFF = f"Check what stands between this host and its IMDS: it ends the connection. {_DIAGNOSE}"
-# Where nothing answered, the advice is by the words of the transport.
+# The advice after no answer, by the words of the transport.
 _BY_CAUSE = {
     "connection refused": "Check that this is an Azure VM, and that the option endpoint is right: nothing "
     f"listens there, or something rejects the connection. {_DIAGNOSE}",
@@ -40,7 +39,7 @@ _BY_CAUSE = {
     "the connection was reset": _CUT_OFF,
     "the connection was closed without an answer": _CUT_OFF,
 }
-# Proxies of containers answer 403 in these words where IMDS can't be reached, Docker Desktop's for example.
+# Words of a 403 from a container's proxy that can't reach IMDS, for example that of Docker Desktop.
 NO_WAY = ("unreachable", "connecting to ", "dial tcp")
 _IN_ITS_PLACE = (
     "Something between this host and IMDS answers instead of it, because IMDS can't be reached from "
@@ -64,10 +63,10 @@ _ADVICE = {
     504: _IN_TROUBLE,
 }
 
-# Tokens and data in base64 are such runs; sentences have none.
+# Tokens and base64 have such long runs of characters. Sentences do not.
 _LONG_RUN = re.compile(r"[A-Za-z0-9._~+/=-]{60,}")
 _HIDDEN = "***"
-# The words of a secret answer are looked at more closely. GUIDs and times in them help to find a cause.
+# A secret answer is filtered more strictly. Its GUIDs and times stay, because they help to find a cause.
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])("
     r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -79,23 +78,19 @@ _RUN = re.compile(rf"{_LETTER}{{20,}}")
 _WORD = re.compile(
     rf"(?<!{_LETTER})(?:[A-Za-z]?[a-z]+|[A-Z]+|[0-9]{{1,6}}|AADSTS[0-9]+)\.?(?!{_LETTER})"
 )
-# The types that a message about a secret answer names.
+# The content types that a message about a secret answer may name.
 _PLAIN_TYPES = ("application/json", "application/xml", "text/html", "text/plain", "text/xml")
-# IMDS' errors that are no JSON are a few words long.
+# An error of IMDS that is not JSON is a few words long.
 _MAX_TEXT = 1024
 
 
 def failure_of(
     request: _transport.Request,
     outcome: _transport.Response | _errors.TransportError,
-    always_there: bool,
-    parse: t.Callable[[bytes], t.Any],
+    format_name: str,
     unreadable: ValueError | None,
 ) -> _retry.Failure:
-    """What is wrong with an attempt; raises RejectedError where that is the version.
-
-    `unreadable` is what `parse` said of the body of a 200.
-    """
+    """Why an attempt failed. `unreadable` is the error that the body of a 200 caused."""
     if isinstance(outcome, _errors.TransportError):
         return _retry.Failure(
             retry=outcome.retry,
@@ -104,32 +99,33 @@ def failure_of(
             answered=outcome.reason.startswith("the answer "),
         )
     if outcome.status == 200:
-        wanted = "JSON" if parse is _document.parse_json else "text"
-        cause = _not_readable(request, outcome, wanted, unreadable)
+        cause = _not_readable(request, outcome, format_name, unreadable)
         return _retry.Failure(cause=cause, answered=True)
-    if _rejects_version(request, outcome, always_there):
-        raise _errors.RejectedError(request, outcome)
     retry_after = outcome.headers.get("retry-after")
     cause = answered(request, outcome)
     return _retry.Failure(outcome.status, True, retry_after, cause, answered=True)
 
 
-def _rejects_version(
-    request: _transport.Request, response: _transport.Response, always_there: bool
+def rejects_version(
+    request: _transport.Request,
+    outcome: _transport.Response | _errors.TransportError,
+    always_there: bool,
 ) -> bool:
-    """Is it the version that IMDS does not want, or something else about the request?"""
+    """Whether IMDS rejected the version, and not something else about the request."""
+    if isinstance(outcome, _errors.TransportError):
+        return False
     if "/metadata/" not in request.url:  # the VM extension, which has no versions
         return False
-    if names_version(response):
+    if names_version(outcome):
         return True
     # A request for a whole document, without parameters, has nothing in it that could be bad but
     # its version (and the header, which is always sent, but which something between may take away).
     is_bare = always_there and "&" not in request.url
-    return response.status == 400 and is_bare and "header" not in _start_of(response)
+    return outcome.status == 400 and is_bare and "header" not in _start_of(outcome)
 
 
 def names_version(response: _transport.Response) -> bool:
-    """Whether it is in the answer that it is for the version, or only concluded."""
+    """Whether the answer itself says that it rejects the version."""
     text = _start_of(response)
     if response.status == 404:  # until about 2020
         return "invalid version" in text
@@ -147,7 +143,7 @@ def failed_call(
     always_there: bool,
     advise: Advise | None,
 ) -> _errors.ImdsError:
-    """The failure of one attempt as the message of the whole call, of so many in so many seconds."""
+    """The error of a whole call. `tries` are the number of its attempts and the seconds they took."""
     status, cause = failure.status, failure.cause
     kind: type[_errors.ImdsError] = _errors.UnavailableError
     if status == 404 and not always_there:
@@ -158,7 +154,7 @@ def failed_call(
     counted = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     advice = (advise(status, cause) if advise else "") or _advice(failure, always_there)
     error = kind(
-        f"{request.method} {request.url} failed: {cause}, after {counted} in "
+        f"{request.line} failed: {cause}, after {counted} in "
         f"{_errors.in_seconds(elapsed)}. {advice}"
     )
     error.status = status
@@ -169,19 +165,19 @@ def failed_call(
 def _advice(failure: _retry.Failure, always_there: bool) -> str:
     status, cause = failure.status, failure.cause
     if status is None:
-        # Where there was an answer after all, the way to IMDS is not what is wrong.
-        return _NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
+        # Something answered, so the way to IMDS works.
+        return _errors.NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
     if status == 403 and any(words in cause.lower() for words in NO_WAY):
         return _IN_ITS_PLACE
     if status == 400 and "header" in cause:
         return "Check what stands between this host and its IMDS: it takes headers away"
     if status == 404 and always_there:
-        return _NOT_IMDS
-    return _ADVICE.get(status, _NOT_IMDS)
+        return _errors.NOT_IMDS
+    return _ADVICE.get(status, _errors.NOT_IMDS)
 
 
 def answered(request: _transport.Request, response: _transport.Response) -> str:
-    """Status and IMDS' own words."""
+    """Status and words of an answer, for a message."""
     words = error_text(request, response)
     location = response.headers.get("location")
     if 300 <= response.status < 400 and location:
@@ -192,7 +188,7 @@ def answered(request: _transport.Request, response: _transport.Response) -> str:
 
 def error_text(request: _transport.Request, response: _transport.Response) -> str:
     """The service's own words about a failure: of the status line, and of the body."""
-    # Whatever stands in the status line beside the answer for a token may be a part of one.
+    # The status line of an answer with a token may hold a part of the token.
     said = "" if request.secret else _shown(response.words)
     body = _words_of_body(request, response)
     return ": ".join(filter(None, (said if said not in body else "", body)))
@@ -220,11 +216,11 @@ def _without_tokens(text: str) -> str:
     """The words of a secret answer, without what may be a token, a part of one, or data that holds one."""
     # Neither full-width letters nor invisible characters between the letters hide a token from this.
     plain = re.sub(r"[^\x21-\x7e\s]", "", unicodedata.normalize("NFKC", text))
-    # A JWT begins so, and all of its parts would have to be found.
+    # A JWT begins so. Hiding it means to find all of its parts, so hide everything.
     if "eyJ" in re.sub(r"\s", "", plain):
         return _HIDDEN
     words, brace, _data = plain.partition("{")
-    # Every second part is a GUID or a time.
+    # Every second part is a GUID or a time, which may be shown.
     parts = _KNOWN.split(words)
     pieces = "|".join(_WORD.sub("|", part) for part in parts[::2])
     if _mixed_runs(re.sub(r"\s", "", pieces)) - _mixed_runs(pieces):
@@ -260,13 +256,13 @@ def _tokens_in(data: t.Any) -> t.Iterator[str]:
 
 
 def _plain_words(request: _transport.Request, response: _transport.Response) -> str:
-    """An error that is text. A text that may be a part of a document or a token is not quoted."""
+    """The words of an error that is not JSON. Text that may be part of a document or a token is left out."""
     text = response.body[:_MAX_TEXT].decode("utf-8", "replace")
     words = _shown(text)
     if words[:1] == "<":
         return "an HTML page"
     is_error = response.status >= 400 and len(response.body) <= _MAX_TEXT
-    # No part of a JSON object does without these; U+FFFD stands for what is no text.
+    # Every part of a JSON object has one of these characters. U+FFFD replaces bytes that are not text.
     is_plain = not set('{}"\ufffd') & set(text)
     return words if is_error and is_plain and not request.secret else ""
 
@@ -279,25 +275,17 @@ def _shown(text: str, limit: int = 300) -> str:
 def _not_readable(
     request: _transport.Request,
     response: _transport.Response,
-    wanted: str,
+    format_name: str,
     exc: ValueError | None,
 ) -> str:
     kind = _shown(response.headers.get("content-type", "unknown type"), 80)
     if request.secret:
-        # Whatever else stands there may be a part of a token.
+        # Any other content type may hold a part of a token.
         name = kind.partition(";")[0].strip().lower()
         kind = name if name in _PLAIN_TYPES else "unknown type"
-    return f"status 200 with {len(response.body)} bytes of {kind} that are not {wanted} ({exc})"
-
-
-def malformed(request: _transport.Request, exc: _errors.MalformedError) -> _errors.MalformedError:
-    """What is wrong with the data of an answer, with the request as well."""
-    error = _errors.MalformedError(
-        f"{request.method} {request.url} was answered, but {exc}. {_NOT_IMDS}"
+    return (
+        f"status 200 with {len(response.body)} bytes of {kind} that are not {format_name} ({exc})"
     )
-    error.status = 200
-    error.answered = True
-    return error
 
 
 __all__ = (
@@ -307,6 +295,6 @@ __all__ = (
     "error_text",
     "failed_call",
     "failure_of",
-    "malformed",
     "names_version",
+    "rejects_version",
 )

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Answers that take `http.client` to read, and why there is none, for a person.
+"""Reads unusual HTTP answers with `http.client`, and says why an attempt failed. Private to imds.azure.
 
-Imported only then, as everything that a managed node can do without. Private to imds.azure.
+Imported only after a failure or for an unusual answer, because `http.client` takes a managed node
+longer to import than a whole request.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import typing as t
 
 from . import _errors
 
-# What an attempt can come to; http.client lets a chunk of a negative length be a ValueError.
+# The exceptions that one attempt can raise. http.client raises ValueError for a negative chunk length.
 BROKEN = (OSError, http.client.HTTPException, ValueError)
 
 _BY_ERRNO = {
@@ -42,14 +43,14 @@ _UNREACHABLE = frozenset(
 def read_answer(
     reader: io.BufferedIOBase, method: str, limit: int
 ) -> tuple[int, dict[str, str], bytes, str]:
-    """Status, headers, body and own words of whatever HTTP there is to be read."""
+    """Status, headers, body and reason phrase of any HTTP answer."""
     # HTTPResponse only calls makefile() on its socket.
     opened = types.SimpleNamespace(makefile=lambda _mode: reader)
     with http.client.HTTPResponse(t.cast(socket.socket, opened), method=method) as answer:
         answer.begin()
         body = read_body(answer.read, answer.length, limit)
         if answer.length:
-            raise cut_short(len(body), answer.length)
+            raise _errors.cut_short(len(body), answer.length)
         headers = {name.lower(): value for name, value in answer.getheaders()}
         return answer.status, headers, body, own_words(answer.status, answer.reason)
 
@@ -61,20 +62,11 @@ def own_words(status: int, reason: str | None) -> str:
 
 
 def read_body(read: t.Callable[[int], bytes], announced: int | None, limit: int) -> bytes:
-    """The body, refused as soon as it is known to be too large."""
+    """The body, or an error as soon as it is known to be too large."""
     body = b"" if announced and announced > limit else read(limit + 1)
     if len(body) > limit or (announced or 0) > limit:
-        raise too_large(limit)
+        raise _errors.too_large(limit)
     return body
-
-
-def too_large(limit: int) -> _errors.TransportError:
-    size = f"{limit // 1024**2} MiB" if limit >= 1024**2 else f"{limit // 1024} KiB"
-    return _errors.TransportError(f"the answer is larger than {size}", retry=False)
-
-
-def cut_short(got: int, missing: int) -> _errors.TransportError:
-    return _errors.TransportError(f"the answer ended after {got} of {got + missing} bytes")
 
 
 def failed_attempt(exc: BaseException, timeout: float) -> _errors.TransportError:
@@ -87,7 +79,7 @@ def reason_of(exc: BaseException, timeout: float) -> str:
     """Why an attempt failed, for a person; HTTP libraries wrap the cause several times over."""
     chain = list(_causes(exc))
     for cause in chain:
-        # The kernel's own ETIMEDOUT is one of these, too, and has nothing to do with our seconds.
+        # The kernel's ETIMEDOUT is a socket.timeout as well, but it is not our timeout.
         if isinstance(cause, socket.timeout) and cause.errno is None:
             return f"no complete answer within {_errors.in_seconds(timeout)}"
     for cause in chain:
@@ -120,11 +112,9 @@ def _causes(exc: BaseException) -> t.Iterator[BaseException]:
 
 __all__ = (
     "BROKEN",
-    "cut_short",
     "failed_attempt",
     "own_words",
     "read_answer",
     "read_body",
     "reason_of",
-    "too_large",
 )

@@ -15,11 +15,11 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-from . import _document, _errors
+from . import _document, _errors, _retry
 
-# An ImdsClient, a Call and an Instance. Their file imports this one, so this one cannot import it.
+# An ImdsClient, its Attempts and an Instance. Their file imports this one, so this one cannot import it.
 _Client = t.Any
-_Call = t.Any
+_Attempts = t.Any
 _Instance = t.Any
 
 # Requests for one document, the first included.
@@ -36,27 +36,42 @@ _WAYS_OUT = (
 _CLASSIC = ". Classic VMs, and VMs that were not changed since 2016, have no compute"
 
 
-def asked_again(
-    client: _Client, call: _Call, first: _Instance, wanted: t.Collection[str], remark: str = ""
+def completed(
+    client: _Client, attempts: _Attempts, first: _Instance | None, wanted: t.Collection[str]
+) -> _Instance:
+    """The instance document, after a first answer in part, or with `extended=true` if there is none yet."""
+    if first is None:
+        return _in_full(client, attempts, wanted)
+    return _asked_again(client, attempts, first, wanted)
+
+
+def _asked_again(
+    client: _Client,
+    attempts: _Attempts,
+    first: _Instance,
+    wanted: t.Collection[str],
+    remark: str = "",
 ) -> _Instance:
     """The first answer with the parts that further requests gave, and a notice of wanted parts that are missing.
 
     A document without any part is an error.
     """
     document, asked = first.data, 1
+    policy = _retry.RetryPolicy(attempts.limits.deadline, attempts.limits.attempts)
     while True:
         missing = _document.missing_parts(document)
         is_bare = len(missing) == len(_document.PARTS)
         lacking = missing if is_bare else [name for name in missing if name in wanted]
-        once = call.again(asked) if lacking and asked < MOST_REQUESTS else None
-        if once is None:
+        if not lacking or asked == MOST_REQUESTS:
+            break
+        if not attempts.wait_after(_retry.Failure(), asked, policy):
             break
         asked += 1
-        # A request that fails takes nothing away from what was answered before.
+        # A failed request takes nothing away from earlier answers.
         with contextlib.suppress(_errors.ImdsError):
-            again = client.document(once).data
-            there = set(_document.PARTS).difference(_document.missing_parts(again))
-            document = {**document, **{name: again[name] for name in missing if name in there}}
+            again = client.document(attempts.without_retries()).data
+            present = set(_document.PARTS).difference(_document.missing_parts(again))
+            document = {**document, **{name: again[name] for name in missing if name in present}}
     if is_bare:
         raise _no_document(client, first, asked)
     if not lacking:
@@ -65,22 +80,22 @@ def asked_again(
     return first._replace(data=document, incomplete=tuple(lacking), notices=(notice,))
 
 
-def in_full(client: _Client, call: _Call, wanted: t.Collection[str]) -> _Instance:
-    """The answer to `extended=true`. An IMDS that does not know the parameter is asked without it."""
+def _in_full(client: _Client, attempts: _Attempts, wanted: t.Collection[str]) -> _Instance:
+    """The answer to `extended=true`. The client asks an IMDS that does not know the parameter without it."""
     try:
-        answer = client.document(call, _EXTENDED, _advice)
+        answer = client.document(attempts, _EXTENDED, _advice)
     except _errors.VersionError:
         raise
     except _errors.RefusedError as exc:
         if exc.status != 400:
             raise
-        answer = client.document(call)
+        answer = client.document(attempts)
     missing = _document.missing_parts(answer.data)
     is_sure = _MARK in answer.data and len(missing) < len(_document.PARTS)
     if not missing or is_sure:
         return answer
     remark = "" if _MARK in answer.data else _UNKNOWN
-    return asked_again(client, call, answer, wanted, remark)
+    return _asked_again(client, attempts, answer, wanted, remark)
 
 
 def _advice(status: int | None, _cause: str) -> str:
@@ -101,17 +116,14 @@ def _notice(client: _Client, answer: _Instance, lacking: list[str], asked: int, 
 
 
 def _no_document(client: _Client, answer: _Instance, asked: int) -> _errors.MalformedError:
-    error = _errors.MalformedError(
-        f"{client.describe(answer)} was answered, but with neither compute nor network, after "
-        f"{_counted(asked)}. Try again later, or check what serves this address: it does not answer like IMDS"
+    return _errors.malformed_answer(
+        f"{client.describe(answer)} was answered, but with neither compute nor network, after {_counted(asked)}",
+        "Try again later, or check what serves this address: it does not answer like IMDS",
     )
-    error.status = 200
-    error.answered = True
-    return error
 
 
 def _counted(asked: int) -> str:
     return "1 attempt" if asked == 1 else f"{asked} attempts"
 
 
-__all__ = ("MOST_REQUESTS", "asked_again", "in_full")
+__all__ = ("MOST_REQUESTS", "completed")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The options that all plugins share, and the client made of them. Private to imds.azure.
 
-The doc fragment imds.azure.imds documents what stands here; a test compares the two.
+The doc fragment imds.azure._imds documents these options. A test compares the two.
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import typing as t
 from . import _client, _errors, _transport
 
 ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
-# Enough to learn that nobody is there, and short enough for a fleet that is only partly in Azure.
+# Long enough to learn that there is no IMDS, and short enough for a fleet that is only partly in Azure.
 _OFF_AZURE_SECONDS = 2.0
 
 GetOption = t.Callable[[str], t.Any]
 
 
 def shared_argument_spec() -> dict[str, t.Any]:
-    # Not at the top: the event source takes its client from here, in a Python where Ansible need
-    # not be.
+    # Imported here because the event source uses this file in a Python without Ansible.
     from ansible.module_utils.basic import env_fallback
 
     return {
@@ -40,12 +39,12 @@ def shared_argument_spec() -> dict[str, t.Any]:
 def client_from(
     get_option: GetOption,
     send: _transport.Transport,
-    seams: _client.Seams | None = None,
+    system: _client.System | None = None,
     attempts: int | None = None,
 ) -> _client.ImdsClient:
     """A client by a plugin's options; bad values raise OptionError before anything is sent.
 
-    `attempts` is for whoever asks again anyway.
+    `attempts` is 1 for callers that have their own retry loop (the event source).
     """
     endpoint = _client.checked_endpoint(str(get_option("endpoint")))
     limits = _client.Limits(
@@ -53,15 +52,15 @@ def client_from(
         deadline=seconds("deadline", get_option("deadline")),
         attempts=attempts,
     )
-    # Another endpoint than the default is there for a reason, whatever the firmware says.
-    if endpoint == _client.DEFAULT_ENDPOINT and (seams or _client.Seams()).in_azure() is False:
+    # Somebody who sets another endpoint has a reason, whatever the firmware says.
+    if endpoint == _client.DEFAULT_ENDPOINT and (system or _client.System()).in_azure() is False:
         limits = limits._replace(
             timeout=min(limits.timeout, _OFF_AZURE_SECONDS),
             deadline=min(limits.deadline, _OFF_AZURE_SECONDS),
             attempts=1,
             stretch=False,
         )
-    return _client.ImdsClient(send, endpoint, str(get_option("api_version")), limits, seams)
+    return _client.ImdsClient(send, endpoint, str(get_option("api_version")), limits, system)
 
 
 def seconds(name: str, value: t.Any) -> float:

@@ -13,32 +13,32 @@ import typing as t
 
 from . import _times
 
-# Every other status is final. 404 is retried on root documents alone: IMDS answers it for a
-# moment while it starts, and anywhere else it is the plain answer to a wrong route.
+# Every other status is final. A 404 is retried only where a document always exists: IMDS answers it
+# for a moment while it starts. Anywhere else it is the plain answer to a wrong route.
 _RETRIED = frozenset((408, 410, 429, 500, 502, 503, 504))
-# For how long a status may go on before it is believed. 410 means that IMDS is being updated,
-# which is documented to take up to 70 s. Everything else may last as long as the deadline.
+# Seconds after which the client stops to retry a status. 410 means that IMDS is being updated,
+# which is documented to take up to 70 s. Other statuses may last as long as the deadline.
 _PATIENCE = {404: 30.0, 410: 70.0}
-# For how long a refused connection, or a missing route, is not believed. A service that restarts and
-# a network that comes up may take a moment. Nothing else that is known to pass looks like this.
+# The same for a refused connection, or a missing route. A service that restarts and a network that
+# comes up may take a moment. No other known passing fault looks like this.
 _UNREACHABLE_PATIENCE = 15.0
-# Slower growth empties the queue of a VM with many processes sooner, as long as IMDS does not count
-# those that it refused. If it does, it is growth that gets anybody through at all.
+# Slow growth empties the queue of a VM with many processes sooner, as long as IMDS does not count
+# requests that it refused. If IMDS counts them, only growth lets any request through.
 _GROWTH = 1.5
 _LONGEST_WAIT = 16.0
-# A date that is nearly there is no reason to come back at once.
+# Also after a Retry-After of zero, or with a date that is nearly there.
 _SHORTEST_WAIT = 0.2
 
 
 class Failure(t.NamedTuple):
-    """What one attempt came to; without a status there was no answer, or none of use."""
+    """Why one attempt failed. Without a status there was no answer, or no usable one."""
 
     status: int | None = None
     retry: bool = True
     retry_after: str | None = None
     cause: str = ""  # for a person
     unreachable: bool = False  # refused, or without a route
-    answered: bool = False  # by whatever there is
+    answered: bool = False  # something answered, IMDS or not
 
 
 class RetryPolicy(t.NamedTuple):
@@ -52,16 +52,16 @@ class RetryPolicy(t.NamedTuple):
         elapsed: float,
         jitter: float,
         now: float,
-        root: bool = False,
-        unreachable: float = 0.0,
+        always_there: bool = False,
+        refused_for: float = 0.0,
     ) -> float | None:
-        """Seconds until the next attempt, or None when this failure is the last word.
+        """Seconds until the next attempt, or None if there must be none.
 
         `attempt` counts from 1, `elapsed` from the start of the call; `jitter` is between 0 and
-        1; `now` is the wall clock, for a Retry-After that names a date. `unreachable` counts from
-        the first of the last attempts in a row that were refused or had no route.
+        1; `now` is the wall clock, for a Retry-After that names a date. `refused_for` are the seconds
+        since the first of the last attempts in a row that were refused or had no route.
         """
-        if not _may_retry(failure, root) or attempt == self.attempts:
+        if not _may_retry(failure, always_there) or attempt == self.attempts:
             return None
         if failure.status in _PATIENCE and elapsed >= _PATIENCE[failure.status]:
             return None
@@ -70,17 +70,17 @@ class RetryPolicy(t.NamedTuple):
         # neither must a date that has passed.
         wait = max(asked, _SHORTEST_WAIT) if asked else backoff(attempt, jitter)
         if failure.unreachable:
-            left = _UNREACHABLE_PATIENCE - unreachable
+            left = _UNREACHABLE_PATIENCE - refused_for
             if left < _SHORTEST_WAIT:
                 return None
             wait = min(wait, left)
         return wait if elapsed + wait < self.deadline else None
 
 
-def _may_retry(failure: Failure, root: bool) -> bool:
+def _may_retry(failure: Failure, always_there: bool) -> bool:
     if failure.status is None:
         return failure.retry
-    return failure.status in _RETRIED or (failure.status == 404 and root)
+    return failure.status in _RETRIED or (failure.status == 404 and always_there)
 
 
 def backoff(attempt: int, jitter: float) -> float:

@@ -1,24 +1,23 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request, one answer: the port to HTTP, and its form on the standard library.
+"""One request, one answer: the types of a transport, and the transport of managed nodes.
 
-It knows no proxy, netrc, cookie or redirect, so none can get between a host and its IMDS, and it
-costs a managed node nothing to install. `http.client` reads the answers, all but the plainest: to
-import it takes a managed node longer than all of the request, so what needs no library is read
-without it. Private to imds.azure.
+It is made of the standard library, so a managed node needs nothing installed. It knows no proxy,
+netrc, cookie or redirect, so none can get between a host and its IMDS. Private to imds.azure.
 """
 
 from __future__ import annotations
 
-import io
 import socket
 import time
 import typing as t
 
+from . import _errors, _plain_http
+
 MAX_BODY = 4 * 1024 * 1024
-# With headers, and the lengths of the smallest chunks. Whoever announces a chunk of -1 bytes makes
-# http.client read without end.
+# Enough for a body in the smallest chunks, and its headers. Without this limit, a chunk of -1 bytes
+# would make http.client read without end.
 _MAX_RECEIVED = 8 * MAX_BODY
 
 
@@ -29,6 +28,11 @@ class Request(t.NamedTuple):
     body: bytes | None = None
     # The answer holds a secret: no message quotes its text.
     secret: bool = False
+
+    @property
+    def line(self) -> str:
+        """The request for a message."""
+        return f"{self.method} {self.url}"
 
 
 class Response(t.NamedTuple):
@@ -54,7 +58,7 @@ class DeadlineSocket(socket.socket):
     received: int = 0
 
     def begin(self, deadline: float) -> None:
-        """Another answer."""
+        """Resets the deadline and the byte counter for the next response."""
         self.deadline = deadline
         self.received = 0
 
@@ -64,9 +68,7 @@ class DeadlineSocket(socket.socket):
         count = super().recv_into(*args, **kwargs)
         self.received += count
         if self.received > _MAX_RECEIVED:
-            from . import _http_reader
-
-            raise _http_reader.too_large(MAX_BODY)
+            raise _errors.too_large(MAX_BODY)
         return count
 
 
@@ -78,7 +80,7 @@ def seconds_until(deadline: float) -> float:
 
 
 def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
-    """The same connection with a deadline; when that is over, the plain socket is still the caller's."""
+    """The same connection with a deadline. If the deadline is over already, the caller keeps the plain socket."""
     remaining = seconds_until(deadline)
     timed = DeadlineSocket(fileno=plain.detach())
     timed.settimeout(remaining)
@@ -88,37 +90,40 @@ def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
 
 def http_transport(request: Request, timeout: float) -> Response:
     """The transport of the managed node."""
-    place, target = _place_and_target(request.url)
+    host, target = _host_and_target(request.url)
     try:
-        with connected(*_host_and_port(place), time.monotonic() + timeout) as connection:
-            connection.sendall(_written(request, place, target))
-            # Both readings take their bytes from here, and the first takes none that it can't use.
+        with connected(*_name_and_port(host), time.monotonic() + timeout) as connection:
+            connection.sendall(_written(request, host, target))
+            # Both readers use this buffer. The first one reads nothing if the answer is not plain.
             with connection.makefile("rb") as reader:
-                return _plain_answer(reader) or _any_answer(reader, request.method)
-    except _broken() as exc:
+                return Response(*(_plain_http.read_answer(reader) or _read(reader, request)))
+    except Exception as exc:
+        # Imported here because only a failure needs it.
         from . import _http_reader
 
-        raise _http_reader.failed_attempt(exc, timeout) from exc
+        if isinstance(exc, _http_reader.BROKEN):
+            raise _http_reader.failed_attempt(exc, timeout) from exc
+        raise
 
 
-def _broken() -> tuple[type[Exception], ...]:
-    """The exceptions that one attempt can raise. Imported lazily, because only a failure needs them."""
+def _read(reader: t.Any, request: Request) -> _plain_http.Parts:
+    # Imported here because only an unusual answer needs it.
     from . import _http_reader
 
-    return _http_reader.BROKEN
+    return _http_reader.read_answer(reader, request.method, MAX_BODY)
 
 
-def _place_and_target(url: str) -> tuple[str, str]:
-    """The parts of http://PLACE/TARGET, which every URL of this collection is."""
-    place, _slash, target = url[len("http://") :].partition("/")
-    return place, f"/{target}"
+def _host_and_target(url: str) -> tuple[str, str]:
+    """The parts of http://HOST/TARGET, where the host may have a port. Every URL here has this form."""
+    host, _slash, target = url[len("http://") :].partition("/")
+    return host, f"/{target}"
 
 
-def _host_and_port(place: str) -> tuple[str, int]:
-    host, colon, port = place.rpartition(":")
-    if not colon or place.endswith("]"):
-        host, port = place, "80"
-    return host.strip("[]"), int(port)
+def _name_and_port(host: str) -> tuple[str, int]:
+    name, colon, port = host.rpartition(":")
+    if not colon or host.endswith("]"):
+        name, port = host, "80"
+    return name.strip("[]"), int(port)
 
 
 def connected(host: str, port: int, deadline: float) -> DeadlineSocket:
@@ -143,46 +148,13 @@ def _connected(host: str, port: int, deadline: float) -> DeadlineSocket:
         return with_deadline(plain, deadline)
 
 
-def _written(request: Request, place: str, target: str) -> bytes:
-    headers = {"Host": place, **request.headers}
+def _written(request: Request, host: str, target: str) -> bytes:
+    headers = {"Host": host, **request.headers}
     if request.body is not None:
         headers["Content-Length"] = str(len(request.body))
     lines = [f"{request.method} {target} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join((*lines, "", "")).encode("ascii") + (request.body or b"")
-
-
-def _plain_answer(reader: io.BufferedReader) -> Response | None:
-    """A 200 of known length in which nothing is odd, or None and every byte is still to be read."""
-    head, end, _body = reader.peek().decode("latin-1").partition("\r\n\r\n")
-    status, *lines = head.split("\r\n")
-    if not end or not status.startswith("HTTP/1.1 200 "):
-        return None
-    headers = {}
-    for line in lines:
-        name, _colon, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-        is_plain = line.isascii() and line.isprintable() and name.replace("-", "").isalnum()
-        if not is_plain:
-            return None
-    length = headers.get("content-length", "")
-    # So few digits are below the limit, to which the other reading holds everything else.
-    is_known = length.isdecimal() and len(length) < 7 and "transfer-encoding" not in headers
-    if not is_known or len(headers) < len(lines):  # something is said twice
-        return None
-    reader.read(len(head) + len(end))
-    body = reader.read(int(length))
-    if len(body) < int(length):
-        from . import _http_reader
-
-        raise _http_reader.cut_short(len(body), int(length) - len(body))
-    return Response(200, headers, body)
-
-
-def _any_answer(reader: io.BufferedReader, method: str) -> Response:
-    from . import _http_reader
-
-    return Response(*_http_reader.read_answer(reader, method, MAX_BODY))
 
 
 __all__ = (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The address and the version that somebody chose. Imported only where somebody did; private to imds.azure."""
+"""Validates the options endpoint and api_version. Imported only if one of them is set; private to imds.azure."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import re
 
 from . import _errors
 
-# Not by urlsplit: it passes over some characters, and over what stands behind the brackets of IPv6.
+# A regular expression, because urlsplit ignores some characters, and text behind the brackets of IPv6.
 _ENDPOINT = r"http://([a-z0-9.]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?/?\Z"
 _VERSION = r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 
 
 def local_endpoint(endpoint: str, default: str) -> str:
-    """The base URL, or a refusal unless it can only mean something on this machine."""
+    """The base URL, or OptionError unless it can only mean something on this machine."""
     refusal = (
         f"endpoint {_errors.printable(endpoint)!r} is refused: expected http://ADDRESS or "
         "http://ADDRESS:PORT with a link-local or loopback address, because IMDS answers only "
         f"inside its own VM (default: {default})"
     )
-    # ASCII alone: without the flag, some letters of other alphabets are the same as ours.
+    # Without re.ASCII, re.IGNORECASE matches some letters of other alphabets as well.
     match = re.match(_ENDPOINT, endpoint, re.IGNORECASE | re.ASCII)
     host, port = (match.group(1).lower(), int(match.group(2) or 80)) if match else ("", 0)
     if not _is_local(host) or port > 65535:
         raise _errors.OptionError(refusal)
-    # One endpoint has one name, by which the default is known.
+    # One spelling for one endpoint, because callers compare it with the default.
     return f"http://{host}" + (f":{port}" if port != 80 else "")
 
 
@@ -39,16 +39,16 @@ def _is_local(host: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        # Python's versions differ in what they say of an IPv4 address within an IPv6 address.
+        # Python's versions disagree about an IPv4 address within an IPv6 address.
         usual, is_plain = f"[{address}]", address.ipv4_mapped is None
     else:
-        # Old versions of Python read 127.0.0.010, which is another address for the C library.
+        # Old versions of Python accept 127.0.0.010, which is another address for the C library.
         usual, is_plain = str(address), True
     return host == usual and is_plain and (address.is_loopback or address.is_link_local)
 
 
 def dated_version(api_version: str, latest: str, example: str) -> str:
-    """A version that is to be used as it is, or a refusal."""
+    """The version, or OptionError if it is not a date."""
     if not is_version(api_version):
         raise _errors.OptionError(
             f"api_version {_errors.printable(api_version)!r} is neither {latest!r} nor a date like {example!r}"

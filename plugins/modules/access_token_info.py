@@ -116,7 +116,7 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.optio
     token_from,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
-    turns_in,
+    rate_limit_in,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import IDENTITIES
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
@@ -138,8 +138,8 @@ def main() -> None:
     unread: list[str] = []
     try:
         client = client_from(option, http_transport)
-        turns = turns_in(tempfile.gettempdir())
-        token = token_from(option, client, client.newest_instance, turns, unread)
+        rate_limit = rate_limit_in(tempfile.gettempdir())
+        token = token_from(option, client, client.newest_instance, rate_limit, unread)
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     # The action plugin warns, because Ansible does not show warnings of a result that it hides.

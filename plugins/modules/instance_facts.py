@@ -264,12 +264,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-# Whole files, because Ansible looks up each imported name as one.
-from ansible_collections.imds.azure.plugins.module_utils import _archive
-
-# Before all others of ours.
-_archive.compile_once()
-
+# Modules are imported, not names: for "from m import name" Ansible searches for a file m/name.py.
 from ansible_collections.imds.azure.plugins.module_utils import (
     _document,
     _errors,

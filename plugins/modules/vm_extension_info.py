@@ -291,7 +291,7 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.optio
     token_argument_spec,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
-    turns_in,
+    rate_limit_in,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     EXTENSION_PORT,
@@ -380,9 +380,9 @@ def compared(
 ) -> dict[str, t.Any]:
     """The claims of both tokens. Neither token goes any further than this."""
     identity = identity_from(option)
-    turns = turns_in(tempfile.gettempdir())
+    rate_limit = rate_limit_in(tempfile.gettempdir())
     resource = resource_from(option, lambda: document)
-    imds = claims_or_error(lambda: imds_token(client, resource, identity, turns))
+    imds = claims_or_error(lambda: imds_token(client, resource, identity, rate_limit))
     if port is None:
         return comparison(*imds, None, "not asked, as nothing listens on its port")
     extension = extension_endpoint(port, identity)

@@ -16,10 +16,10 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
+    cut_short,
 )
 from ansible_collections.imds.azure.plugins.module_utils._http_reader import (
     BROKEN,
-    cut_short,
     failed_attempt,
     own_words,
     read_body,
@@ -128,9 +128,9 @@ def _send(session: requests.Session, request: Request, timeout: float, limit: in
 
 
 def _read(answer: requests.Response, size: int) -> bytes:
-    # What is missing is told by us, in the words of both transports.
+    # Missing bytes are reported by _send, in the words of both transports.
     answer.raw.enforce_content_length = False
-    # As sent: a body that is compressed although nobody asked for it is no answer of IMDS.
+    # Not decoded: the client does not ask for compression, so IMDS never compresses.
     body: bytes = answer.raw.read(size, decode_content=False)
     return body
 

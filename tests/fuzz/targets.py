@@ -18,7 +18,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils import _transport
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     MARK,
     cleaned,
@@ -52,7 +52,7 @@ _GROUP = re.compile(r"[^\d\W]\w*\Z")
 _HOST = re.compile(r"[\w.:-]+\Z")
 # What a socket of this machine holds without anybody who reads it.
 _MOST = 60_000
-_QUIET = Seams(sleep=lambda _seconds: None, in_azure=lambda: None)
+_QUIET = System(sleep=lambda _seconds: None, in_azure=lambda: None)
 _ONCE = Limits(attempts=1)
 _ASKS: tuple[t.Callable[[ImdsClient], t.Any], ...] = (
     lambda client: client.instance().data,
@@ -210,7 +210,7 @@ TARGETS = {target.__name__: target for target in (answers, bodies, documents, fi
 
 def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> None:
     try:
-        found = ask(ImdsClient(send, limits=_ONCE, seams=_QUIET))
+        found = ask(ImdsClient(send, limits=_ONCE, system=_QUIET))
     except ImdsError as exc:
         _check_line(str(exc))
     else:

@@ -18,7 +18,7 @@ import struct
 import threading
 import typing as t
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 FIXTURES = pathlib.Path(__file__).with_name("fixtures")
@@ -78,8 +78,8 @@ class Clock:
         self.sleeps.append(seconds)
         self.now += seconds
 
-    def seams(self, jitter: float = 1.0, in_azure: bool | None = None) -> Seams:
-        return Seams(
+    def system(self, jitter: float = 1.0, in_azure: bool | None = None) -> System:
+        return System(
             clock=lambda: self.now,
             wall=lambda: WALL + self.now,
             sleep=self.sleep,
@@ -145,8 +145,8 @@ def client(
     api_version: str = "latest",
     **limits: t.Any,
 ) -> ImdsClient:
-    seams = (clock or Clock()).seams()
-    return ImdsClient(send, api_version=api_version, limits=Limits(**limits), seams=seams)
+    system = (clock or Clock()).system()
+    return ImdsClient(send, api_version=api_version, limits=Limits(**limits), system=system)
 
 
 # How often the threads of a server look whether the test is over.

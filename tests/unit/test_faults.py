@@ -21,7 +21,7 @@ from doubles import WAITS, WALL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
     attested_document,
 )
@@ -56,9 +56,9 @@ class Clock:
     def __call__(self) -> float:
         return time.monotonic() - self._begun + sum(self.sleeps)
 
-    def seams(self) -> Seams:
+    def system(self) -> System:
         # The wall clock stands still but for the sleeps, so that dates come out exactly.
-        return Seams(
+        return System(
             clock=self,
             wall=lambda: WALL + sum(self.sleeps),
             sleep=self.sleeps.append,
@@ -137,7 +137,7 @@ def client(send: Transport, vm: Vm, clock: Clock, case: Case) -> ImdsClient:
     limits = Limits(deadline=89.99)
     if case.slow:
         limits = limits._replace(timeout=0.15, deadline=1.3)
-    return ImdsClient(send, vm.url, limits=limits, seams=clock.seams())
+    return ImdsClient(send, vm.url, limits=limits, system=clock.system())
 
 
 def outcome(ask: Ask, made: ImdsClient) -> str | None:
@@ -216,7 +216,7 @@ def test_an_update_of_70_seconds_is_survived_with_the_defaults(send: Transport) 
     clock = Clock()
     updated = Fault("status", status=410, for_seconds=70)
     with Simulator([Vm("web-1", DOCUMENT, faults=[updated])], rate_limit=0, clock=clock) as found:
-        made = ImdsClient(send, found["web-1"].url, seams=clock.seams())
+        made = ImdsClient(send, found["web-1"].url, system=clock.system())
         assert made.instance().data == DOCUMENT
         assert len(found["web-1"].requests) == 11
     assert clock.sleeps == WAITS
@@ -225,7 +225,7 @@ def test_an_update_of_70_seconds_is_survived_with_the_defaults(send: Transport) 
 def test_an_update_that_takes_longer_is_said(send: Transport, vm: Vm) -> None:
     clock = Clock()
     vm.faults = [Fault("status", status=410)]
-    made = ImdsClient(send, vm.url, seams=clock.seams())
+    made = ImdsClient(send, vm.url, system=clock.system())
     message = outcome(INSTANCE, made)
     check_message(message, "status 410, after 11 attempts in ")
     check_message(message, " s. IMDS is being updated.")

@@ -21,7 +21,7 @@ def _advice(status: int | None, _cause: str) -> str:
 
 
 ATTESTED = Endpoint("attested/document", always_there=True, advise=_advice)
-# What IMDS takes today: up to 32 characters. Blanks and the like invite trouble on the way.
+# IMDS accepts up to 32 characters today. Blanks and the like may be changed on the way.
 _NONCE = re.compile(r"[\x21-\x7e]{1,32}\Z")
 
 
@@ -49,7 +49,7 @@ def checked_nonce(nonce: str) -> str:
 
 def attested_document(client: ImdsClient, nonce: str) -> Answer:
     """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
-    return client.ask(ATTESTED, (("nonce", nonce),), shape=_signature)
+    return client.get(ATTESTED, (("nonce", nonce),), shape=_signature)
 
 
 def _signature(data: t.Any) -> str:

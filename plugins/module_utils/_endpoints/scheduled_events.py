@@ -19,7 +19,9 @@ from .dates import moment_of
 
 # The newest version of events. The first request switches the service on, which is documented to take up to two minutes.
 # IMDS was seen to answer with an empty body where there are no events.
-EVENTS = Endpoint("scheduledevents", version="2020-07-01", timeout=130.0, blank=b'{"Events": []}')
+EVENTS = Endpoint(
+    "scheduledevents", version="2020-07-01", timeout=130.0, default_body=b'{"Events": []}'
+)
 SCHEDULED = "Scheduled"
 STARTED = "Started"
 # Instead of a resource: events that name whomever.
@@ -50,13 +52,12 @@ _RESERVED = "__ansible_"
 
 def scheduled_events(client: ImdsClient) -> Answer:
     """The document of scheduled events."""
-    return client.ask(EVENTS, shape=events_document)
+    return client.get(EVENTS, shape=events_document)
 
 
 def start_event(client: ImdsClient, event_id: str) -> None:
     """Approves an event: it starts now instead of when its notice ends. Approving twice is the same as once."""
-    # Only the status of the answer counts.
-    client.exchange(EVENTS, parse=bytes, body=start_request(event_id))
+    client.post(EVENTS, start_request(event_id))
 
 
 def own_name(client: ImdsClient) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from .._client import ImdsClient, Turns
+from .._client import ImdsClient, RateLimit
 from .._clouds import Cloud, cloud_named
 from .._document import part
 from .._options import GetOption, shared_argument_spec
@@ -23,7 +23,7 @@ from .tokens import (
 
 
 def token_argument_spec() -> dict[str, t.Any]:
-    """What the doc fragment imds.azure._token documents."""
+    """The options that the doc fragment imds.azure._token documents."""
     return dict(
         shared_argument_spec(),
         resource={"type": "str", "required": True},
@@ -36,7 +36,7 @@ def token_from(
     get_option: GetOption,
     client: ImdsClient,
     document: t.Callable[[], t.Any],
-    turns: Turns | None = None,
+    rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
     """A token by a plugin's options; the instance document is read only where the cloud matters.
@@ -50,7 +50,7 @@ def token_from(
     resource = resource_from(get_option, document)
     if extension is not None:
         return extension_token(client, extension, resource, identity, unread)
-    return imds_token(client, resource, identity, turns, unread)
+    return imds_token(client, resource, identity, rate_limit, unread)
 
 
 def identity_from(get_option: GetOption) -> list[tuple[str, str]]:

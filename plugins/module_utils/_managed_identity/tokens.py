@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens of managed identities: what to ask for, asking, and what the answers mean.
+"""Tokens of managed identities: the parameters, the requests, and how to read the answers.
 
-No message ever has a word of a token in it. Private to imds.azure.
+No message ever quotes a token. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import base64
 import re
 import typing as t
 
-from .._client import Endpoint, ImdsClient, Params, Turns
+from .._client import Endpoint, ImdsClient, Params, RateLimit
 from .._clouds import Cloud
 from .._document import parse_json
 from .._errors import MalformedError, OptionError, printable
 
-# Options that say which identity, and the names that the endpoints have for them.
+# Options that choose an identity, and the names that the endpoints have for them.
 IDENTITIES = {"client_id": "client_id", "object_id": "object_id", "resource_id": "msi_res_id"}
 EXTENSION_PORT = 50342
-# What says whose a token is and whom it is for: equal in two tokens, they open the same doors.
+# The claims that identify owner and audience. Two tokens with equal ones give the same access.
 CLAIMS = ("aud", "oid", "tid", "appid")
 
 _NAMED_RESOURCES: dict[str, t.Callable[[Cloud], str]] = {
     "resource_manager": lambda cloud: cloud.resource_manager and f"{cloud.resource_manager}/",
     "key_vault": lambda cloud: cloud.key_vault_suffix and f"https://{cloud.key_vault_suffix}",
-    # One and the same in every cloud, unlike the domains of the storage accounts.
+    # The same in every cloud, unlike the domains of the storage accounts.
     "storage": lambda cloud: cloud.storage_suffix and "https://storage.azure.com/",
 }
 RESOURCES = tuple(_NAMED_RESOURCES)
@@ -36,14 +36,14 @@ NUMBERS = ("expires_on", "expires_in", "not_before")
 _MOMENTS = ("expires_on", "not_before")
 _TEXTS = ("token_type", "client_id", "resource")
 _INTEGER = re.compile(r"[0-9]{1,18}\Z")
-# What a bearer token can be made of (RFC 6750): nothing that a header or a template would split.
+# The characters of a bearer token (RFC 6750). None of them splits a header or a template.
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x1f\x7f]+\Z")
 
 
 def resource_uri(resource: str, cloud: t.Callable[[], Cloud]) -> str:
-    """What to ask a token for; a name means that service in the VM's own cloud."""
+    """The resource parameter of a token. A name means that service in the VM's own cloud."""
     named = _NAMED_RESOURCES.get(resource)
     if named is None:
         if _URI.match(resource) or _GUID.match(resource):
@@ -63,7 +63,7 @@ def resource_uri(resource: str, cloud: t.Callable[[], Cloud]) -> str:
 
 
 def identity_params(given: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
-    """The query parameter of the one identity that is asked for, or none."""
+    """The query parameter of the one chosen identity, or none."""
     chosen = [name for name in IDENTITIES if given.get(name)]
     if len(chosen) > 1:
         raise OptionError(f"{' and '.join(chosen)} are mutually exclusive: each names one identity")
@@ -71,7 +71,7 @@ def identity_params(given: t.Mapping[str, str | None]) -> list[tuple[str, str]]:
 
 
 def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endpoint:
-    """Where the retired VM extension answers, which has no versions."""
+    """The endpoint of the retired VM extension, which has no versions."""
     if not 0 < port < 65536:
         raise OptionError(f"port must be a number from 1 to 65535, not {port}")
     if any(name == IDENTITIES["resource_id"] for name, _value in identity):
@@ -83,7 +83,7 @@ def extension_endpoint(port: int, identity: t.Sequence[tuple[str, str]]) -> Endp
         version="",
         advise=extension_advice,
         secret=True,
-        elsewhere=f"http://localhost:{port}",
+        base_url=f"http://localhost:{port}",
     )
 
 
@@ -91,19 +91,21 @@ def imds_token(
     client: ImdsClient,
     resource: str,
     identity: Params = (),
-    turns: Turns | None = None,
+    rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    """A token for a resource, of the VM's only identity or of the one that is named.
+    """A token for a resource, of the VM's only identity or of the named one.
 
-    `unread` collects what token_of collects.
+    `unread` collects the same as in token_of.
     """
 
     def shape(data: t.Any) -> dict[str, t.Any]:
         return token_of(data, unread)
 
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask(_IDENTITY, params, shape=shape, turns=turns).data
+    token: dict[str, t.Any] = client.get(
+        TOKENS, params, shape=shape, attempts=client.attempts(TOKENS, rate_limit)
+    ).data
     return token
 
 
@@ -120,14 +122,14 @@ def extension_token(
         return token_of(data, unread)
 
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.ask(extension, params, shape=shape).data
+    token: dict[str, t.Any] = client.get(extension, params, shape=shape).data
     return token
 
 
 def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
-    """The answer's token and what belongs to it. Numbers may come as texts, and times as dates.
+    """The token of an answer, and its fields. Numbers may come as texts, and times as dates.
 
-    A number that is not there is None. So is one that can't be read, and `unread` collects its name.
+    A missing number is None. An unreadable number is None as well, and `unread` collects its name.
     """
     token = data.get("access_token") if isinstance(data, dict) else None
     if not isinstance(token, str) or not _BEARER.match(token):
@@ -169,7 +171,7 @@ def _number(name: str, value: t.Any) -> int | None:
 
 
 def claims_of(token: str) -> dict[str, str]:
-    """Whose a token is and whom it is for. Its signature is for the receiver to check, not here."""
+    """Owner and audience of a token. Only its receiver can check the signature."""
     payload = token.split(".")[1] if token.count(".") == 2 else ""
     try:
         data = parse_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -218,9 +220,9 @@ _EXTENSION_GONE = (
 
 
 def token_advice(status: int | None, cause: str) -> str:
-    """What to do about a failure; "" where a token is like everything else.
+    """The advice for a failure, or "" for the usual advice.
 
-    The words of the service only choose between advices. Nothing else depends on them.
+    The words of the service only choose the advice. Nothing else depends on them.
     """
     words = cause.lower()
     return next((todo for key, todo in _BY_WORDS if key in words), _BY_STATUS.get(status or 0, ""))
@@ -234,8 +236,8 @@ def extension_advice(status: int | None, cause: str) -> str:
     return token_advice(status, cause)
 
 
-# The documented guidance is to try again on 404 as well. Every SDK asks by this version.
-_IDENTITY = Endpoint(
+# The documentation says to retry a 404 as well. Every SDK asks by this version.
+TOKENS = Endpoint(
     "identity/oauth2/token",
     always_there=True,
     version="2018-02-01",
@@ -250,6 +252,7 @@ __all__ = (
     "IDENTITIES",
     "NUMBERS",
     "RESOURCES",
+    "TOKENS",
     "claims_of",
     "different_claims",
     "extension_advice",

@@ -81,10 +81,10 @@ class ImdsLookup(LookupBase):
         """
         version, complete = self.get_option("api_version"), self.get_option("complete")
         key = (version, "complete") if complete else (version,)
-        return self._cached(key, self._told_instance, user_data)
+        return self._cached(key, self._instance_with_warnings, user_data)
 
-    def _told_instance(self, imds: ImdsClient) -> t.Any:
-        """An instance document of IMDS. What it lacks is said here."""
+    def _instance_with_warnings(self, imds: ImdsClient) -> t.Any:
+        """An instance document of IMDS. Warns about parts that it lacks."""
         answer = imds.instance(complete=self.get_option("complete"))
         for notice in answer.notices:
             self._display.warning(one_line(notice))
@@ -103,7 +103,7 @@ class ImdsLookup(LookupBase):
         cache = RunCache(C.DEFAULT_LOCAL_TMP, "instance", *map(str, key))
 
         def make(left: t.Callable[[], float]) -> tuple[str, t.Any]:
-            document = ask(self._for_one_request(left))
+            document = ask(self._client_for_one_request(left))
             bare = document if user_data else without_user_data(document)
             return (_WHOLE if bare is document else _BARE), bare
 
@@ -114,7 +114,7 @@ class ImdsLookup(LookupBase):
 
         return seconds("deadline", self.get_option("deadline"))
 
-    def _for_one_request(self, left: t.Callable[[], float]) -> ImdsClient:
+    def _client_for_one_request(self, left: t.Callable[[], float]) -> ImdsClient:
         # A library that keeps connections would take longer to import than the request takes.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport

@@ -26,16 +26,16 @@ if t.TYPE_CHECKING:
         Params,
     )
 
-# A route's names are IMDS' own keys and indexes. What would change the meaning of the URL that
-# is made of them (IMDS decodes percent signs before it splits) is refused.
+# A route consists of IMDS' own keys and indexes. Characters that would change the meaning of the URL
+# are refused. IMDS decodes percent signs before it splits.
 _UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
 
-# What a VM was given at its creation, often with secrets in it.
+# Data that a VM got at its creation, often with secrets in it.
 _USER_DATA = ("userData", "customData")
 _COMPUTE = ("instance", "compute")
 # Below instance: the routes of whole parts of the document.
 _WHOLE_PARTS = ((), ("compute",), ("network",), ("network", "interface"))
-# What routes begin with.
+# The first segments of all routes.
 _ROOTS = ("instance", "attested", "scheduledevents", "loadbalancer", "versions", "identity")
 
 
@@ -91,34 +91,30 @@ def without_user_data(document: dict[str, t.Any]) -> dict[str, t.Any]:
 
 def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     """The data that IMDS has at a route: a container, or a leaf as text."""
-    # Imported here because lookups that walk a document send no request.
+    # Imported here because most lookups read the run's document and send no request.
     from ansible_collections.imds.azure.plugins.module_utils._client import (
-        INSTANCE,
-        VERSIONS,
+        BodyFormat,
         Endpoint,
     )
-    from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import ATTESTED
-    from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
-        EVENTS,
-    )
+    from ansible_collections.imds.azure.plugins.module_utils._endpoints.registry import ENDPOINTS
 
-    known = {endpoint.path: endpoint for endpoint in (INSTANCE, ATTESTED, EVENTS, VERSIONS)}
     # Any other route may be a leaf, such as userData, whose text is a secret.
-    endpoint = known.get(path) or Endpoint(path, secret=True, advise=_advice(path))
-    call = client.call(endpoint)
+    endpoint = ENDPOINTS.get(path) or Endpoint(path, secret=True, advise=_advice(path))
+    attempts = client.attempts(endpoint)
     try:
-        return client.exchange(endpoint, params, call=call)
+        return client.get(endpoint, params, attempts=attempts)
     except VersionError:
         raise
     except RefusedError as exc:
-        # A leaf has no JSON form: asked for it, IMDS answers 400 and not a word about why.
+        # A leaf has no JSON form. IMDS answers such a request with 400, and does not say why.
         if exc.status != 400 or not path.startswith("instance/"):
             raise
-    return client.exchange(endpoint, (*params, ("format", "text")), parse=_text, call=call)
+    as_text = (*params, ("format", "text"))
+    return client.get(endpoint, as_text, body_format=BodyFormat("text", _text), attempts=attempts)
 
 
 def _advice(path: str) -> t.Callable[[int | None, str], str]:
-    """What to do about a route that is not there."""
+    """The advice for a route that does not exist."""
     root = path.partition("/")[0]
 
     def advise(status: int | None, _cause: str) -> str:
@@ -137,7 +133,7 @@ def _text(body: bytes) -> str:
 
 
 def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
-    """What IMDS answers for a route of the document: a leaf as text, a container as data."""
+    """The answer of IMDS for a route of the document: a leaf as text, a container as data."""
     value = document
     for depth, segment in enumerate(segments):
         if not _has(value, segment):
@@ -150,7 +146,7 @@ def _has(value: t.Any, segment: str) -> bool:
     if isinstance(value, dict):
         return segment in value
     if isinstance(value, list):
-        # Digits of ASCII without leading zeros: what IMDS lists as the index.
+        # ASCII digits without leading zeros, as IMDS lists indexes.
         return re.match(r"(0|[1-9][0-9]{0,8})\Z", segment) is not None and int(segment) < len(value)
     return False
 

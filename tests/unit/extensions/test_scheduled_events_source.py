@@ -53,7 +53,7 @@ class Watch:
 
     async def __aenter__(self) -> Watch:
         options = source["checked_options"](self.options)
-        watching = source["watch"](self.queue, options, source["Seams"](sleep=self.sleep))
+        watching = source["watch"](self.queue, options, source["System"](sleep=self.sleep))
         self.task = asyncio.create_task(watching)
         return self
 

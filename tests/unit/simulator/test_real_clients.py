@@ -16,7 +16,7 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     IDENTITIES,
@@ -57,8 +57,8 @@ def imds(monkeypatch: pytest.MonkeyPatch, vm: Vm) -> Vm:
 def collection(transport: Any, url: str, **identity: str) -> str:
     params = [(IDENTITIES[name], value) for name, value in identity.items()]
     # The collection's own decisions about waiting, without the waiting.
-    seams = Seams(sleep=lambda _seconds: None)
-    client = ImdsClient(transport, url, limits=Limits(attempts=6), seams=seams)
+    system = System(sleep=lambda _seconds: None)
+    client = ImdsClient(transport, url, limits=Limits(attempts=6), system=system)
     token: str = imds_token(client, VAULT, params)["access_token"]
     return token
 

@@ -116,7 +116,7 @@ _BRACKETS = {"{": "(", "}": ")"}
 
 
 def _import_core() -> None:
-    """Makes the collection's core importable by its place.
+    """Makes the collection's core importable by its path.
 
     ansible-rulebook runs this file without Ansible's import system, and from anywhere.
     """
@@ -142,8 +142,8 @@ class Queue(t.Protocol):
     async def put(self, item: dict[str, t.Any], /) -> None: ...
 
 
-class Seams(t.NamedTuple):
-    """What the source takes from the machine it runs on; tests bring their own."""
+class System(t.NamedTuple):
+    """What the source needs of the machine it runs on. Tests bring their own."""
 
     clock: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], t.Awaitable[None]] = asyncio.sleep
@@ -152,21 +152,21 @@ class Seams(t.NamedTuple):
 
 async def main(queue: Queue, args: dict[str, t.Any]) -> None:
     """Emits changes until it is cancelled."""
-    await watch(queue, checked_options(args), Seams())
+    await watch(queue, checked_options(args), System())
 
 
-async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
+async def watch(queue: Queue, options: dict[str, t.Any], system: System) -> None:
     client = _options.client_from(options.__getitem__, _transport.http_transport, attempts=1)
     interval: float = options["interval"]
-    resource = options["resource"] or await asked(
-        functools.partial(scheduled_events.own_name, client), interval, seams
+    resource = options["resource"] or await with_retries(
+        functools.partial(scheduled_events.own_name, client), interval, system
     )
     _LOG.info("watching the scheduled events of %s", _errors.printable(resource))
     seen: list[scheduled_events.Event] = []
     ask = functools.partial(scheduled_events.scheduled_events, client)
     while True:
-        begun = seams.clock()
-        document = (await asked(ask, interval, seams)).data
+        begun = system.clock()
+        document = (await with_retries(ask, interval, system)).data
         present = scheduled_events.about(
             scheduled_events.shaped_events(document, time.time()), resource
         )
@@ -174,7 +174,7 @@ async def watch(queue: Queue, options: dict[str, t.Any], seams: Seams) -> None:
             await queue.put(payload(change, document, resource))
         seen = present
         # From request to request, but never two within a second, however long one took.
-        await seams.sleep(max(_SHORTEST_INTERVAL, begun + interval - seams.clock()))
+        await system.sleep(max(_SHORTEST_INTERVAL, begun + interval - system.clock()))
 
 
 def payload(
@@ -238,8 +238,8 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
     return {**options, "deadline": limits.deadline}
 
 
-async def asked(ask: t.Callable[[], T], interval: float, seams: Seams) -> T:
-    """The answer, however often it takes: no fault of the service ends the source."""
+async def with_retries(ask: t.Callable[[], T], interval: float, system: System) -> T:
+    """The answer, after any number of failures. No fault of the service ends the source."""
     failures = 0
     while True:
         try:
@@ -248,9 +248,9 @@ async def asked(ask: t.Callable[[], T], interval: float, seams: Seams) -> T:
             raise
         except _errors.ImdsError as exc:
             failures += 1
-            wait = max(interval, _retry.backoff(failures, seams.jitter()))
+            wait = max(interval, _retry.backoff(failures, system.jitter()))
             _LOG.warning("%s. Asking again in %.3g s", str(exc).rstrip("."), wait)
-            await seams.sleep(wait)
+            await system.sleep(wait)
         else:
             if failures:
                 _LOG.info("IMDS answers again, after %d failed requests", failures)
@@ -275,7 +275,7 @@ async def in_thread(function: t.Callable[[], T]) -> T:
             finish(result.set_result, value)
 
     def finish(settle: t.Callable[..., None], value: t.Any) -> None:
-        # Nobody waits any more where the loop is closed, or the source was cancelled.
+        # The loop may be closed, or the source cancelled.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: None if result.done() else settle(value))
 
@@ -284,7 +284,7 @@ async def in_thread(function: t.Callable[[], T]) -> T:
 
 
 if __name__ == "__main__":
-    # Without ansible-rulebook: prints what it would emit.
+    # Without ansible-rulebook, print the events.
     class Printer:
         async def put(self, item: dict[str, t.Any], /) -> None:
             print(json.dumps(item), flush=True)

@@ -1046,7 +1046,7 @@ def test_a_host_off_azure_is_not_waited_for_by_scheduled_events_either() -> None
     send = Always(TransportError("silence"))
     limits = Limits(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
     with pytest.raises(UnavailableError):
-        ask_route(ImdsClient(send, limits=limits, seams=Clock().seams()), "scheduledevents")
+        ask_route(ImdsClient(send, limits=limits, system=Clock().system()), "scheduledevents")
     assert send.timeouts == [2.0]
 
 

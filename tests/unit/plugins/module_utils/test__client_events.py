@@ -10,7 +10,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
     own_name,
     scheduled_events,
@@ -65,8 +65,8 @@ class Script:
         self.now += seconds
 
     def client(self, limits: Limits | None = None, version: str = "latest") -> ImdsClient:
-        seams = Seams(clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0)
-        return ImdsClient(self, ENDPOINT, version, limits, seams)
+        system = System(clock=lambda: self.now, sleep=self.sleep, jitter=lambda: 1.0)
+        return ImdsClient(self, ENDPOINT, version, limits, system)
 
 
 def test_reading_asks_for_the_newest_version_of_events() -> None:

@@ -12,7 +12,7 @@ import typing as t
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
     MalformedError,
@@ -81,12 +81,12 @@ class Imds:
         self.now += seconds
 
     @property
-    def seams(self) -> Seams:
-        return Seams(lambda: self.now, lambda: self.now, self.sleep, lambda: 0.5)
+    def system(self) -> System:
+        return System(lambda: self.now, lambda: self.now, self.sleep, lambda: 0.5)
 
     def client(self, version: str = "latest", deadline: float = 90.0) -> ImdsClient:
         limits = Limits(deadline=deadline)
-        return ImdsClient(self.send, ENDPOINT, version, limits, self.seams)
+        return ImdsClient(self.send, ENDPOINT, version, limits, self.system)
 
 
 def test_one_request_by_the_version_of_every_sdk() -> None:
@@ -109,7 +109,7 @@ def test_the_cloud_is_read_whatever_the_version_of_tokens() -> None:
     """Instance documents name no cloud before 2018-10-01."""
     imds = Imds(answer(200, {"compute": {"azEnvironment": "AzurePublicCloud"}}), OK)
     option = {**OPTIONS, "api_version": "2018-02-01"}.__getitem__
-    client = client_from(option, imds.send, imds.seams)
+    client = client_from(option, imds.send, imds.system)
     token_from(option, client, client.newest_instance)
     assert imds.urls == [f"{ENDPOINT}/metadata/instance?api-version=2025-04-07", f"{URL}?{QUERY}"]
 
@@ -128,7 +128,7 @@ def test_the_version_of_tokens_is_not_that_of_documents() -> None:
 @pytest.mark.parametrize("status", [404, 408, 410, 429, 500, 502, 503, 504])
 def test_what_is_tried_again(status: int) -> None:
     imds = Imds(answer(status, {"error": "x", "error_description": "y"}), answer(status, ""), OK)
-    assert imds_token(imds.client(), VAULT, turns=imds.turn)["access_token"] == TOKEN
+    assert imds_token(imds.client(), VAULT, rate_limit=imds.turn)["access_token"] == TOKEN
     assert len(imds.urls) == 3
     assert imds.turns == 3, "each attempt takes a turn"
 
@@ -251,7 +251,7 @@ def test_a_token_is_in_no_message_whatever_the_status(body: str, token: str) -> 
         limits = Limits(attempts=1)
         for version, ask in itertools.product(("latest", "2021-02-01"), ASKS):
             with pytest.raises(ImdsError) as caught:
-                ask(ImdsClient(imds.send, ENDPOINT, version, limits, imds.seams))
+                ask(ImdsClient(imds.send, ENDPOINT, version, limits, imds.system))
             assert not hints_at(token, str(caught.value))
             assert f"status {status}" in str(caught.value)
 
@@ -273,7 +273,7 @@ def hints_at(token: str, message: str) -> bool:
 def test_the_words_beside_a_token_are_shown(status: int) -> None:
     told = {"error": "invalid_request", "error_description": f"Not {OPAQUE} again"}
     imds = Imds(answer(status, {**told, "access_token": SHORT}))
-    client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(attempts=1), imds.seams)
+    client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(attempts=1), imds.system)
     with pytest.raises(ImdsError, match=rf"status {status}, 'invalid_request: Not \*\*\* again'"):
         imds_token(client, VAULT)
 
@@ -379,9 +379,9 @@ def test_whoever_gets_no_turn_in_time_says_so() -> None:
         yield
 
     imds = Imds(OK)
-    client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(), imds.seams)
+    client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(), imds.system)
     with pytest.raises(UnavailableError, match="other processes took all turns, after 1") as caught:
-        imds_token(client, VAULT, turns=full)
+        imds_token(client, VAULT, rate_limit=full)
     assert "Ask for fewer tokens at once" in str(caught.value)
     assert imds.urls == []
 
@@ -391,7 +391,7 @@ def test_only_tokens_of_imds_take_turns() -> None:
     document = imds.client().instance().data
     for source, turns in (("vm_extension", 0), ("imds", 1)):
         option = {**OPTIONS, "source": source}.__getitem__
-        client = client_from(option, imds.send, imds.seams)
+        client = client_from(option, imds.send, imds.system)
         token_from(option, client, lambda: document, imds.turn)
         assert imds.turns == turns
 
@@ -438,7 +438,7 @@ OPTIONS = {
 
 def by_options(imds: Imds, document: t.Any = None, **options: t.Any) -> dict[str, t.Any]:
     option = {**OPTIONS, **options}.__getitem__
-    return token_from(option, client_from(option, imds.send, imds.seams), lambda: document)
+    return token_from(option, client_from(option, imds.send, imds.system), lambda: document)
 
 
 def test_a_name_takes_the_cloud_of_the_document() -> None:

@@ -18,7 +18,6 @@ from ansible_collections.imds.azure.plugins.module_utils import _errors
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     AttestationError,
     ImdsError,
-    RejectedError,
     TransportError,
     in_seconds,
     listed,
@@ -62,7 +61,7 @@ def test_every_kind_is_exported() -> None:
 
 def test_only_what_never_leaves_the_client_is_no_imds_error() -> None:
     inner = [kind for kind in KINDS if not issubclass(kind, ImdsError)]
-    assert inner == [TransportError, RejectedError]
+    assert inner == [TransportError]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not ImdsError])

@@ -184,7 +184,7 @@ def test_both_transports(send: Transport) -> None:
     document = {"compute": {"name": "web-1"}, "network": NETWORK}
     with Simulator([Vm("web-1", document)], rate_limit=0) as simulator:
         vm = simulator["web-1"]
-        made = ImdsClient(send, vm.url, seams=Clock().seams())
+        made = ImdsClient(send, vm.url, system=Clock().system())
         vm.faults = [Fault("partial", parts=["network"], times=2)]
         assert made.instance()[1:] == (document, (), ())
         assert len(vm.requests) == 3

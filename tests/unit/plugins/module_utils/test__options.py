@@ -90,7 +90,7 @@ def test_a_client_by_the_defaults() -> None:
     with Script(
         (f"{DEFAULT_ENDPOINT}/metadata/instance?api-version={NEWEST_TESTED}", ok(DOCUMENT))
     ) as send:
-        client_from(option(), send, Clock().seams()).instance()
+        client_from(option(), send, Clock().system()).instance()
 
 
 def test_a_client_by_other_options() -> None:
@@ -98,12 +98,12 @@ def test_a_client_by_other_options() -> None:
         ("http://127.0.0.1:8080/metadata/instance?api-version=2020-06-01", ok(DOCUMENT))
     ) as send:
         chosen = option(endpoint="http://127.0.0.1:8080/", api_version="2020-06-01")
-        client_from(chosen, send, Clock().seams()).instance()
+        client_from(chosen, send, Clock().system()).instance()
 
 
 def timeouts(clock: Clock, in_azure: bool | None, **given: t.Any) -> list[float]:
     send = Always(TransportError("silence"), clock, seconds=1e9)
-    made = client_from(option(**given), send, clock.seams(in_azure=in_azure))
+    made = client_from(option(**given), send, clock.system(in_azure=in_azure))
     with pytest.raises(UnavailableError):
         made.instance()
     return send.timeouts
@@ -150,7 +150,7 @@ def test_off_azure_another_endpoint_is_there_for_a_reason() -> None:
 )
 def test_times_that_can_not_be(name: str, value: t.Any) -> None:
     with Script() as send, pytest.raises(OptionError, match=f"{name} must be a number of seconds"):
-        client_from(option(**{name: value}), send, Clock().seams())
+        client_from(option(**{name: value}), send, Clock().system())
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_values_that_can_not_work_are_refused_before_a_packet_is_sent(
     given: dict[str, t.Any],
 ) -> None:
     with Script() as send, pytest.raises(OptionError):
-        client_from(option(**given), send, Clock().seams())
+        client_from(option(**given), send, Clock().system())
 
 
 # The firmware
@@ -198,7 +198,7 @@ def test_a_firmware_that_is_not_azures_makes_it_a_single_attempt(tmp_path: pathl
     tag = tmp_path / "chassis_asset_tag"
     tag.write_text("To be filled by O.E.M.\n")
     send = Always(TransportError("silence"))
-    seams = Clock().seams()._replace(in_azure=lambda: firmware_says_azure(str(tag)))
+    system = Clock().system()._replace(in_azure=lambda: firmware_says_azure(str(tag)))
     with pytest.raises(UnavailableError, match="silence, after 1 attempt in"):
-        client_from(option(), send, seams).instance()
+        client_from(option(), send, system).instance()
     assert send.timeouts == [2.0]

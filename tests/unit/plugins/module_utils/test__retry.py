@@ -45,13 +45,13 @@ def test_a_passing_trouble_is_waited_for(status: int) -> None:
 @pytest.mark.parametrize("status", FINAL)
 @pytest.mark.parametrize("root", [True, False])
 def test_every_other_status_is_final(status: int, root: bool) -> None:
-    assert wait(Failure(status), root=root) is None
-    assert wait(Failure(status, retry_after="1"), root=root) is None
+    assert wait(Failure(status), always_there=root) is None
+    assert wait(Failure(status, retry_after="1"), always_there=root) is None
 
 
 def test_404_is_waited_for_on_root_documents_only() -> None:
-    assert wait(Failure(404), root=True) == 1.0
-    assert wait(Failure(404), root=False) is None
+    assert wait(Failure(404), always_there=True) == 1.0
+    assert wait(Failure(404), always_there=False) is None
 
 
 def test_no_answer_is_tried_again_unless_it_can_not_help() -> None:
@@ -80,15 +80,15 @@ def test_half_of_a_wait_is_drawn(attempt: int, jitter: float) -> None:
     ("status", "root", "seconds"), [(410, False, 70), (410, True, 70), (404, True, 30)]
 )
 def test_patience_ends(status: int, root: bool, seconds: float) -> None:
-    assert wait(Failure(status), elapsed=seconds - 0.01, root=root) == 1.0
-    assert wait(Failure(status), elapsed=seconds, root=root) is None
+    assert wait(Failure(status), elapsed=seconds - 0.01, always_there=root) == 1.0
+    assert wait(Failure(status), elapsed=seconds, always_there=root) is None
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
 def test_a_refused_connection_is_believed_after_15_seconds(jitter: float) -> None:
     def next_wait(seconds: float) -> float | None:
         failure = Failure(cause="connection refused", unreachable=True)
-        return wait(failure, elapsed=60 + seconds, attempt=5, jitter=jitter, unreachable=seconds)
+        return wait(failure, elapsed=60 + seconds, attempt=5, jitter=jitter, refused_for=seconds)
 
     assert next_wait(0.0) == wait(Failure(), attempt=5, jitter=jitter, elapsed=60)
     # The last attempt comes when the time is up.
@@ -98,7 +98,7 @@ def test_a_refused_connection_is_believed_after_15_seconds(jitter: float) -> Non
 
 
 def test_what_no_answer_came_to_may_go_on_until_the_deadline() -> None:
-    assert wait(Failure(), elapsed=60, unreachable=0.0) == 1.0
+    assert wait(Failure(), elapsed=60, refused_for=0.0) == 1.0
 
 
 def test_the_deadline_rules() -> None:
@@ -193,7 +193,7 @@ def test_an_update_of_70_seconds_is_survived() -> None:
 @pytest.mark.parametrize("jitter", [0.0, 0.3, 0.5, 0.99])
 def test_an_update_of_70_seconds_is_survived_however_the_waits_fall(jitter: float) -> None:
     clock = Clock()
-    made = ImdsClient(answers_until(clock, 70.0, 410), seams=clock.seams(jitter=jitter))
+    made = ImdsClient(answers_until(clock, 70.0, 410), system=clock.system(jitter=jitter))
     assert made.instance().data == DOCUMENT
 
 
@@ -251,7 +251,7 @@ def test_a_call_that_is_refused_ends_after_15_seconds(
 ) -> None:
     clock = Clock()
     limits = Limits(deadline=deadline)
-    made = ImdsClient(Always(REFUSED), limits=limits, seams=clock.seams(jitter=jitter))
+    made = ImdsClient(Always(REFUSED), limits=limits, system=clock.system(jitter=jitter))
     with pytest.raises(UnavailableError, match=r"connection refused, after \d+ attempts in 15 s\."):
         ask(made)
     assert clock.now == pytest.approx(15)

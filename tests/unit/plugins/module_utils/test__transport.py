@@ -36,7 +36,7 @@ from doubles import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils import _transport
+from ansible_collections.imds.azure.plugins.module_utils import _plain_http
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, TransportError
 from ansible_collections.imds.azure.plugins.module_utils._http_reader import (
@@ -319,7 +319,7 @@ def test_a_plain_answer_is_what_the_library_reads(
 ) -> None:
     data = ("\r\n".join((status, *headers)) + end).encode("latin-1") + body
     try:
-        plain = _transport._plain_answer(reader_of(data))
+        plain = _plain_http.read_answer(reader_of(data))
     except TransportError as exc:
         with pytest.raises(TransportError, match=str(exc)):
             read_answer(reader_of(data), "GET", MAX_BODY)
@@ -328,12 +328,12 @@ def test_a_plain_answer_is_what_the_library_reads(
         return
     code, found, content, _words = read_answer(reader_of(data), "GET", MAX_BODY)
     stripped = {name: value.strip() for name, value in found.items()}
-    assert plain == Response(code, stripped, content)
+    assert plain == (code, stripped, content, "")
 
 
 def test_what_is_not_plain_is_left_unread() -> None:
     reader = reader_of(b"HTTP/1.1 200 OK\r\n\r\nto the end")
-    assert _transport._plain_answer(reader) is None
+    assert _plain_http.read_answer(reader) is None
     assert reader.read() == b"HTTP/1.1 200 OK\r\n\r\nto the end"
 
 

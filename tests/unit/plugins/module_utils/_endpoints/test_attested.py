@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, Seams
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits, System
 from ansible_collections.imds.azure.plugins.module_utils._clouds import attested_cloud
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
     attested_document,
@@ -37,8 +37,8 @@ def client(*answers: tuple[int, Any]) -> tuple[ImdsClient, list[str]]:
         return Response(status, {}, json.dumps(body).encode())
 
     slept: list[float] = []
-    seams = Seams(lambda: sum(slept), lambda: 0.0, slept.append, lambda: 1.0)
-    return ImdsClient(send, limits=Limits(deadline=10.0), seams=seams), asked
+    system = System(lambda: sum(slept), lambda: 0.0, slept.append, lambda: 1.0)
+    return ImdsClient(send, limits=Limits(deadline=10.0), system=system), asked
 
 
 def test_the_nonce_is_sent_and_the_signature_returned() -> None:

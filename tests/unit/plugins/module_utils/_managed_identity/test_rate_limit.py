@@ -17,8 +17,8 @@ import pytest
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
     INTERVAL,
-    PLACES,
-    turns_in,
+    SLOTS,
+    rate_limit_in,
 )
 
 
@@ -42,9 +42,9 @@ def clock() -> Clock:
 
 
 def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None:
-    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     with contextlib.ExitStack() as held:
-        for _each in range(PLACES):
+        for _each in range(SLOTS):
             held.enter_context(turn(1))
         assert clock.now == 1000.0
         with pytest.raises(TransportError, match="other processes took all turns"), turn(3):
@@ -55,7 +55,7 @@ def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None
 
 
 def test_twenty_a_second(tmp_path: pathlib.Path, clock: Clock) -> None:
-    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     starts = []
     for _each in range(60):
         with turn(10):
@@ -67,9 +67,9 @@ def test_twenty_a_second(tmp_path: pathlib.Path, clock: Clock) -> None:
 
 
 def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clock) -> None:
-    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     with contextlib.ExitStack() as held:
-        for _each in range(PLACES):
+        for _each in range(SLOTS):
             held.enter_context(turn(0))
         clock.now += INTERVAL + 0.001
     with turn(0):
@@ -77,8 +77,8 @@ def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clo
 
 
 def test_times_of_before_the_last_boot_mean_nothing(tmp_path: pathlib.Path, clock: Clock) -> None:
-    turn = turns_in(str(tmp_path), clock, clock.sleep)
-    for _each in range(PLACES):
+    turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
+    for _each in range(SLOTS):
         with turn(0):
             pass
     clock.now = 3.0
@@ -87,7 +87,7 @@ def test_times_of_before_the_last_boot_mean_nothing(tmp_path: pathlib.Path, cloc
 
 
 def test_the_files_hold_a_time_and_are_the_users_own(tmp_path: pathlib.Path, clock: Clock) -> None:
-    with turns_in(str(tmp_path), clock, clock.sleep)(0):
+    with rate_limit_in(str(tmp_path), clock, clock.sleep)(0):
         pass
     (file,) = tmp_path.iterdir()
     assert file.name == f"imds_azure_token_{os.getuid()}_0"
@@ -100,7 +100,7 @@ def test_a_file_with_something_else_in_it(
     tmp_path: pathlib.Path, clock: Clock, content: bytes
 ) -> None:
     (tmp_path / f"imds_azure_token_{os.getuid()}_0").write_bytes(content)
-    with turns_in(str(tmp_path), clock, clock.sleep)(0):
+    with rate_limit_in(str(tmp_path), clock, clock.sleep)(0):
         assert clock.now == 1000.0
 
 
@@ -119,7 +119,7 @@ def test_what_others_laid_there_stops_nobody(
 ) -> None:
     assert callable(lay)
     lay(tmp_path)
-    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     for _each in range(10):
         with turn(0):
             assert clock.now == 1000.0
@@ -133,20 +133,20 @@ def test_a_file_with_another_name_is_not_written_to(tmp_path: pathlib.Path, cloc
         mine.write_text(content)
         (tmp_path / "turns").mkdir()
         os.link(mine, tmp_path / "turns" / f"imds_azure_token_{os.getuid()}_0")
-        with turns_in(str(tmp_path / "turns"), clock, clock.sleep)(0):
+        with rate_limit_in(str(tmp_path / "turns"), clock, clock.sleep)(0):
             assert clock.now == 1000.0
         assert mine.read_text() == content
         shutil.rmtree(tmp_path / "turns")
 
 
 def test_without_a_folder_there_are_no_turns(tmp_path: pathlib.Path, clock: Clock) -> None:
-    turn = turns_in(str(tmp_path / "missing"), clock, clock.sleep)
+    turn = rate_limit_in(str(tmp_path / "missing"), clock, clock.sleep)
     with turn(0), turn(0), turn(0), turn(0), turn(0), turn(0):
         assert clock.now == 1000.0
 
 
 def test_a_failure_in_a_turn_ends_it(tmp_path: pathlib.Path, clock: Clock) -> None:
-    turn = turns_in(str(tmp_path), clock, clock.sleep)
+    turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     before = len(os.listdir("/proc/self/fd"))
     for _each in range(20):
         with contextlib.suppress(OSError), turn(1):
@@ -161,7 +161,7 @@ def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]])
         readings.append(time.monotonic())
         return readings[-1]
 
-    turn = turns_in(folder, clock)
+    turn = rate_limit_in(folder, clock)
     for _each in range(3):
         with turn(30):
             # When the turn was taken, however long this process had to wait for a processor since.
@@ -181,7 +181,7 @@ def test_processes_share_their_turns(tmp_path: pathlib.Path) -> None:
     spans = [results.get() for _each in range(24)]
     assert [worker.exitcode for worker in workers] == [0] * 8
     for start, _end in spans:
-        assert sum(other <= start < end for other, end in spans) <= PLACES
+        assert sum(other <= start < end for other, end in spans) <= SLOTS
         assert sum(start <= other < start + 1 for other, _end in spans) <= 20
 
 
@@ -191,17 +191,17 @@ def test_a_killed_process_frees_its_turn(tmp_path: pathlib.Path) -> None:
     if not child:
         os.close(reader)
         with contextlib.ExitStack() as held:
-            for _each in range(PLACES):
-                held.enter_context(turns_in(str(tmp_path))(1))
+            for _each in range(SLOTS):
+                held.enter_context(rate_limit_in(str(tmp_path))(1))
             os.write(writer, b"held")
             time.sleep(60)
         os._exit(0)
     os.close(writer)
     assert os.read(reader, 4) == b"held"
-    with pytest.raises(TransportError), turns_in(str(tmp_path))(0.3):
+    with pytest.raises(TransportError), rate_limit_in(str(tmp_path))(0.3):
         pytest.fail("the child has all of them")
     os.kill(child, 9)
     os.waitpid(child, 0)
     os.close(reader)
-    with turns_in(str(tmp_path))(1):
+    with rate_limit_in(str(tmp_path))(1):
         pass

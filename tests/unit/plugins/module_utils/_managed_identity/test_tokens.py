@@ -99,7 +99,7 @@ def test_two_names_for_an_identity_are_one_too_many() -> None:
 
 def test_where_the_extension_is() -> None:
     endpoint = extension_endpoint(50342, [("client_id", "1")])
-    assert (endpoint.elsewhere, endpoint.path) == ("http://localhost:50342", "oauth2/token")
+    assert (endpoint.base_url, endpoint.path) == ("http://localhost:50342", "oauth2/token")
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])

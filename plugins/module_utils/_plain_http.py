@@ -1,0 +1,47 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads the plainest HTTP answers, those that IMDS usually gives. Private to imds.azure.
+
+Why not always `http.client`: a managed node needs longer to import it than for the whole request.
+This reader accepts only a strict subset of HTTP, and leaves every byte of another answer to
+`_http_reader`. A test holds that both readers agree.
+"""
+
+from __future__ import annotations
+
+import io
+import typing as t
+
+from . import _errors
+
+# Status, headers by names in lower case, body, and the reason phrase if it is not the usual one.
+Parts = t.Tuple[int, t.Dict[str, str], bytes, str]
+
+
+def read_answer(reader: io.BufferedReader) -> Parts | None:
+    """A 200 of known length in which nothing is odd, or None and every byte is still to be read."""
+    head, end, _body = reader.peek().decode("latin-1").partition("\r\n\r\n")
+    status, *lines = head.split("\r\n")
+    if not end or not status.startswith("HTTP/1.1 200 "):
+        return None
+    headers = {}
+    for line in lines:
+        name, _colon, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+        is_plain = line.isascii() and line.isprintable() and name.replace("-", "").isalnum()
+        if not is_plain:
+            return None
+    length = headers.get("content-length", "")
+    # A length of so few digits is below the limit of bodies. The other reader compares longer ones.
+    is_known = length.isdecimal() and len(length) < 7 and "transfer-encoding" not in headers
+    if not is_known or len(headers) < len(lines):  # a header is there twice
+        return None
+    reader.read(len(head) + len(end))
+    body = reader.read(int(length))
+    if len(body) < int(length):
+        raise _errors.cut_short(len(body), int(length) - len(body))
+    return 200, headers, body, ""
+
+
+__all__ = ("Parts", "read_answer")
