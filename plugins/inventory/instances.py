@@ -266,6 +266,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     missing_parts,
     parse_json_text,
     part,
+    without_nulls,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
@@ -542,7 +543,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 # which fails if the old one is a text that can't be decrypted.
                 self.load_cache_plugin()
                 self._cache[key] = _cache_text(document)
-        yield document
+        yield document._replace(data=without_nulls(document.data))
 
     def _from_cache(self, path: str, key: str) -> Document | None:
         try:

@@ -22,6 +22,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     instance_document,
     missing_parts,
     parse_json_text,
+    without_nulls,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     MalformedError,
@@ -37,7 +38,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
 FACT = "azure_imds"
 # In a pattern it stands for all folders below one.
 _BELOW = "**"
-# In a text without it no document says null.
+# In a text without it no document has a null.
 _NULL = "null"
 # In a text without it Windows PowerShell wrote no object for a list.
 _COUNT = '"Count":'
@@ -64,12 +65,11 @@ _Line = tuple[int, str, t.Any]  # its number, its text and what that says
 
 
 class Document(t.NamedTuple):
-    data: dict[str, t.Any]  # an instance document, or the fact made of one
+    data: dict[str, t.Any]  # an instance document without nulls, or the fact made of one
     is_fact: bool = False
     api_version: str = ""  # of an instance document, where it is known
     snapshot_of: str = ""  # the host that a snapshot was taken of
     host: str = ""  # the host of an earlier inventory source that this is about
-    nulls: bool = True  # False where it says null nowhere
 
 
 OnBroken = t.Callable[[MalformedError], None]
@@ -192,14 +192,14 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
         on_broken(_not_json(path, 1, exc))
         return
     data = _with_lists(text, data)
-    nulls = _NULL in text
+    has_nulls = _NULL in text
     if not isinstance(data, list):
-        yield from _document(path, 1, data, nulls, on_broken)
+        yield from _document(path, 1, data, has_nulls, on_broken)
         return
     line_of = _ElementLines(text)
     for index, element in enumerate(data):
         line = functools.partial(line_of.get, index)
-        yield from _document(path, line, element, nulls, on_broken)
+        yield from _document(path, line, element, has_nulls, on_broken)
 
 
 def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
@@ -303,25 +303,27 @@ def _relisted(value: t.Any) -> t.Any:
 
 
 def _document(
-    path: str, line: int | t.Callable[[], int], data: t.Any, nulls: bool, on_broken: OnBroken
+    path: str, line: int | t.Callable[[], int], data: t.Any, has_nulls: bool, on_broken: OnBroken
 ) -> t.Iterator[Document]:
     try:
-        yield _shaped(data, nulls)
+        yield _shaped(data, has_nulls)
     except MalformedError as exc:
         number = line if isinstance(line, int) else line()
         on_broken(MalformedError(f"{path}:{number}: {exc}"))
 
 
-def _shaped(data: t.Any, nulls: bool) -> Document:
+def _shaped(data: t.Any, has_nulls: bool) -> Document:
     is_fact = isinstance(data, dict) and FACT in data
     document = instance_document(data[FACT] if is_fact else data)
     if not is_fact and missing_parts(document) == list(PARTS):
         raise MalformedError("it has neither compute nor network: this is no instance document")
     if is_fact and not document:
         raise MalformedError(f"its {FACT} is empty: this host had no IMDS")
+    if has_nulls and not is_fact:
+        document = without_nulls(document)
     name = data.get("inventory_hostname") if is_fact else None
     snapshot_of = name if isinstance(name, str) else ""
-    return Document(document, is_fact, snapshot_of=snapshot_of, nulls=nulls)
+    return Document(document, is_fact, snapshot_of=snapshot_of)
 
 
 def _not_json(path: str, first_line: int, exc: ValueError) -> MalformedError:

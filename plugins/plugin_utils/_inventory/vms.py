@@ -220,9 +220,7 @@ class Fleet:
         if document.host:
             check_fact(whole)
         if not document.is_fact:
-            whole, notices = azure_imds(
-                document.data, document.api_version, reuse=not document.nulls
-            )
+            whole, notices = azure_imds(document.data, document.api_version)
         compute = part(whole, "compute")
         tags = _dict(whole, "tags") or tags_of(compute)[0]
         if not isinstance(whole.get("tags", tags), dict):
