@@ -254,10 +254,8 @@ import typing as t
 
 from ansible import constants
 from ansible.errors import AnsibleParserError
-from ansible.inventory.host import Host
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.plugins.loader import cache_loader
-from ansible.utils.path import basedir
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     PARTS,
@@ -310,7 +308,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
-    from ansible.inventory.group import Group
+    from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
 # The settings are set at run time, so nothing is known of their types.
@@ -744,40 +742,31 @@ def _keep_in_all(inventory: InventoryData) -> None:
 
 
 def _add(inventory: InventoryData, vms: list[Vm]) -> None:
-    """Hosts, variables and groups.
-
-    On the objects themselves: the inventory's methods by name take a host for a group where both
-    have one name, and look up each name again.
-    """
-    members: dict[str, list[Host]] = collections.defaultdict(list)
-    parents: dict[str, str] = {}
-    source = inventory.current_source
-    # What Ansible sets for the source in which it first meets a host.
-    where = {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
-    for vm in vms:
-        host = _host(inventory, vm, where)
-        for group, parent, _source in vm.groups:
-            members[group].append(host)
-            parents[group] = parent
+    """Adds the VMs as hosts, with variables and groups."""
+    parents = {group: parent for vm in vms for group, parent, _source in vm.groups}
+    # Before the hosts: a group tells each new parent to all its hosts.
     for group, parent in sorted(parents.items()):
         inventory.add_group(parent)
         inventory.add_group(group)
         inventory.add_child(parent, group)
-    for group, hosts in members.items():
-        _join(inventory.groups[group], hosts)
+    for vm in vms:
+        host = _add_host(inventory, vm)
+        for group, _parent, _source in vm.groups:
+            # By object, because an earlier host and a group may share a name.
+            inventory.groups[group].add_host(host)
 
 
-def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
-    """The VM's host with its variables; those that an earlier source set are kept."""
-    host = inventory.hosts.get(vm.name)
+def _add_host(inventory: InventoryData, vm: Vm) -> Host:
+    """Adds the VM's host with its variables. A host of an earlier source keeps its own variables."""
+    is_new = vm.name not in inventory.hosts
+    host = inventory.hosts[inventory.add_host(vm.name)]
     variables: dict[str, t.Any] = {FACT: vm.fact}
-    if host is None:
-        host = inventory.hosts[vm.name] = Host(vm.name)
-        host.vars.update(where)
+    if is_new:
         # Only here: no VM says how a host of an earlier source is reached.
         variables["ansible_host"] = vm.address
     for name, value in variables.items():
         if value and not (vm.is_earlier and name in host.vars):
+            # Set directly: where hash_behaviour is merge, set_variable mixes the facts of two VMs.
             host.vars[name] = inert(value)
     return host
 
@@ -787,20 +776,6 @@ def _show(inventory: InventoryData, vms: list[Vm], names: list[str]) -> None:
     for vm in vms:
         variables = inventory.hosts[vm.name].vars
         variables.update({name: shown(variables[name]) for name in names if name in variables})
-
-
-def _join(group: Group, hosts: list[Host]) -> None:
-    """What Group.add_host does, which looks for the group's ancestors again for each host."""
-    names, above = group.host_names, [*group.get_ancestors(), group]
-    for host in hosts:
-        if host.name in names:
-            continue
-        names.add(host.name)
-        group.hosts.append(host)
-        for one in above:
-            if one not in host.groups:
-                host.groups.append(one)
-    group.clear_hosts_cache()
 
 
 def _add_unknown(inventory: InventoryData, known: set[str]) -> None:
