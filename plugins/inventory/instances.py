@@ -289,21 +289,23 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
     FACT,
     Document,
     documents_in,
-    files_of,
+    matching_files,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
+    inventory_source_of,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options import (
     TEMPLATES,
-    refuse_what_is_no_choice,
+    check_choices,
+    option_variables,
     templated,
-    variables_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.rollback import all_or_nothing
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet, Vm
 from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
-    inert,
-    is_shown,
-    shown,
+    make_plain,
+    make_unsafe,
+    only_prints,
 )
 
 if t.TYPE_CHECKING:
@@ -321,7 +323,7 @@ _PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTI
 _BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
 # The fact cache that Ansible has where nothing else is set.
-_FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
+_MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
 
 @contextlib.contextmanager
@@ -394,11 +396,11 @@ def _cached_document(text: t.Any) -> Document | None:
     return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 
 
-def _why_no_facts(inventory: InventoryData) -> str:
+def _reason_without_facts(inventory: InventoryData) -> str:
     """What keeps every host from having facts, however many were gathered."""
     if not inventory.hosts:
         return "no inventory source before this one named a host (a folder is read by names)"
-    if C.CACHE_PLUGIN in _FORGETFUL:
+    if C.CACHE_PLUGIN in _MEMORY_CACHES:
         return "Ansible keeps facts in memory only, unless ansible.cfg has fact_caching"
     return ""
 
@@ -446,8 +448,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     ) -> None:
         """With what the file says, as Ansible has read it, and the user's extra variables."""
         if direct:
-            refuse_what_is_no_choice(direct, self.option_definitions)
-            variables, names = var_options or {}, variables_of(self.option_definitions)
+            check_choices(direct, self.option_definitions)
+            variables, names = var_options or {}, option_variables(self.option_definitions)
             direct = templated(direct, TEMPLATES, variables, self.templar)
             var_options = templated(variables, names, variables, self.templar)
         super().set_options(task_keys, var_options, direct)
@@ -483,23 +485,23 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 strict=self.get_option("strict"),
             )
         )
-        self._refuse_broken_keyed_groups()
+        self._check_keyed_groups()
         wanted = self.get_option("sources")
-        earlier = self._fill(fleet, wanted, inventory, path, cache)
+        earlier = self._add_sources(fleet, wanted, inventory, path, cache)
         vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         with all_or_nothing(inventory):
-            _add(inventory, vms)
+            _add_vms(inventory, vms)
             for warning in self._construct(inventory, vms):
                 self._warn(f"{path}: {warning}")
-        if is_shown(path):
-            _show(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
+        if only_prints(path):
+            _print_plainly(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
         if "facts" in wanted:
             _add_unknown(inventory, {vm.name for vm in vms} | earlier)
-        _keep_in_all(inventory)
+        _add_to_ungrouped(inventory)
 
-    def _fill(
+    def _add_sources(
         self, fleet: Fleet, wanted: list[str], inventory: InventoryData, path: str, cache: bool
     ) -> set[str]:
         """Adds what the sources have to the fleet. Returns the hosts of earlier sources among it."""
@@ -569,10 +571,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         patterns = self.get_option("documents")
         if not patterns:
             raise OptionError("the source documents needs the option documents")
-        files, without = files_of(patterns, os.path.dirname(os.path.abspath(path)))
+        files, without = matching_files(patterns, os.path.dirname(os.path.abspath(path)))
         if without:
             self._warn(f"{path}: documents: no file matches {listed(without)}")
-        read, source = source_with(files)
+        read, source = inventory_source_of(files)
         if source:
             self._warn(
                 f"{path}: documents: {read} is in the inventory source {source}, so Ansible reads it as "
@@ -619,9 +621,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, inventory: InventoryData, path: str, on_broken: t.Callable[[str], None]
     ) -> t.Iterator[Document]:
         oldest = self._oldest()
-        futile = _why_no_facts(inventory)
-        if futile:
-            self._warn(f"{path}: the source facts has nothing: {futile}")
+        reason = _reason_without_facts(inventory)
+        if reason:
+            self._warn(f"{path}: the source facts has nothing: {reason}")
         stale = 0
         for name, fact in _cached_facts(list(inventory.hosts), on_broken):
             if not isinstance(fact, dict) or not fact:
@@ -654,7 +656,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         safe = (str(self._sanitize_group_name(str(name))) for name in groups)
         return {*inventory.groups, *C.LOCALHOST, _UNKNOWN, *safe}
 
-    def _refuse_broken_keyed_groups(self) -> None:
+    def _check_keyed_groups(self) -> None:
         # Ansible says so as well, but in the same way in which it refuses the value of one VM.
         for entry in self.get_option("keyed_groups"):
             if not isinstance(entry, dict) or not entry.get("key"):
@@ -684,7 +686,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ForComposedGroups(inventory, strict),
             ForKeyedGroups(inventory, strict),
         )
-        odd: dict[str, list[str]] = collections.defaultdict(list)
+        failures_by_key: dict[str, list[str]] = collections.defaultdict(list)
         try:
             for name in (vm.name for vm in vms):
                 host = inventory.hosts[name]
@@ -706,22 +708,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                         key = printable(str(entry["key"]))
                         if strict:
                             raise OptionError(f"keyed_groups {key!r}: of the VM {reason}") from exc
-                        odd[key].append(reason)
+                        failures_by_key[key].append(reason)
         finally:
             self.inventory = inventory
         both = sorted(vm.name for vm in vms if vm.name in inventory.groups and vm.name not in known)
         return [
             *(
                 f"keyed_groups {key!r} makes no group for {len(reasons)} VMs, for example {reasons[0]}"
-                for key, reasons in odd.items()
+                for key, reasons in failures_by_key.items()
             ),
-            *by_templates.said(),
-            *by_keys.said(),
-            *_ambiguous(both),
+            *by_templates.warnings(),
+            *by_keys.warnings(),
+            *_ambiguity_warnings(both),
         ]
 
 
-def _ambiguous(names: list[str]) -> list[str]:
+def _ambiguity_warnings(names: list[str]) -> list[str]:
     if not names:
         return []
     return [
@@ -730,7 +732,7 @@ def _ambiguous(names: list[str]) -> list[str]:
     ]
 
 
-def _keep_in_all(inventory: InventoryData) -> None:
+def _add_to_ungrouped(inventory: InventoryData) -> None:
     """Hosts without groups are in "ungrouped", and so in "all".
 
     Ansible does this by name, and takes a host for a group where both have one name.
@@ -741,7 +743,7 @@ def _keep_in_all(inventory: InventoryData) -> None:
             inventory.groups["ungrouped"].add_host(host)
 
 
-def _add(inventory: InventoryData, vms: list[Vm]) -> None:
+def _add_vms(inventory: InventoryData, vms: list[Vm]) -> None:
     """Adds the VMs as hosts, with variables and groups."""
     parents = {group: parent for vm in vms for group, parent, _source in vm.groups}
     # Before the hosts: a group tells each new parent to all its hosts.
@@ -767,15 +769,15 @@ def _add_host(inventory: InventoryData, vm: Vm) -> Host:
     for name, value in variables.items():
         if value and not (vm.is_earlier and name in host.vars):
             # Set directly: where hash_behaviour is merge, set_variable mixes the facts of two VMs.
-            host.vars[name] = inert(value)
+            host.vars[name] = make_unsafe(value)
     return host
 
 
-def _show(inventory: InventoryData, vms: list[Vm], names: list[str]) -> None:
+def _print_plainly(inventory: InventoryData, vms: list[Vm], names: list[str]) -> None:
     """Lets ansible-inventory print plainly what this plugin has set."""
     for vm in vms:
         variables = inventory.hosts[vm.name].vars
-        variables.update({name: shown(variables[name]) for name in names if name in variables})
+        variables.update({name: make_plain(variables[name]) for name in names if name in variables})
 
 
 def _add_unknown(inventory: InventoryData, known: set[str]) -> None:

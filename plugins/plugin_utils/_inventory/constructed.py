@@ -39,7 +39,7 @@ class _Inventory:
             raise OptionError(f"{problem}: {what}")
         self._problems[problem].add(what)
 
-    def said(self) -> list[str]:
+    def warnings(self) -> list[str]:
         """What was left out, as warnings."""
         return [
             f"{problem}, so this was left out: {listed(sorted(what), 10)}"

@@ -397,7 +397,7 @@ def test_why_there_are_no_facts(
     inventory = InventoryData()
     for host in hosts:
         inventory.add_host(host)
-    said = instances._why_no_facts(inventory)
+    said = instances._reason_without_facts(inventory)
     assert reason in said
     assert bool(said) == bool(reason)
 

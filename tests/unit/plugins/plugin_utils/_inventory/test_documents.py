@@ -19,7 +19,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory import docum
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     Document,
     documents_in,
-    files_of,
+    matching_files,
 )
 
 WEB: dict[str, t.Any] = {"compute": {"name": "web-1"}}
@@ -399,7 +399,7 @@ def test_real_shapes(tmp_path: pathlib.Path, name: str) -> None:
 
 
 def names(folder: pathlib.Path, *patterns: str) -> list[str]:
-    found, without = files_of(patterns, str(folder))
+    found, without = matching_files(patterns, str(folder))
     assert without == []
     return [os.path.relpath(path, folder) for path in found]
 
@@ -462,18 +462,18 @@ def test_home_is_known(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HOME", str(folder.parent / "plain"))
     (folder.parent / "plain").mkdir(exist_ok=True)
     (folder.parent / "plain" / "h.json").touch()
-    found, _without = files_of(["~/h.json"], str(folder))
+    found, _without = matching_files(["~/h.json"], str(folder))
     assert found == [str(folder.parent / "plain" / "h.json")]
 
 
 def test_a_file_that_is_named_has_to_be_there(folder: pathlib.Path) -> None:
     with pytest.raises(OptionError) as caught:
-        files_of(["none.json"], str(folder))
+        matching_files(["none.json"], str(folder))
     assert str(caught.value) == f"documents: there is no file {folder / 'none.json'}"
 
 
 def test_a_pattern_may_name_none(folder: pathlib.Path) -> None:
-    assert files_of(["none/*.json", "a.json"], str(folder)) == (
+    assert matching_files(["none/*.json", "a.json"], str(folder)) == (
         [str(folder / "a.json")],
         ["none/*.json"],
     )
