@@ -316,22 +316,24 @@ if t.TYPE_CHECKING:
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
 
-# How the name of an inventory file ends.
+# The endings of the name of an inventory file.
 _ENDINGS = ("imds.yml", "imds.yaml")
-# The line by which Ansible chooses this plugin, and how many bytes are searched for it.
+# The line by which Ansible chooses this plugin, and the number of bytes that are searched for it.
 _PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTILINE)
 _BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
-# The fact cache that Ansible has where nothing else is set.
+# Fact caches that forget everything at the end of a run. The first is Ansible's default.
 _MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> t.Iterator[None]:
-    """Reading a fleet makes millions of objects and no garbage, which the collector looks for in vain.
+    """Turns the garbage collector off while a fleet is read.
 
-    With it, reading 10,000 documents takes three times as long. What was read stays for the whole
-    run, so it need not be looked through later either (nor copied into worker processes for that).
+    Reading 10,000 documents makes millions of objects and no garbage. With the collector, it takes
+    half as long again. `gc.freeze` then exempts all objects of the Ansible process from later
+    collections, because the fleet stays in memory for the whole run. So worker processes do not
+    copy its memory either.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -397,7 +399,7 @@ def _cached_document(text: t.Any) -> Document | None:
 
 
 def _reason_without_facts(inventory: InventoryData) -> str:
-    """What keeps every host from having facts, however many were gathered."""
+    """Why no host has facts, whatever was gathered; "" if nothing is known to prevent them."""
     if not inventory.hosts:
         return "no inventory source before this one named a host (a folder is read by names)"
     if C.CACHE_PLUGIN in _MEMORY_CACHES:
@@ -446,7 +448,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         var_options: t.Mapping[str, t.Any] | None = None,
         direct: t.Mapping[str, t.Any] | None = None,
     ) -> None:
-        """With what the file says, as Ansible has read it, and the user's extra variables."""
+        """Evaluates the templates of the inventory file, with the user's extra variables."""
         if direct:
             check_choices(direct, self.option_definitions)
             variables, names = var_options or {}, option_variables(self.option_definitions)
@@ -504,7 +506,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _add_sources(
         self, fleet: Fleet, wanted: list[str], inventory: InventoryData, path: str, cache: bool
     ) -> set[str]:
-        """Adds what the sources have to the fleet. Returns the hosts of earlier sources among it."""
+        """Adds the documents of the sources to the fleet. Returns the hosts of earlier sources that have one."""
         broken: list[str] = []
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
@@ -557,7 +559,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _ask_imds(self, path: str) -> tuple[Document, tuple[str, ...]]:
         """The document, and the parts that it lacks."""
-        # Imported here because an inventory of files asks nobody.
+        # Imported here because an inventory of files sends no request.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
@@ -588,7 +590,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             nonlocal first, count
             if not self.get_option("skip_broken"):
                 raise exc
-            # Not all of them, as a file can have millions.
+            # Only the first is kept, because a file can have millions of broken documents.
             first, count = first or str(exc), count + 1
 
         for file in files:
@@ -636,7 +638,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._warn(f"facts of {stale} hosts are older than max_age and were treated as absent")
 
     def _oldest(self) -> str | None:
-        """The first moment that is young enough; texts of that form sort as their times do."""
+        """The oldest time that is not too old. Texts of this form sort like their times."""
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
@@ -648,7 +650,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return None  # Longer ago than any calendar reaches, so nothing is too old.
 
     def _reserved(self, inventory: InventoryData) -> set[str]:
-        """The names that no VM has, as far as they are known before anything is templated."""
+        """The names that no VM may have, as far as they are known before templates are evaluated."""
         groups = [
             *self.get_option("groups"),
             *(entry.get("parent_group") or "" for entry in self.get_option("keyed_groups")),
@@ -657,7 +659,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return {*inventory.groups, *C.LOCALHOST, _UNKNOWN, *safe}
 
     def _check_keyed_groups(self) -> None:
-        # Ansible says so as well, but in the same way in which it refuses the value of one VM.
+        # Ansible checks this as well, but its error looks like one about the value of a single VM.
         for entry in self.get_option("keyed_groups"):
             if not isinstance(entry, dict) or not entry.get("key"):
                 raise OptionError(
@@ -672,10 +674,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 )
 
     def _construct(self, inventory: InventoryData, vms: list[Vm]) -> list[str]:
-        """What the user templates; nothing is templated where there is nothing of that.
-
-        The result is what is to be said about it.
-        """
+        """Applies compose, groups and keyed_groups, if the user set any of them. Returns warnings."""
         options = ("compose", "groups", "keyed_groups")
         compose, groups, keyed_groups = (self.get_option(name) for name in options)
         if not (compose or groups or keyed_groups):
@@ -735,7 +734,7 @@ def _ambiguity_warnings(names: list[str]) -> list[str]:
 def _add_to_ungrouped(inventory: InventoryData) -> None:
     """Hosts without groups are in "ungrouped", and so in "all".
 
-    Ansible does this by name, and takes a host for a group where both have one name.
+    Ansible does this by name, and mistakes a host for a group if both have the same name.
     """
     for name in inventory.hosts.keys() & inventory.groups.keys():
         host = inventory.hosts[name]

@@ -36,16 +36,16 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
 
 # The key under which a snapshot of the gather playbook has the fact.
 FACT = "azure_imds"
-# In a pattern it stands for all folders below one.
+# In a pattern it stands for a folder and all folders below it.
 _ANY_FOLDERS = "**"
-# In a text without it no document has a null.
+# A text without it has no null.
 _NULL = "null"
-# In a text without it Windows PowerShell wrote no object for a list.
+# A text without it has no object that Windows PowerShell wrote for a list.
 _COUNT = '"Count":'
-# How a file begins that ansible-vault has encrypted.
+# The beginning of a file that ansible-vault has encrypted.
 _VAULT = b"$ANSIBLE_VAULT;"
-# What files begin with that are not UTF-8, as Windows PowerShell writes them. The first two begin
-# the same.
+# Byte order marks of files that are not UTF-8, as Windows PowerShell writes them. UTF-32 is first,
+# because its mark begins with that of UTF-16.
 _ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -53,7 +53,7 @@ _ENCODINGS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _MARKS_OF_ORDER = tuple(_ENCODINGS)
-# Bytes of an .ndjson file that are read at once.
+# The bytes of an .ndjson file that are read at once.
 _CHUNK = 256 * 1024
 # Bytes of a file, and of a line. A hundred thousand documents have about 400 MiB, and IMDS has none
 # of more than 4 MiB.
@@ -136,7 +136,7 @@ def _folders_below(top: str) -> t.Iterator[str]:
 def documents_in(
     path: str, on_broken: OnBroken, decrypted: Decrypted | None = None
 ) -> t.Iterator[Document]:
-    """The documents of a file. What is broken is handed on, and the rest of the file still read.
+    """The documents of a file. Each broken one goes to `on_broken`, and the rest of the file is still read.
 
     `decrypted` gives the content of a file that ansible-vault has encrypted, by its path and its bytes.
     """
@@ -203,7 +203,7 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
 
 
 def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
-    # Some lines at a time, so that a file of a whole fleet is never in memory as a whole.
+    # Some lines at a time, so that the text of a large file is never in memory as a whole.
     above = 0
     for lines in _chunks_of_lines(file, _size_of(file, _MAX_NDJSON)):
         found = _decoded_at_once(lines, above) or _decoded_one_by_one(path, lines, above, on_broken)
@@ -214,9 +214,9 @@ def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator
 
 
 def _chunks_of_lines(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
-    """The lines within the size that the file had, as it may grow for ever.
+    """The lines up to the size that the file had when it was opened, because it may grow endlessly.
 
-    Of a line that is too long only the beginning is kept, which is still too long.
+    A line that is too long is cut, but stays too long.
     """
     while left > 0:
         lines: list[bytes] = []
@@ -228,7 +228,7 @@ def _chunks_of_lines(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
                 piece = file.readline(min(left, _MAX_LINE + 1))
                 left -= len(piece)
             if not line:
-                left = 0  # Somebody has cut the file short meanwhile.
+                left = 0  # The file became shorter while it was read.
             else:
                 lines.append(line)
         yield lines
@@ -244,7 +244,7 @@ def _decoded_at_once(lines: list[bytes], above: int) -> t.Iterable[_Line] | None
         return None
     try:
         texts = [line.decode("utf-8-sig") for line in lines]
-        # With something of our own in between, two broken lines don't make up for each other.
+        # The null between two lines keeps two broken lines from completing each other.
         data = decode_json(f"[{',null,'.join(texts)}]")
         for text, document in zip(texts, data[::2], strict=True):
             check_depth(text, document)
@@ -334,7 +334,7 @@ def _not_json(path: str, first_line: int, exc: ValueError) -> MalformedError:
 
 
 class _ElementLines:
-    """On which line each element of a list starts; asked for only where one is broken."""
+    """The line on which each element of a list starts. It is computed only if an element is broken."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -350,7 +350,7 @@ class _ElementLines:
         line, counted = 1, 0
         position = self._next(self._text.index("[") + 1)
         while self._text[position : position + 1] not in ("]", ""):
-            # From the element before: from the start it would take minutes in a large file.
+            # Counts from the previous element: from the start, a large file takes minutes.
             line += self._text.count("\n", counted, position)
             counted = position
             yield line

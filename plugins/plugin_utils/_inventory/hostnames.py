@@ -19,8 +19,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses im
 )
 
 _TAG = "tag:"
-# What can't be in an Azure VM's name but would mean something to Ansible: separators and signs
-# of host patterns, paths, white space and templates.
+# Characters that an Azure VM's name can't have and that Ansible gives a meaning: in host patterns,
+# paths, lists and templates.
 _INVALID = re.compile(r"[^\w.:\-]+")
 # A name that begins so is an option for ssh, or a hidden file, or the folder above.
 _UNSAFE_STARTS = ("-", ".")
@@ -56,8 +56,8 @@ def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
 
 
 def _text(value: t.Any) -> str:
-    # A list or an object is no name. It may be the fault of one odd document, which must not
-    # keep all the others out of the inventory.
+    # A list or an object is no name. It is no error, because one odd document must not keep all
+    # others out of the inventory.
     if isinstance(value, (dict, list)) or value is None or value is False:
         return ""
     return str(value)
@@ -92,9 +92,9 @@ def distinct_names(
 ) -> tuple[list[str], dict[str, int]]:
     """One name for each VM, and each name that clashed, with the number of VMs that wanted it.
 
-    `choices` are the names of each VM by preference, and `fallbacks` gives what makes a name
-    its own where no choice is left. All VMs that want one name move on, so that none of them has
-    it by chance of order.
+    `choices` are the names of each VM by preference, and `fallbacks` gives unique names for a VM
+    that has no choice left. All VMs that want the same name take their next one, so that no name
+    depends on the order of the VMs.
     """
     names = [own[0] for own in choices]
     clashes: dict[str, int] = {}

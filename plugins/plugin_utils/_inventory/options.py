@@ -22,7 +22,7 @@ _Options = t.Mapping[str, t.Any]
 def templated(
     given: _Options, names: t.Container[str], variables: _Options, templar: t.Any
 ) -> dict[str, t.Any]:
-    """What the user gave, with the values of the templates in the entries of these names.
+    """The options that the user gave, in which the templates of these names are evaluated.
 
     The templates are those of the user's own file and of --extra-vars. Ansible decides by itself
     which text is a template, and no text of a VM comes here.

@@ -62,7 +62,7 @@ def write_snapshot(
         content = _content(snapshot)
         older = _older_snapshot(path)
         changed = _without_time(older) != _without_time(snapshot)
-        # Also where nothing is written, so that a dry run fails where the real one would.
+        # Checked in a dry run as well, so that it fails where the real run would.
         check_folder(os.path.dirname(path))
         choice = choice_of(host, "the snapshot", older.get(FACT), fact, keep_fuller)
         if choice.keeps_older:
@@ -82,7 +82,7 @@ def _content(snapshot: dict[str, t.Any]) -> bytes:
 
 
 def _older_snapshot(path: str) -> dict[str, t.Any]:
-    """The snapshot that is there; what can't be read, or is none, counts as no older one."""
+    """The snapshot that is there. A file that can't be read, or is no snapshot, counts as none."""
     try:
         with open_trusted(path) as file:
             older = parse_json(file.read(size_within(file, _MAX_OLDER)))
@@ -99,7 +99,7 @@ def _without_time(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
 def _replace(path: str, content: bytes) -> None:
     folder, name = os.path.split(path)
     with trusted_folder(folder) as handle:
-        # Nobody can guess the name or lay a link there, and all of it happens in the folder that was opened.
+        # Nobody can guess the name and put a link there, and all steps are in the folder that was opened.
         temporary = f".imds_{secrets.token_hex(16)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         # The mode is as the umask has it.

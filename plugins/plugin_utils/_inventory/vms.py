@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documents in, named and grouped VMs out: the inventory without Ansible. Private to imds.azure.
 
-A fleet can have 100,000 VMs. So a document is looked at once, when it is added, and only what the
-user wants of it is kept.
+A fleet can have 100,000 VMs. So each document is evaluated once, when it is added, and only the
+parts that the user wants are kept.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _UnnamedVm(t.NamedTuple):
     names: list[str]  # by preference; empty only where no name is needed
     fact: dict[str, t.Any]
     address: str
-    unusable_address: str  # an address that comes before that one and can't be used
+    unusable_address: str  # an earlier candidate that can't be used
     groups: list[Membership]  # at most MAX_GROUPS
     omitted_groups: int  # groups beyond MAX_GROUPS
     notices: list[str]
@@ -132,7 +132,7 @@ class Fleet:
         self._subsets = choices.subsets
         self._strict = choices.strict
         self._filters = [_filter_of(entry) for entry in choices.filters]
-        # Names without quotes that filters compare with, as long as no VM has such a field.
+        # Names without quotes that filters compare with, until a VM has such a field.
         self._unknown_fields = {
             name: text
             for entry in choices.filters
@@ -141,11 +141,11 @@ class Fleet:
         }
         self._name_expressions = [name_expression(expression) for expression in choices.hostnames]
         self._groups_of = group_function(choices.group_by)
-        # By vmId, and for the hosts of earlier sources by their names.
+        # The VMs of earlier hosts by the names of the hosts, and all others by their identities.
         self._vms_by_identity: dict[str, _UnnamedVm] = {}
         self._earlier_vms: dict[str, _UnnamedVm] = {}
         self._hosts_by_identity: dict[str, list[str]] = collections.defaultdict(list)
-        # A vmId that several hosts claim: one host whose document was replaced, and the other.
+        # Each vmId that several hosts claim, with the host whose document was replaced and the later host.
         self._claims: dict[str, tuple[str, str]] = {}
         # Hosts of several snapshots of which at least one has no vmId.
         self._repeated: set[str] = set()
@@ -172,9 +172,9 @@ class Fleet:
             self._claims[vm.identity] = (older.host, vm.host)
 
     def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
-        """Every VM that the filters let in, and what is to be said about them.
+        """The VMs that the filters include, and warnings about them.
 
-        A VM has a name that it shares neither with another nor with what is reserved.
+        Each VM has a name of its own, which is not a reserved one.
         """
         earlier_vms = {host: vm for host, vm in self._earlier_vms.items() if vm.is_included}
         new_vms = [vm for vm in self._without_lesser_snapshots() if vm.is_included]
@@ -209,7 +209,10 @@ class Fleet:
         ]
 
     def _without_lesser_snapshots(self) -> list[_UnnamedVm]:
-        """The VMs of no earlier host, without snapshots that have no vmId where another document of their host has one."""
+        """The VMs of no earlier host.
+
+        A snapshot without a vmId is left out if another document of its host has one.
+        """
         new_vms = list(self._vms_by_identity.values())
         known = {*self._earlier_vms, *(vm.host for vm in new_vms if vm.has_vm_id)}
         lesser = {vm.host for vm in new_vms if not vm.has_vm_id and vm.host in known} - {""}
@@ -333,7 +336,7 @@ def _fallback_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
 
 
 def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
-    """What tells a VM without a vmId from others: its host, or else all that it says but for the time.
+    """Identifies a VM without a vmId: by its host, or else by its fact without the time of gathering.
 
     A fact does not depend on the form of the file that its document was read from.
     """
