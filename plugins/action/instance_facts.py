@@ -11,7 +11,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     HostVariablesAction,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import chosen_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import (
+    choice_of_facts,
+)
 
 
 class ActionModule(HostVariablesAction):
@@ -26,7 +28,7 @@ class ActionModule(HostVariablesAction):
         if isinstance(facts.get(FACT), dict):
             host, older = self._older(task_vars or {})
             keep = self._task.args.get("keep_fuller", False)
-            choice = chosen_fact(host, older, facts[FACT], result.get("incomplete"), keep)
+            choice = choice_of_facts(host, older, facts[FACT], result.get("incomplete"), keep)
             if choice.notice:
                 self._display.warning(choice.notice)
             if choice.keeps_older:

@@ -15,7 +15,9 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import facts_named
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
+    inventory_source_of,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
 
 # Where the playbook imds.azure.gather writes snapshots to. Facts of a host replace such variables.
@@ -62,7 +64,7 @@ class ActionModule(ActionBase):
             return dict(result, failed=True, msg=msg)
         except ImdsError as exc:
             return dict(result, failed=True, msg=str(exc))
-        _path, source = source_with([written.path])
+        _path, source = inventory_source_of([written.path])
         if source:
             # Ansible prints a warning that is the same for all hosts once.
             result.setdefault("warnings", []).append(

@@ -10,7 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
-from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_unsafe
 
 
 def _report(results: t.Any) -> list[str]:
@@ -24,7 +24,7 @@ def _report(results: t.Any) -> list[str]:
         raise AnsibleFilterError(
             "imds.azure.migration_report needs a dictionary of hosts, each with the result of imds.azure.vm_extension_info"
         )
-    lines: list[str] = inert(report({str(host): results[host] for host in results}))
+    lines: list[str] = make_unsafe(report({str(host): results[host] for host in results}))
     return lines
 
 

@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.mismatches import mismatches
-from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_unsafe
 
 
 def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
@@ -19,7 +19,7 @@ def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
         )
     try:
         # Sentences that quote foreign texts have lost the marks of these.
-        return [inert(found.to_dict()) for found in mismatches(facts, **requirements)]
+        return [make_unsafe(found.to_dict()) for found in mismatches(facts, **requirements)]
     except ImdsError as exc:
         raise AnsibleFilterError(f"imds.azure.mismatches: {exc}") from None
 

@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils._placement import placement
-from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import inert
+from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_unsafe
 
 
 def _placed(
@@ -21,7 +21,7 @@ def _placed(
     min_zones_per_location: t.Any = 0,
 ) -> dict[str, t.Any]:
     rules = _rules("placement", min_zones, min_fault_domains, max_share, min_zones_per_location)
-    found: dict[str, t.Any] = inert(
+    found: dict[str, t.Any] = make_unsafe(
         placement.placement(_replicas("placement", hostvars, hosts), rules)
     )
     return found
@@ -42,7 +42,9 @@ def _map(
     fleet = _replicas("placement_map", hostvars, hosts)
     members = {str(name): [str(host) for host in groups[name]] for name in groups}
     checked = _replicas("placement_map", hostvars, members.get(str(group), []))
-    found: str = inert(placement.map_data(fleet, checked, members, str(title), str(group), rules))
+    found: str = make_unsafe(
+        placement.map_data(fleet, checked, members, str(title), str(group), rules)
+    )
     return found
 
 

@@ -254,10 +254,8 @@ import typing as t
 
 from ansible import constants
 from ansible.errors import AnsibleParserError
-from ansible.inventory.host import Host
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable
 from ansible.plugins.loader import cache_loader
-from ansible.utils.path import basedir
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     PARTS,
@@ -266,6 +264,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     missing_parts,
     parse_json_text,
     part,
+    without_nulls,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
@@ -290,47 +289,51 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
     FACT,
     Document,
     documents_in,
-    files_of,
+    matching_files,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
+    inventory_source_of,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options import (
     TEMPLATES,
-    refuse_what_is_no_choice,
+    check_choices,
+    option_variables,
     templated,
-    variables_of,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.rollback import all_or_nothing
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet, Vm
 from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
-    inert,
-    is_shown,
-    shown,
+    make_plain,
+    make_unsafe,
+    only_prints,
 )
 
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
-    from ansible.inventory.group import Group
+    from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
 # The settings are set at run time, so nothing is known of their types.
 C: t.Any = constants
 
-# How the name of an inventory file ends.
+# The endings of the name of an inventory file.
 _ENDINGS = ("imds.yml", "imds.yaml")
-# The line by which Ansible chooses this plugin, and how many bytes are searched for it.
+# The line by which Ansible chooses this plugin, and the number of bytes that are searched for it.
 _PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTILINE)
 _BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
-# The fact cache that Ansible has where nothing else is set.
-_FORGETFUL = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
+# Fact caches that forget everything at the end of a run. The first is Ansible's default.
+_MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
 
 @contextlib.contextmanager
 def _no_garbage_collection() -> t.Iterator[None]:
-    """Reading a fleet makes millions of objects and no garbage, which the collector looks for in vain.
+    """Turns the garbage collector off while a fleet is read.
 
-    With it, reading 10,000 documents takes three times as long. What was read stays for the whole
-    run, so it need not be looked through later either (nor copied into worker processes for that).
+    Reading 10,000 documents makes millions of objects and no garbage. With the collector, it takes
+    half as long again. `gc.freeze` then exempts all objects of the Ansible process from later
+    collections, because the fleet stays in memory for the whole run. So worker processes do not
+    copy its memory either.
     """
     was_enabled = gc.isenabled()
     gc.disable()
@@ -395,11 +398,11 @@ def _cached_document(text: t.Any) -> Document | None:
     return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 
 
-def _why_no_facts(inventory: InventoryData) -> str:
-    """What keeps every host from having facts, however many were gathered."""
+def _reason_without_facts(inventory: InventoryData) -> str:
+    """Why no host has facts, whatever was gathered; "" if nothing is known to prevent them."""
     if not inventory.hosts:
         return "no inventory source before this one named a host (a folder is read by names)"
-    if C.CACHE_PLUGIN in _FORGETFUL:
+    if C.CACHE_PLUGIN in _MEMORY_CACHES:
         return "Ansible keeps facts in memory only, unless ansible.cfg has fact_caching"
     return ""
 
@@ -445,10 +448,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         var_options: t.Mapping[str, t.Any] | None = None,
         direct: t.Mapping[str, t.Any] | None = None,
     ) -> None:
-        """With what the file says, as Ansible has read it, and the user's extra variables."""
+        """Evaluates the templates of the inventory file, with the user's extra variables."""
         if direct:
-            refuse_what_is_no_choice(direct, self.option_definitions)
-            variables, names = var_options or {}, variables_of(self.option_definitions)
+            check_choices(direct, self.option_definitions)
+            variables, names = var_options or {}, option_variables(self.option_definitions)
             direct = templated(direct, TEMPLATES, variables, self.templar)
             var_options = templated(variables, names, variables, self.templar)
         super().set_options(task_keys, var_options, direct)
@@ -484,26 +487,26 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 strict=self.get_option("strict"),
             )
         )
-        self._refuse_broken_keyed_groups()
+        self._check_keyed_groups()
         wanted = self.get_option("sources")
-        earlier = self._fill(fleet, wanted, inventory, path, cache)
+        earlier = self._add_sources(fleet, wanted, inventory, path, cache)
         vms, warnings = fleet.vms(self._reserved(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         with all_or_nothing(inventory):
-            _add(inventory, vms)
+            _add_vms(inventory, vms)
             for warning in self._construct(inventory, vms):
                 self._warn(f"{path}: {warning}")
-        if is_shown(path):
-            _show(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
+        if only_prints(path):
+            _print_plainly(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
         if "facts" in wanted:
             _add_unknown(inventory, {vm.name for vm in vms} | earlier)
-        _keep_in_all(inventory)
+        _add_to_ungrouped(inventory)
 
-    def _fill(
+    def _add_sources(
         self, fleet: Fleet, wanted: list[str], inventory: InventoryData, path: str, cache: bool
     ) -> set[str]:
-        """Adds what the sources have to the fleet. Returns the hosts of earlier sources among it."""
+        """Adds the documents of the sources to the fleet. Returns the hosts of earlier sources that have one."""
         broken: list[str] = []
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
@@ -542,7 +545,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 # which fails if the old one is a text that can't be decrypted.
                 self.load_cache_plugin()
                 self._cache[key] = _cache_text(document)
-        yield document
+        yield document._replace(data=without_nulls(document.data))
 
     def _from_cache(self, path: str, key: str) -> Document | None:
         try:
@@ -556,7 +559,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _ask_imds(self, path: str) -> tuple[Document, tuple[str, ...]]:
         """The document, and the parts that it lacks."""
-        # Imported here because an inventory of files asks nobody.
+        # Imported here because an inventory of files sends no request.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
@@ -570,10 +573,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         patterns = self.get_option("documents")
         if not patterns:
             raise OptionError("the source documents needs the option documents")
-        files, without = files_of(patterns, os.path.dirname(os.path.abspath(path)))
+        files, without = matching_files(patterns, os.path.dirname(os.path.abspath(path)))
         if without:
             self._warn(f"{path}: documents: no file matches {listed(without)}")
-        read, source = source_with(files)
+        read, source = inventory_source_of(files)
         if source:
             self._warn(
                 f"{path}: documents: {read} is in the inventory source {source}, so Ansible reads it as "
@@ -587,7 +590,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             nonlocal first, count
             if not self.get_option("skip_broken"):
                 raise exc
-            # Not all of them, as a file can have millions.
+            # Only the first is kept, because a file can have millions of broken documents.
             first, count = first or str(exc), count + 1
 
         for file in files:
@@ -620,9 +623,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self, inventory: InventoryData, path: str, on_broken: t.Callable[[str], None]
     ) -> t.Iterator[Document]:
         oldest = self._oldest()
-        futile = _why_no_facts(inventory)
-        if futile:
-            self._warn(f"{path}: the source facts has nothing: {futile}")
+        reason = _reason_without_facts(inventory)
+        if reason:
+            self._warn(f"{path}: the source facts has nothing: {reason}")
         stale = 0
         for name, fact in _cached_facts(list(inventory.hosts), on_broken):
             if not isinstance(fact, dict) or not fact:
@@ -635,7 +638,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._warn(f"facts of {stale} hosts are older than max_age and were treated as absent")
 
     def _oldest(self) -> str | None:
-        """The first moment that is young enough; texts of that form sort as their times do."""
+        """The oldest time that is not too old. Texts of this form sort like their times."""
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
@@ -647,7 +650,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return None  # Longer ago than any calendar reaches, so nothing is too old.
 
     def _reserved(self, inventory: InventoryData) -> set[str]:
-        """The names that no VM has, as far as they are known before anything is templated."""
+        """The names that no VM may have, as far as they are known before templates are evaluated."""
         groups = [
             *self.get_option("groups"),
             *(entry.get("parent_group") or "" for entry in self.get_option("keyed_groups")),
@@ -655,8 +658,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         safe = (str(self._sanitize_group_name(str(name))) for name in groups)
         return {*inventory.groups, *C.LOCALHOST, _UNKNOWN, *safe}
 
-    def _refuse_broken_keyed_groups(self) -> None:
-        # Ansible says so as well, but in the same way in which it refuses the value of one VM.
+    def _check_keyed_groups(self) -> None:
+        # Ansible checks this as well, but its error looks like one about the value of a single VM.
         for entry in self.get_option("keyed_groups"):
             if not isinstance(entry, dict) or not entry.get("key"):
                 raise OptionError(
@@ -671,10 +674,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 )
 
     def _construct(self, inventory: InventoryData, vms: list[Vm]) -> list[str]:
-        """What the user templates; nothing is templated where there is nothing of that.
-
-        The result is what is to be said about it.
-        """
+        """Applies compose, groups and keyed_groups, if the user set any of them. Returns warnings."""
         options = ("compose", "groups", "keyed_groups")
         compose, groups, keyed_groups = (self.get_option(name) for name in options)
         if not (compose or groups or keyed_groups):
@@ -685,7 +685,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ForComposedGroups(inventory, strict),
             ForKeyedGroups(inventory, strict),
         )
-        odd: dict[str, list[str]] = collections.defaultdict(list)
+        failures_by_key: dict[str, list[str]] = collections.defaultdict(list)
         try:
             for name in (vm.name for vm in vms):
                 host = inventory.hosts[name]
@@ -707,22 +707,22 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                         key = printable(str(entry["key"]))
                         if strict:
                             raise OptionError(f"keyed_groups {key!r}: of the VM {reason}") from exc
-                        odd[key].append(reason)
+                        failures_by_key[key].append(reason)
         finally:
             self.inventory = inventory
         both = sorted(vm.name for vm in vms if vm.name in inventory.groups and vm.name not in known)
         return [
             *(
                 f"keyed_groups {key!r} makes no group for {len(reasons)} VMs, for example {reasons[0]}"
-                for key, reasons in odd.items()
+                for key, reasons in failures_by_key.items()
             ),
-            *by_templates.said(),
-            *by_keys.said(),
-            *_ambiguous(both),
+            *by_templates.warnings(),
+            *by_keys.warnings(),
+            *_ambiguity_warnings(both),
         ]
 
 
-def _ambiguous(names: list[str]) -> list[str]:
+def _ambiguity_warnings(names: list[str]) -> list[str]:
     if not names:
         return []
     return [
@@ -731,10 +731,10 @@ def _ambiguous(names: list[str]) -> list[str]:
     ]
 
 
-def _keep_in_all(inventory: InventoryData) -> None:
+def _add_to_ungrouped(inventory: InventoryData) -> None:
     """Hosts without groups are in "ungrouped", and so in "all".
 
-    Ansible does this by name, and takes a host for a group where both have one name.
+    Ansible does this by name, and mistakes a host for a group if both have the same name.
     """
     for name in inventory.hosts.keys() & inventory.groups.keys():
         host = inventory.hosts[name]
@@ -742,64 +742,41 @@ def _keep_in_all(inventory: InventoryData) -> None:
             inventory.groups["ungrouped"].add_host(host)
 
 
-def _add(inventory: InventoryData, vms: list[Vm]) -> None:
-    """Hosts, variables and groups.
-
-    On the objects themselves: the inventory's methods by name take a host for a group where both
-    have one name, and look up each name again.
-    """
-    members: dict[str, list[Host]] = collections.defaultdict(list)
-    parents: dict[str, str] = {}
-    source = inventory.current_source
-    # What Ansible sets for the source in which it first meets a host.
-    where = {"inventory_file": source, "inventory_dir": basedir(source) if source else None}
-    for vm in vms:
-        host = _host(inventory, vm, where)
-        for group, parent, _source in vm.groups:
-            members[group].append(host)
-            parents[group] = parent
+def _add_vms(inventory: InventoryData, vms: list[Vm]) -> None:
+    """Adds the VMs as hosts, with variables and groups."""
+    parents = {group: parent for vm in vms for group, parent, _source in vm.groups}
+    # Before the hosts: a group tells each new parent to all its hosts.
     for group, parent in sorted(parents.items()):
         inventory.add_group(parent)
         inventory.add_group(group)
         inventory.add_child(parent, group)
-    for group, hosts in members.items():
-        _join(inventory.groups[group], hosts)
+    for vm in vms:
+        host = _add_host(inventory, vm)
+        for group, _parent, _source in vm.groups:
+            # By object, because an earlier host and a group may share a name.
+            inventory.groups[group].add_host(host)
 
 
-def _host(inventory: InventoryData, vm: Vm, where: dict[str, str | None]) -> Host:
-    """The VM's host with its variables; those that an earlier source set are kept."""
-    host = inventory.hosts.get(vm.name)
+def _add_host(inventory: InventoryData, vm: Vm) -> Host:
+    """Adds the VM's host with its variables. A host of an earlier source keeps its own variables."""
+    is_new = vm.name not in inventory.hosts
+    host = inventory.hosts[inventory.add_host(vm.name)]
     variables: dict[str, t.Any] = {FACT: vm.fact}
-    if host is None:
-        host = inventory.hosts[vm.name] = Host(vm.name)
-        host.vars.update(where)
+    if is_new:
         # Only here: no VM says how a host of an earlier source is reached.
         variables["ansible_host"] = vm.address
     for name, value in variables.items():
         if value and not (vm.is_earlier and name in host.vars):
-            host.vars[name] = inert(value)
+            # Set directly: where hash_behaviour is merge, set_variable mixes the facts of two VMs.
+            host.vars[name] = make_unsafe(value)
     return host
 
 
-def _show(inventory: InventoryData, vms: list[Vm], names: list[str]) -> None:
+def _print_plainly(inventory: InventoryData, vms: list[Vm], names: list[str]) -> None:
     """Lets ansible-inventory print plainly what this plugin has set."""
     for vm in vms:
         variables = inventory.hosts[vm.name].vars
-        variables.update({name: shown(variables[name]) for name in names if name in variables})
-
-
-def _join(group: Group, hosts: list[Host]) -> None:
-    """What Group.add_host does, which looks for the group's ancestors again for each host."""
-    names, above = group.host_names, [*group.get_ancestors(), group]
-    for host in hosts:
-        if host.name in names:
-            continue
-        names.add(host.name)
-        group.hosts.append(host)
-        for one in above:
-            if one not in host.groups:
-                host.groups.append(one)
-    group.clear_hosts_cache()
+        variables.update({name: make_plain(variables[name]) for name in names if name in variables})
 
 
 def _add_unknown(inventory: InventoryData, known: set[str]) -> None:

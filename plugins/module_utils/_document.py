@@ -201,22 +201,23 @@ def kind_of(value: t.Any) -> str:
 
 
 def typed(name: str, part: dict[str, t.Any]) -> dict[str, t.Any]:
-    """`compute` or `network` itself, in which documented booleans and quantities became such."""
-    _typed(part, _TYPES[name])
-    return part
+    """A copy of `compute` or `network`, in which documented booleans and quantities are such.
+
+    The copy shares with the part what has no documented type.
+    """
+    return t.cast("dict[str, t.Any]", _typed(part, _TYPES[name]))
 
 
 def _typed(value: t.Any, types: t.Any) -> t.Any:
     if isinstance(types, dict):
-        if isinstance(value, dict):
-            for key in types:
-                if key in value:
-                    value[key] = _typed(value[key], types[key])
-        return value
+        if not isinstance(value, dict):
+            return value
+        changed = {key: _typed(value[key], types[key]) for key in types if key in value}
+        return {**value, **changed}
     if isinstance(types, list):
-        if isinstance(value, list):
-            value[:] = [_typed(element, types[0]) for element in value]
-        return value
+        if not isinstance(value, list):
+            return value
+        return [_typed(element, types[0]) for element in value]
     return types(value)
 
 

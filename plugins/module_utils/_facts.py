@@ -50,15 +50,12 @@ def azure_imds(
     subsets: frozenset[str] = frozenset(SUBSETS),
     raw: bool = False,
     user_data: bool = False,
-    reuse: bool = False,
 ) -> tuple[dict[str, t.Any], list[str]]:
     """The fact, and warnings about what in it is less than it seems.
 
-    The document is copied, unless it may be reused: then it says null nowhere, is nobody else's,
-    and becomes the fact itself.
+    The document has no nulls, unless the fact is to be raw. It is not changed, and the fact shares
+    with it what is the same in both.
     """
-    if not raw and not reuse:
-        document = _document.without_nulls(document)
     compute, network = _document.part(document, "compute"), _document.part(document, "network")
     warnings: list[str] = []
     facts: dict[str, t.Any] = {"api_version": api_version} if api_version else {}

@@ -310,8 +310,9 @@ def main() -> None:
         client = _options.client_from(option, _transport.http_transport)
         answer = client.instance(_facts.needed_parts(subsets), option("complete"))
         result["incomplete"] = list(answer.incomplete)
+        document = answer.data if option("raw") else _document.without_nulls(answer.data)
         facts, warnings = _facts.azure_imds(
-            answer.data, answer.api_version, subsets, option("raw"), option("user_data")
+            document, answer.api_version, subsets, option("raw"), option("user_data")
         )
         warnings.extend(answer.notices)
         if "tags" in facts:

@@ -10,7 +10,7 @@ also halves of templates, encoded templates and text that a user puts between de
 
 Cores from 2.19 on template only strings that are marked as trusted. Nothing is marked for them.
 
-`ansible-inventory` prints a string that Ansible does not trust in a form of its own. `shown` lets
+`ansible-inventory` prints a string that Ansible does not trust in a form of its own. `make_plain` lets
 it print strings without a character of template syntax plainly.
 """
 
@@ -32,12 +32,12 @@ _Marker = t.Callable[[str], str]
 _trust: _Marker | None = getattr(ansible.template, "trust_as_template", None)
 
 
-def inert(value: t.Any) -> t.Any:
-    """The value, in which nothing will be taken for a template."""
+def make_unsafe(value: t.Any) -> t.Any:
+    """The value, in which Ansible takes no text for a template."""
     return _each_text(value, _unsafe) if _trust is None else value
 
 
-def is_shown(path: str) -> bool:
+def only_prints(path: str) -> bool:
     """Does this run only print what the inventory source at this path sets?
 
     Before 2.19 a later source might still use it in templates, and needs the marks.
@@ -59,9 +59,9 @@ def _last_source() -> str:
     return str(last)
 
 
-def shown(value: t.Any) -> t.Any:
-    """An inert value in the form that is printed plainly; for a run that only prints it."""
-    return _each_text(value, _shown)
+def make_plain(value: t.Any) -> t.Any:
+    """A value of make_unsafe in the form that is printed plainly; for a run that only prints it."""
+    return _each_text(value, _plain_if_harmless)
 
 
 def _each_text(value: t.Any, change: _Marker) -> t.Any:
@@ -83,14 +83,14 @@ def _unsafe(text: str) -> str:
     return AnsibleUnsafeText(text)
 
 
-def _shown(text: str) -> str:
-    return text if any(sign in text for sign in _SYNTAX) else _plain(text)
+def _plain_if_harmless(text: str) -> str:
+    return text if any(sign in text for sign in _SYNTAX) else _trusted_text(text)
 
 
 @functools.lru_cache(maxsize=65536)
-def _plain(text: str) -> str:
+def _trusted_text(text: str) -> str:
     # str.__str__ is without the mark: str() keeps it.
     return str.__str__(text) if _trust is None else _trust(text)
 
 
-__all__ = ("inert", "is_shown", "shown")
+__all__ = ("make_plain", "make_unsafe", "only_prints")

@@ -49,7 +49,7 @@ requests, because IMDS has to refuse JSON for it before it is asked for text. Th
 INVENTORY = """
 `ansible-inventory --graph` over one fleet in several forms: whole instance documents in one file, the facts in Ansible's cache (as JSON files), and
 the finished inventory written out. The floor is a file that only names the hosts, so no form of any inventory is below it. The aim for documents
-at 10,000 hosts: at most 1.5 times the floor, at least 6 times as fast as `constructed`, and below the same inventory as JSON; and that time and memory
+at 10,000 hosts: at most 2 times the floor, at least 8 times as fast as `constructed`, and below the same inventory as JSON; and that time and memory
 grow linearly, which the last columns show. What takes minutes was run once. The finished inventory is left out at 100,000 hosts, where it
 would take more memory than most machines have.
 """

@@ -41,7 +41,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import Reque
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     Document,
     documents_in,
-    files_of,
+    matching_files,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import GROUPINGS
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
@@ -124,7 +124,7 @@ def files(data: bytes) -> None:
         path = os.path.join(folder, name)
         _KINDS[kind](path, data[2 + length :])
         errors: list[Exception] = []
-        found, _without = files_of(["*", "**"], folder)
+        found, _without = matching_files(["*", "**"], folder)
         assert found == ([] if name.startswith(".") else [path])
         read = list(documents_in(path, errors.append))
         assert not (read and _KINDS[kind] is not _regular)

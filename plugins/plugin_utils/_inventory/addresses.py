@@ -17,7 +17,7 @@ import unicodedata
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def is_usable(address: t.Any) -> bool:
+def is_usable_address(address: t.Any) -> bool:
     """Whether it is the text of an IP address that can be the address of another machine."""
     if not isinstance(address, str):  # A number would be an address for Python, too.
         return False
@@ -26,11 +26,11 @@ def is_usable(address: t.Any) -> bool:
     except ValueError:
         return False
     # A scope id is the name of an interface of the controller.
-    return not getattr(parsed, "scope_id", None) and _is_elsewhere(parsed)
+    return not getattr(parsed, "scope_id", None) and _is_of_another_machine(parsed)
 
 
 # What hosts files of Linux distributions have for loopback addresses.
-_HOME = frozenset(
+_LOCAL_NAMES = frozenset(
     {
         "localhost",
         "localhost.localdomain",
@@ -44,24 +44,24 @@ _HOME = frozenset(
 )
 
 
-def leads_home(name: str) -> bool:
+def is_local_name(name: str) -> bool:
     """Whether a resolver takes the name for the machine that asks.
 
     It may be a loopback address in one of the old spellings as well, such as 127.1 or 2130706433.
     """
     # Some connection plugins normalize names as browsers do, for example digits in full width.
     name = (name if name.isascii() else unicodedata.normalize("NFKC", name)).lower().rstrip(".")
-    if name in _HOME or name.endswith(".localhost"):
+    if name in _LOCAL_NAMES or name.endswith(".localhost"):
         return True
     if not name[:1].isdigit():
         return False
     try:
-        return not _is_elsewhere(ipaddress.IPv4Address(socket.inet_aton(name)))
+        return not _is_of_another_machine(ipaddress.IPv4Address(socket.inet_aton(name)))
     except (OSError, ValueError):
         return False
 
 
-def _is_elsewhere(address: _Address) -> bool:
+def _is_of_another_machine(address: _Address) -> bool:
     address = getattr(address, "ipv4_mapped", None) or address
     return not (
         address.is_loopback
@@ -71,4 +71,4 @@ def _is_elsewhere(address: _Address) -> bool:
     )
 
 
-__all__ = ("is_usable", "leads_home")
+__all__ = ("is_local_name", "is_usable_address")

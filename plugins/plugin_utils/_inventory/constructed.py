@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The inventory as Ansible's code for compose, groups and keyed_groups sees it. Private to imds.azure.
 
-That code calls methods of the inventory with names, and these methods take a host for a group where
-both have one name. A VM may have any name, so these classes have the same methods and know which
-argument is a host.
+That code calls methods of the inventory with names, and these methods mistake a host for a group if
+both have the same name. A VM may have any name, so these classes have the same methods and know
+which argument is a host.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class _Inventory:
             raise OptionError(f"{problem}: {what}")
         self._problems[problem].add(what)
 
-    def said(self) -> list[str]:
-        """What was left out, as warnings."""
+    def warnings(self) -> list[str]:
+        """What was left out."""
         return [
             f"{problem}, so this was left out: {listed(sorted(what), 10)}"
             for problem, what in self._problems.items()

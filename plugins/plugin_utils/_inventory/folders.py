@@ -17,7 +17,7 @@ from ansible import context
 from ansible.inventory.manager import IGNORED
 
 
-def source_with(paths: t.Iterable[str]) -> tuple[str, str]:
+def inventory_source_of(paths: t.Iterable[str]) -> tuple[str, str]:
     """The first of the paths that Ansible reads, and the inventory source because of which it does.
 
     Both are "" where there is none. A path may be one of a folder that does not exist yet.
@@ -49,4 +49,4 @@ def _is_ignored(name: str) -> bool:
     return IGNORED.search(os.fsencode(name)) is not None
 
 
-__all__ = ("source_with",)
+__all__ = ("inventory_source_of",)

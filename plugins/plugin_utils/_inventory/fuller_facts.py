@@ -27,7 +27,7 @@ class Choice(t.NamedTuple):
     notice: str = ""  # for the user, with the name of the host; "" where nothing is lost
 
 
-def chosen(
+def choice_of(
     host: str,
     what: str,
     older: t.Any,
@@ -68,7 +68,7 @@ def chosen(
     )
 
 
-def chosen_fact(
+def choice_of_facts(
     host: str, older: t.Any, newer: _Fact, incomplete: t.Any, keep_fuller: t.Any
 ) -> Choice:
     """The same for a fact that the module instance_facts returns with its `incomplete`.
@@ -79,7 +79,7 @@ def chosen_fact(
     # An empty fact is that of a host whose IMDS did not answer, which required=false allows.
     absent = lacking if newer else PARTS
     keep = boolean(keep_fuller, strict=False)
-    choice = chosen(host, "the fact azure_imds", older, newer, keep, absent)
+    choice = choice_of(host, "the fact azure_imds", older, newer, keep, absent)
     if lacking and not choice.notice:
         # The warning of the module does not name the host, and Ansible shows equal warnings once.
         return _choice(
@@ -116,4 +116,4 @@ def _has(fact: _Fact, name: str) -> bool:
     return bool(part(fact, "addresses").get("private"))
 
 
-__all__ = ("Choice", "chosen", "chosen_fact")
+__all__ = ("Choice", "choice_of", "choice_of_facts")

@@ -86,7 +86,7 @@ class Membership(t.NamedTuple):
     source: tuple[str, ...]
 
 
-def grouper(
+def group_function(
     group_by: t.Iterable[str],
 ) -> t.Callable[[_Compute, dict[str, t.Any]], list[Membership]]:
     """A function that gives the groups of a VM by its compute and its tags, with those of tags last."""
@@ -124,33 +124,33 @@ def _tag_membership(name: str, value: str) -> Membership:
     return Membership(str(to_safe_group_name(text)), _TAGS, (str(name), value))
 
 
-def every_spelling(
-    memberships: t.Iterable[Membership], of_each: t.Iterable[list[Membership]]
+def groups_of_all_spellings(
+    memberships: t.Iterable[Membership], groups_of_each_vm: t.Iterable[list[Membership]]
 ) -> dict[Membership, tuple[Membership, ...]]:
     """The groups that stand for a membership whose value has several spellings in the fleet.
 
     Azure takes `Role` and `role` for one tag, and `Web` and `web` for one scale set, so a VM is in
-    the groups of all spellings. `memberships` are those of the fleet, and `of_each` those of each VM.
+    the groups of all spellings. `memberships` are those of the fleet, and `groups_of_each_vm` those of each VM.
     """
     spellings: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     for membership in memberships:
-        spellings[_one_thing(membership)].add(membership.source[0])
+        spellings[_spelling_key(membership)].add(membership.source[0])
     several = {thing for thing, names in spellings.items() if len(names) > 1}
     if not several:
         return {}
     # A VM has each tag once. A VM that lies must not add a thousand spellings to all the others.
     spread: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     found: set[Membership] = set()
-    for groups in of_each:
+    for groups in groups_of_each_vm:
         first: dict[tuple[str, str], str] = {}
         for membership in groups:
-            thing = _one_thing(membership)
+            thing = _spelling_key(membership)
             if thing in several:
                 found.add(membership)
                 first.setdefault(thing, membership.source[0])
         for thing, spelling in first.items():
             spread[thing].add(spelling)
-    return {one: _respelled(one, sorted(spread[_one_thing(one)])) for one in found}
+    return {one: _in_spellings(one, sorted(spread[_spelling_key(one)])) for one in found}
 
 
 # Other kinds differ in casing alone: "web db" and "webdb" are two scale sets.
@@ -163,7 +163,7 @@ _ONE_SPELLING: dict[str, t.Callable[[t.Any], str]] = {
 
 
 @functools.lru_cache(maxsize=65536)
-def _one_thing(membership: Membership) -> tuple[str, str]:
+def _spelling_key(membership: Membership) -> tuple[str, str]:
     """Equal for all spellings that are one thing to Azure."""
     name = membership.source[0]
     if membership.parent == _TAGS:
@@ -172,7 +172,7 @@ def _one_thing(membership: Membership) -> tuple[str, str]:
     return kind, _ONE_SPELLING.get(kind, folded)(name) or name
 
 
-def _respelled(membership: Membership, spellings: list[str]) -> tuple[Membership, ...]:
+def _in_spellings(membership: Membership, spellings: list[str]) -> tuple[Membership, ...]:
     """The membership itself, and the same with each of the spellings."""
     if membership.parent == _TAGS:
         value = membership.source[1]
@@ -184,7 +184,7 @@ def _respelled(membership: Membership, spellings: list[str]) -> tuple[Membership
     return tuple(dict.fromkeys([membership, *others]))
 
 
-def shared_groups(memberships: t.Iterable[Membership]) -> list[str]:
+def shared_group_warnings(memberships: t.Iterable[Membership]) -> list[str]:
     """A message where several values became one group, because a group name can't tell them apart."""
     sources: dict[tuple[str, str], set[tuple[str, ...]]] = collections.defaultdict(set)
     for membership in memberships:
@@ -208,4 +208,11 @@ def _alternatives(parent: str, sources: set[tuple[str, ...]]) -> str:
     return f"{parent} {', '.join(texts[:_SHOWN])} and {last}"
 
 
-__all__ = ("GROUPINGS", "MAX_GROUPS", "Membership", "every_spelling", "grouper", "shared_groups")
+__all__ = (
+    "GROUPINGS",
+    "MAX_GROUPS",
+    "Membership",
+    "group_function",
+    "groups_of_all_spellings",
+    "shared_group_warnings",
+)

@@ -14,24 +14,26 @@ import typing as t
 from ansible_collections.imds.azure.plugins.module_utils._document import MARK
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import is_usable
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
+    is_usable_address,
+)
 
 _TAG = "tag:"
-# What can't be in an Azure VM's name but would mean something to Ansible: separators and signs
-# of host patterns, paths, white space and templates.
-_UNFIT = re.compile(r"[^\w.:\-]+")
+# Characters that an Azure VM's name can't have and that Ansible gives a meaning: in host patterns,
+# paths, lists and templates.
+_INVALID = re.compile(r"[^\w.:\-]+")
 # A name that begins so is an option for ssh, or a hidden file, or the folder above.
-_ODD_STARTS = ("-", ".")
+_UNSAFE_STARTS = ("-", ".")
 # Ansible reads host_vars/NAME as it is, so a VM named NAME.yml would have the variables of NAME.
 _FILE_ENDINGS = (".yml", ".yaml", ".json")
 # Bytes of a name. A host name becomes the name of a file, which has at most 255 with what is added.
-_LONGEST = 200
+_MAX_BYTES = 200
 
-# It gives text as the VM has it; `fit` makes a host name of that.
-Namer = t.Callable[[dict[str, t.Any]], str]
+# Gives the text for a name by the fields of a VM. `valid_hostname` makes a host name of that.
+NameExpression = t.Callable[[dict[str, t.Any]], str]
 
 
-def namer(expression: t.Any) -> Namer:
+def name_expression(expression: t.Any) -> NameExpression:
     """The text that an expression of the option hostnames gives; "" where it gives none."""
     if isinstance(expression, dict):  # "tag: NAME", which YAML reads as something else
         raise OptionError(
@@ -40,9 +42,9 @@ def namer(expression: t.Any) -> Namer:
         )
     if isinstance(expression, str) and expression.startswith(_TAG):
         tag = expression[len(_TAG) :]
-        return lambda view: _text(_tag_value(view["tags"], tag))
+        return lambda fields: _text(_tag_value(fields["tags"], tag))
     search = compiled(expression, "hostnames")
-    return lambda view: _text(search(view))
+    return lambda fields: _text(search(fields))
 
 
 def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
@@ -54,19 +56,19 @@ def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
 
 
 def _text(value: t.Any) -> str:
-    # A list or an object is no name. It may be the fault of one odd document, which must not
-    # keep all the others out of the inventory.
+    # A list or an object is no name. It is no error, because one odd document must not keep all
+    # others out of the inventory.
     if isinstance(value, (dict, list)) or value is None or value is False:
         return ""
     return str(value)
 
 
-def fit(text: str) -> str:
+def valid_hostname(text: str) -> str:
     """A host name made of the text, with nothing that would mean something to Ansible, ssh or a path."""
-    name = _UNFIT.sub("_", text)
-    if ":" in name and not is_usable(name):
+    name = _INVALID.sub("_", text)
+    if ":" in name and not is_usable_address(name):
         name = name.replace(":", "_")
-    if starts_oddly(name):
+    if has_unsafe_start(name):
         name = "_" + name[1:]
     if name.endswith(_FILE_ENDINGS):
         name = "_".join(name.rsplit(".", 1))
@@ -74,41 +76,41 @@ def fit(text: str) -> str:
     if name.startswith(MARK):
         name = name.lstrip("_")
     encoded = name.encode()
-    if len(encoded) <= _LONGEST:
+    if len(encoded) <= _MAX_BYTES:
         return name
-    return f"{encoded[:_LONGEST].decode(errors='ignore')}_{fingerprint(text)}"
+    return f"{encoded[:_MAX_BYTES].decode(errors='ignore')}_{fingerprint(text)}"
 
 
-def starts_oddly(text: str) -> bool:
-    return text.startswith(_ODD_STARTS)
+def has_unsafe_start(text: str) -> bool:
+    return text.startswith(_UNSAFE_STARTS)
 
 
 def distinct_names(
     choices: t.Sequence[list[str]],
-    last_resorts: t.Callable[[int], list[str]],
+    fallbacks: t.Callable[[int], list[str]],
     taken: t.Container[str],
 ) -> tuple[list[str], dict[str, int]]:
-    """One name for each VM, and the names that nobody got, with how many VMs wanted each.
+    """One name for each VM, and each name that clashed, with the number of VMs that wanted it.
 
-    `choices` are the names of each VM by preference, and `last_resorts` gives what makes a name
-    its own where no choice is left. All VMs that want one name move on, so that none of them has
-    it by chance of order.
+    `choices` are the names of each VM by preference, and `fallbacks` gives unique names for a VM
+    that has no choice left. All VMs that want the same name take their next one, so that no name
+    depends on the order of the VMs.
     """
     names = [own[0] for own in choices]
-    contested: dict[str, int] = {}
-    ladders: dict[int, list[str]] = {}
+    clashes: dict[str, int] = {}
+    all_choices: dict[int, list[str]] = {}
     while True:
-        movers = _clashing(names, taken)
-        for vm in movers:
-            if vm not in ladders:
-                # Each name once, or a VM whose choice is its last resort would climb in circles.
-                ladders[vm] = list(dict.fromkeys([*choices[vm], *last_resorts(vm)]))
-        movers = [vm for vm in movers if names[vm] != ladders[vm][-1]]
-        if not movers:
-            return names, contested
-        contested.update(collections.Counter(names[vm] for vm in movers))
-        for vm in movers:
-            names[vm] = ladders[vm][ladders[vm].index(names[vm]) + 1]
+        clashing = _clashing(names, taken)
+        for vm in clashing:
+            if vm not in all_choices:
+                # Each name once: where a choice equals a fallback, index() would find the first again.
+                all_choices[vm] = list(dict.fromkeys([*choices[vm], *fallbacks(vm)]))
+        clashing = [vm for vm in clashing if names[vm] != all_choices[vm][-1]]
+        if not clashing:
+            return names, clashes
+        clashes.update(collections.Counter(names[vm] for vm in clashing))
+        for vm in clashing:
+            names[vm] = all_choices[vm][all_choices[vm].index(names[vm]) + 1]
 
 
 def _clashing(names: list[str], taken: t.Container[str]) -> list[int]:
@@ -122,4 +124,11 @@ def fingerprint(data: t.Any) -> str:
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-__all__ = ("Namer", "distinct_names", "fingerprint", "fit", "namer", "starts_oddly")
+__all__ = (
+    "NameExpression",
+    "distinct_names",
+    "fingerprint",
+    "has_unsafe_start",
+    "name_expression",
+    "valid_hostname",
+)

@@ -22,7 +22,7 @@ _Options = t.Mapping[str, t.Any]
 def templated(
     given: _Options, names: t.Container[str], variables: _Options, templar: t.Any
 ) -> dict[str, t.Any]:
-    """What the user gave, with the values of the templates in the entries of these names.
+    """The options that the user gave, in which the templates of these names are evaluated.
 
     The templates are those of the user's own file and of --extra-vars. Ansible decides by itself
     which text is a template, and no text of a VM comes here.
@@ -34,7 +34,7 @@ def templated(
     }
 
 
-def variables_of(definitions: t.Mapping[str, _Options]) -> set[str]:
+def option_variables(definitions: t.Mapping[str, _Options]) -> set[str]:
     """The variables that set options."""
     return {
         variable["name"]
@@ -54,7 +54,7 @@ def _value(name: str, value: t.Any, templar: t.Any) -> t.Any:
         ) from exc
 
 
-def refuse_what_is_no_choice(given: _Options, definitions: t.Mapping[str, _Options]) -> None:
+def check_choices(given: _Options, definitions: t.Mapping[str, _Options]) -> None:
     """Ansible refuses such a value as well, but before 2.19 without the names of the choices."""
     for name, value in given.items():
         choices = definitions.get(name, {}).get("choices")
@@ -74,4 +74,4 @@ def _values(value: t.Any, definition: _Options) -> list[t.Any]:
     return value if isinstance(value, list) else [value]
 
 
-__all__ = ("TEMPLATES", "refuse_what_is_no_choice", "templated", "variables_of")
+__all__ = ("TEMPLATES", "check_choices", "option_variables", "templated")

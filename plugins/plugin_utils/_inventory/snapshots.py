@@ -27,7 +27,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
     trusted_folder,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import chosen
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import choice_of
 
 # Bytes of an older snapshot. The document of a VM has at most 4 MiB.
 _MAX_OLDER = 64 * 1024**2
@@ -60,11 +60,11 @@ def write_snapshot(
     snapshot = {FACT: fact, "inventory_hostname": host}
     try:
         content = _content(snapshot)
-        older = _older(path)
-        changed = _timeless(older) != _timeless(snapshot)
-        # Also where nothing is written, so that a dry run fails where the real one would.
+        older = _older_snapshot(path)
+        changed = _without_time(older) != _without_time(snapshot)
+        # Checked in a dry run as well, so that it fails where the real run would.
         check_folder(os.path.dirname(path))
-        choice = chosen(host, "the snapshot", older.get(FACT), fact, keep_fuller)
+        choice = choice_of(host, "the snapshot", older.get(FACT), fact, keep_fuller)
         if choice.keeps_older:
             return Written(path, False, choice.notice)
         if not dry:
@@ -81,8 +81,8 @@ def _content(snapshot: dict[str, t.Any]) -> bytes:
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 
-def _older(path: str) -> dict[str, t.Any]:
-    """The snapshot that is there; what can't be read, or is none, counts as no older one."""
+def _older_snapshot(path: str) -> dict[str, t.Any]:
+    """The snapshot that is there. A file that can't be read, or is no snapshot, counts as none."""
     try:
         with open_trusted(path) as file:
             older = parse_json(file.read(size_within(file, _MAX_OLDER)))
@@ -91,7 +91,7 @@ def _older(path: str) -> dict[str, t.Any]:
     return older if isinstance(older, dict) and isinstance(older.get(FACT), dict) else {}
 
 
-def _timeless(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
+def _without_time(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
     fact = snapshot.get(FACT, {})
     return {**snapshot, FACT: {key: fact[key] for key in fact if key != "gathered_at"}}
 
@@ -99,7 +99,7 @@ def _timeless(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
 def _replace(path: str, content: bytes) -> None:
     folder, name = os.path.split(path)
     with trusted_folder(folder) as handle:
-        # Nobody can guess the name or lay a link there, and all of it happens in the folder that was opened.
+        # Nobody can guess the name and put a link there, and all steps are in the folder that was opened.
         temporary = f".imds_{secrets.token_hex(16)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         # The mode is as the umask has it.

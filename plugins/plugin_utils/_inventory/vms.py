@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Documents in, named and grouped VMs out: the inventory without Ansible. Private to imds.azure.
 
-A fleet can have 100,000 VMs. So a document is looked at once, when it is added, and only what the
-user wants of it is kept.
+A fleet can have 100,000 VMs. So each document is evaluated once, when it is added, and only the
+parts that the user wants are kept.
 """
 
 from __future__ import annotations
@@ -35,31 +35,31 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
     names_compared_with,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
-    is_usable,
-    leads_home,
+    is_local_name,
+    is_usable_address,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import Document
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import (
     MAX_GROUPS,
     Membership,
-    every_spelling,
-    grouper,
-    shared_groups,
+    group_function,
+    groups_of_all_spellings,
+    shared_group_warnings,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.hostnames import (
     distinct_names,
     fingerprint,
-    fit,
-    namer,
-    starts_oddly,
+    has_unsafe_start,
+    name_expression,
+    valid_hostname,
 )
 
 # Evaluates an expression for one VM.
 _Evaluated = t.Callable[[Expression], t.Any]
 
 ADDRESSES = ("private", "public", "none")
-_ALL = frozenset(SUBSETS)
+_ALL_SUBSETS = frozenset(SUBSETS)
 # What differs from one gathering to the next.
 _OF_GATHERING = ("api_version", "gathered_at")
 
@@ -81,7 +81,7 @@ class Vm(t.NamedTuple):
     address: str  # "" for none
     groups: list[Membership]  # at most MAX_GROUPS
     is_earlier: bool  # a host that an earlier inventory source named
-    left_out: int = 0  # groups beyond MAX_GROUPS
+    omitted_groups: int = 0  # groups beyond MAX_GROUPS
 
 
 class _Failure(t.NamedTuple):
@@ -89,35 +89,35 @@ class _Failure(t.NamedTuple):
 
     expression: str
     reason: str
-    vm: str
+    vm_name: str
 
 
-class _Seen(t.NamedTuple):
-    """What is kept of a document."""
+class _UnnamedVm(t.NamedTuple):
+    """A VM before all VMs are known, and so before it has its final name."""
 
     has_vm_id: bool
     identity: str  # its vmId, or a fingerprint of its host or its document where it has none
     host: str  # the host of an earlier source, or of a snapshot; "" where it is not known
-    is_in: bool  # by the filters
+    is_included: bool  # by the filters
     names: list[str]  # by preference; empty only where no name is needed
     fact: dict[str, t.Any]
     address: str
-    unusable: str  # an address that comes before that one and can't be used
+    unusable_address: str  # an earlier candidate that can't be used
     groups: list[Membership]  # at most MAX_GROUPS
-    left_out: int  # groups beyond MAX_GROUPS
+    omitted_groups: int  # groups beyond MAX_GROUPS
     notices: list[str]
     failures: list[_Failure]
-    marked: list[str]  # the names of tags that `tags` can't have
+    marked_tags: list[str]  # the names of tags that `tags` can't have
 
 
-class _Taken:
+class _TakenNames:
     """The names that a VM must not have."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
 
     def __contains__(self, name: object) -> bool:
-        return name in self._names or leads_home(str(name))
+        return name in self._names or is_local_name(str(name))
 
 
 class Fleet:
@@ -131,189 +131,202 @@ class Fleet:
         self._address = choices.address
         self._subsets = choices.subsets
         self._strict = choices.strict
-        self._rules = [_rule(entry) for entry in choices.filters]
-        # Names without quotes that filters compare with, as long as no VM has such a field.
-        self._unmet = {
+        self._filters = [_filter_of(entry) for entry in choices.filters]
+        # Names without quotes that filters compare with, until a VM has such a field.
+        self._unknown_fields = {
             name: text
             for entry in choices.filters
             for text in entry.values()
             for name in names_compared_with(text)
         }
-        self._namers = [namer(expression) for expression in choices.hostnames]
-        self._groups_of = grouper(choices.group_by)
-        # By vmId, and for the hosts of earlier sources by their names.
-        self._found: dict[str, _Seen] = {}
-        self._earlier: dict[str, _Seen] = {}
+        self._name_expressions = [name_expression(expression) for expression in choices.hostnames]
+        self._groups_of = group_function(choices.group_by)
+        # The VMs of earlier hosts by the names of the hosts, and all others by their identities.
+        self._vms_by_identity: dict[str, _UnnamedVm] = {}
+        self._earlier_vms: dict[str, _UnnamedVm] = {}
         self._hosts_by_identity: dict[str, list[str]] = collections.defaultdict(list)
-        # A vmId that several hosts claim: one host whose document was replaced, and the other.
+        # Each vmId that several hosts claim, with the host whose document was replaced and the later host.
         self._claims: dict[str, tuple[str, str]] = {}
         # Hosts of several snapshots of which at least one has no vmId.
         self._repeated: set[str] = set()
 
     def add(self, document: Document) -> None:
-        seen = self._seen(document)
+        vm = self._vm_of(document)
         if document.host:
-            self._replace(self._found.pop(seen.identity, None), seen)
-            self._earlier[document.host] = seen
-            self._hosts_by_identity[seen.identity].append(document.host)
-        elif seen.identity in self._hosts_by_identity:
-            for host in self._hosts_by_identity[seen.identity]:
-                self._replace(self._earlier[host], seen)
-                self._earlier[host] = seen
+            self._note_claim(self._vms_by_identity.pop(vm.identity, None), vm)
+            self._earlier_vms[document.host] = vm
+            self._hosts_by_identity[vm.identity].append(document.host)
+        elif vm.identity in self._hosts_by_identity:
+            for host in self._hosts_by_identity[vm.identity]:
+                self._note_claim(self._earlier_vms[host], vm)
+                self._earlier_vms[host] = vm
         else:
-            older = self._found.get(seen.identity)
-            self._replace(older, seen)
-            if older and seen.host and not seen.has_vm_id:
-                self._repeated.add(seen.host)
-            self._found[seen.identity] = seen
+            older = self._vms_by_identity.get(vm.identity)
+            self._note_claim(older, vm)
+            if older and vm.host and not vm.has_vm_id:
+                self._repeated.add(vm.host)
+            self._vms_by_identity[vm.identity] = vm
 
-    def _replace(self, older: _Seen | None, seen: _Seen) -> None:
-        if older and older.host and seen.host and older.host != seen.host:
-            self._claims[seen.identity] = (older.host, seen.host)
+    def _note_claim(self, older: _UnnamedVm | None, vm: _UnnamedVm) -> None:
+        if older and older.host and vm.host and older.host != vm.host:
+            self._claims[vm.identity] = (older.host, vm.host)
 
     def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
-        """Every VM that the filters let in, and what is to be said about them.
+        """The VMs that the filters include, and warnings about them.
 
-        A VM has a name that it shares neither with another nor with what is reserved.
+        Each VM has a name of its own, which is not a reserved one.
         """
-        earlier = {host: seen for host, seen in self._earlier.items() if seen.is_in}
-        found = [seen for seen in self._without_repeated() if seen.is_in]
-        every = [*earlier.values(), *found]
-        memberships = {membership for seen in every for membership in seen.groups}
-        spelled = every_spelling(memberships, (seen.groups for seen in every))
-        memberships.update(*spelled.values())
+        earlier_vms = {host: vm for host, vm in self._earlier_vms.items() if vm.is_included}
+        new_vms = [vm for vm in self._without_lesser_snapshots() if vm.is_included]
+        all_vms = [*earlier_vms.values(), *new_vms]
+        memberships = {membership for vm in all_vms for membership in vm.groups}
+        spellings = groups_of_all_spellings(memberships, (vm.groups for vm in all_vms))
+        memberships.update(*spellings.values())
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
-        names, contested = _names(found, _Taken({*reserved, *self._earlier, *groups}))
-        vms = [_vm(host, seen, True, spelled) for host, seen in earlier.items()]
-        vms.extend(_vm(name, seen, False, spelled) for name, seen in zip(names, found, strict=True))
-        return vms, [
-            *_counted(every),
-            *_marked(every),
-            *_failed([*self._earlier.values(), *self._found.values()]),
-            *_unmet(self._unmet if self._earlier or self._found else {}),
-            *self._without_address(found),
-            *_unusable(found, self._address),
-            *_contested(contested),
-            *_claimed(self._claims),
-            *_repeated(self._repeated),
-            *shared_groups(memberships),
-            *_left_out(vms),
+        names, clashes = _distinct_names(
+            new_vms, _TakenNames({*reserved, *self._earlier_vms, *groups})
+        )
+        named_vms = [_named_vm(host, vm, True, spellings) for host, vm in earlier_vms.items()]
+        named_vms.extend(
+            _named_vm(name, vm, False, spellings) for name, vm in zip(names, new_vms, strict=True)
+        )
+        return named_vms, [
+            *_notices_warnings(all_vms),
+            *_marked_tags_warnings(all_vms),
+            *_failed_expressions_warnings(
+                [*self._earlier_vms.values(), *self._vms_by_identity.values()]
+            ),
+            *_unknown_fields_warnings(
+                self._unknown_fields if self._earlier_vms or self._vms_by_identity else {}
+            ),
+            *self._missing_addresses_warnings(new_vms),
+            *_unusable_addresses_warnings(new_vms, self._address),
+            *_clashing_names_warnings(clashes),
+            *_claimed_by_several_warnings(self._claims),
+            *_several_snapshots_warnings(self._repeated),
+            *shared_group_warnings(memberships),
+            *_too_many_groups_warnings(named_vms),
         ]
 
-    def _without_repeated(self) -> list[_Seen]:
-        """What was found, without snapshots that have no vmId where another document of their host has one."""
-        found = list(self._found.values())
-        known = {*self._earlier, *(seen.host for seen in found if seen.has_vm_id)}
-        lesser = {seen.host for seen in found if not seen.has_vm_id and seen.host in known} - {""}
-        self._repeated |= lesser
-        return [seen for seen in found if seen.has_vm_id or seen.host not in lesser]
+    def _without_lesser_snapshots(self) -> list[_UnnamedVm]:
+        """The VMs of no earlier host.
 
-    def _without_address(self, found: list[_Seen]) -> list[str]:
-        count = sum(not seen.address and not seen.unusable for seen in found)
+        A snapshot without a vmId is left out if another document of its host has one.
+        """
+        new_vms = list(self._vms_by_identity.values())
+        known = {*self._earlier_vms, *(vm.host for vm in new_vms if vm.has_vm_id)}
+        lesser = {vm.host for vm in new_vms if not vm.has_vm_id and vm.host in known} - {""}
+        self._repeated |= lesser
+        return [vm for vm in new_vms if vm.has_vm_id or vm.host not in lesser]
+
+    def _missing_addresses_warnings(self, new_vms: list[_UnnamedVm]) -> list[str]:
+        count = sum(not vm.address and not vm.unusable_address for vm in new_vms)
         if not count or self._address == "none":
             return []
         return [f"ansible_host is not set: no {self._address} address is known ({count} VMs)"]
 
-    def _seen(self, document: Document) -> _Seen:
-        whole = document.data
+    def _vm_of(self, document: Document) -> _UnnamedVm:
+        fact = document.data
         notices: list[str] = []
         if document.host:
-            check_fact(whole)
+            check_fact(fact)
         if not document.is_fact:
-            whole, notices = azure_imds(
-                document.data, document.api_version, reuse=not document.nulls
-            )
-        compute = part(whole, "compute")
-        tags = _dict(whole, "tags") or tags_of(compute)[0]
-        if not isinstance(whole.get("tags", tags), dict):
+            fact, notices = azure_imds(document.data, document.api_version)
+        compute = part(fact, "compute")
+        tags = _dict_in(fact, "tags") or tags_of(compute)[0]
+        if not isinstance(fact.get("tags", tags), dict):
             # Ansible read the tags of an older fact for something else.
-            whole = {**whole, "tags": tags}
-        view = {**compute, **whole, "tags": tags}
+            fact = {**fact, "tags": tags}
+        fields = {**compute, **fact, "tags": tags}
         if document.snapshot_of:
-            view["inventory_hostname"] = document.snapshot_of
-        self._meet(view)
+            fields["inventory_hostname"] = document.snapshot_of
+        self._note_fields(fields)
         vm_id = str(compute.get("vmId") or "").lower()
         host = document.host or document.snapshot_of
-        identity = vm_id or _fingerprint(host, whole)
+        identity = vm_id or _identity_without_vm_id(host, fact)
         failures: list[_Failure] = []
 
         def evaluated(expression: Expression) -> t.Any:
             try:
-                return expression(view)
+                return expression(fields)
             except EvaluationError as exc:
-                vm = host or compute.get("name") or identity
-                failure = _Failure(exc.expression, exc.reason, printable(str(vm), 80))
+                vm_name = host or compute.get("name") or identity
+                failure = _Failure(exc.expression, exc.reason, printable(str(vm_name), 80))
             if self._strict:
-                raise OptionError(f"{failure.expression}: of the VM {failure.vm}: {failure.reason}")
+                raise OptionError(
+                    f"{failure.expression}: of the VM {failure.vm_name}: {failure.reason}"
+                )
             failures.append(failure)
             return None
 
-        is_in = self._is_in(evaluated)
-        # A VM that is out needs no name, and a host of an earlier source has one.
-        texts = self._texts_for_name(evaluated) if is_in and not document.host else []
-        if not texts and is_in and not document.host:
-            text, source = _last_name(vm_id, host, identity)
+        is_included = self._is_included(evaluated)
+        # A VM that the filters leave out needs no name, and a host of an earlier source has one.
+        texts = self._texts_for_names(evaluated) if is_included and not document.host else []
+        if not texts and is_included and not document.host:
+            text, source = _fallback_name(vm_id, host, identity)
             texts = [text]
             notices = [*notices, f"hostnames: no expression gives a name, so it is {source}"]
-        if any(map(starts_oddly, texts)):
+        if any(map(has_unsafe_start, texts)):
             notices = [*notices, "hostnames: a hyphen or a dot that a name begins with became _"]
-        address, unusable = self._address_of(whole)
+        address, unusable = self._address_of(fact)
         groups = self._groups_of(compute, tags)
-        return _Seen(
+        return _UnnamedVm(
             has_vm_id=bool(vm_id),
             identity=identity,
             host=host,
-            is_in=is_in,
-            names=[fit(text) for text in texts],
-            fact=self._wanted(whole),
+            is_included=is_included,
+            names=[valid_hostname(text) for text in texts],
+            fact=self._subset_of(fact),
             address=address,
-            unusable=unusable,
+            unusable_address=unusable,
             groups=groups[:MAX_GROUPS],
-            left_out=len(groups[MAX_GROUPS:]),
+            omitted_groups=len(groups[MAX_GROUPS:]),
             notices=notices,
             failures=failures,
-            marked=marked_tags(compute),
+            marked_tags=marked_tags(compute),
         )
 
-    def _meet(self, view: dict[str, t.Any]) -> None:
-        if self._unmet:
-            self._unmet = {name: text for name, text in self._unmet.items() if name not in view}
+    def _note_fields(self, fields: dict[str, t.Any]) -> None:
+        if self._unknown_fields:
+            self._unknown_fields = {
+                name: text for name, text in self._unknown_fields.items() if name not in fields
+            }
 
-    def _is_in(self, evaluated: _Evaluated) -> bool:
-        for decision, holds in self._rules:
+    def _is_included(self, evaluated: _Evaluated) -> bool:
+        for decision, holds in self._filters:
             if evaluated(holds):
                 return decision
         return True
 
-    def _texts_for_name(self, evaluated: _Evaluated) -> list[str]:
-        return [text for text in map(evaluated, self._namers) if text]
+    def _texts_for_names(self, evaluated: _Evaluated) -> list[str]:
+        return [text for text in map(evaluated, self._name_expressions) if text]
 
-    def _address_of(self, whole: dict[str, t.Any]) -> tuple[str, str]:
+    def _address_of(self, fact: dict[str, t.Any]) -> tuple[str, str]:
         """The address that is used, and one before it that can't be; "" where there is none."""
         if self._address == "none":
             return "", ""
-        addresses = _dict(whole, "addresses") or addresses_of(part(whole, "network"))
-        found = addresses.get(self._address)
+        addresses = _dict_in(fact, "addresses") or addresses_of(part(fact, "network"))
+        candidates = addresses.get(self._address)
         unusable = ""
-        for address in found if isinstance(found, list) else []:
-            if is_usable(address):
+        for address in candidates if isinstance(candidates, list) else []:
+            if is_usable_address(address):
                 return address, unusable
             unusable = unusable or printable(str(address), 80) or "an empty text"
         return "", unusable
 
-    def _wanted(self, whole: dict[str, t.Any]) -> dict[str, t.Any]:
-        if self._subsets == _ALL:
-            return whole
+    def _subset_of(self, fact: dict[str, t.Any]) -> dict[str, t.Any]:
+        if self._subsets == _ALL_SUBSETS:
+            return fact
         kept = (*self._subsets, "api_version", "gathered_at")
-        return {key: whole[key] for key in kept if key in whole}
+        return {key: fact[key] for key in kept if key in fact}
 
 
-def _dict(whole: dict[str, t.Any], key: str) -> dict[str, t.Any]:
-    value = whole.get(key)
+def _dict_in(fact: dict[str, t.Any], key: str) -> dict[str, t.Any]:
+    value = fact.get(key)
     return value if isinstance(value, dict) else {}
 
 
-def _last_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
+def _fallback_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
     """A name where no expression gives one, and where it comes from."""
     if vm_id:
         return f"vm_{identity}", "made of the vmId"
@@ -322,59 +335,64 @@ def _last_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
     return f"vm_{identity}", "made of the whole document, which has no vmId"
 
 
-def _fingerprint(host: str, whole: dict[str, t.Any]) -> str:
-    """What tells a VM without a vmId from others: its host, or else all that it says but for the time.
+def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
+    """Identifies a VM without a vmId: by its host, or else by its fact without the time of gathering.
 
     A fact does not depend on the form of the file that its document was read from.
     """
     if host:
         return fingerprint({"inventory_hostname": host})
-    return fingerprint({key: whole[key] for key in whole if key not in _OF_GATHERING})
+    return fingerprint({key: fact[key] for key in fact if key not in _OF_GATHERING})
 
 
-def _vm(
+def _named_vm(
     name: str,
-    seen: _Seen,
+    vm: _UnnamedVm,
     is_earlier: bool,
-    spelled: dict[Membership, tuple[Membership, ...]],
+    spellings: dict[Membership, tuple[Membership, ...]],
 ) -> Vm:
     # A host of an earlier source keeps the connection settings of that source.
-    address = "" if is_earlier else seen.address
-    groups = seen.groups
-    if spelled:
+    address = "" if is_earlier else vm.address
+    groups = vm.groups
+    if spellings:
         # Its own groups first, because others may say any number of spellings.
-        others = (one for own in groups for one in spelled.get(own, ()))
+        others = (one for own in groups for one in spellings.get(own, ()))
         groups = list(dict.fromkeys((*groups, *others)))
-    left_out = seen.left_out + len(groups[MAX_GROUPS:])
-    return Vm(name, seen.fact, address, groups[:MAX_GROUPS], is_earlier, left_out)
+    omitted_groups = vm.omitted_groups + len(groups[MAX_GROUPS:])
+    return Vm(name, vm.fact, address, groups[:MAX_GROUPS], is_earlier, omitted_groups)
 
 
-def _names(found: list[_Seen], taken: t.Container[str]) -> tuple[list[str], dict[str, int]]:
-    def last_resorts(index: int) -> list[str]:
-        last, identity = found[index].names[-1], found[index].identity
-        return [fit(f"{last}_{identity}"), fit(f"{last}_{fingerprint(identity)}")]
+def _distinct_names(
+    new_vms: list[_UnnamedVm], taken: t.Container[str]
+) -> tuple[list[str], dict[str, int]]:
+    def fallbacks(index: int) -> list[str]:
+        last, identity = new_vms[index].names[-1], new_vms[index].identity
+        return [
+            valid_hostname(f"{last}_{identity}"),
+            valid_hostname(f"{last}_{fingerprint(identity)}"),
+        ]
 
-    return distinct_names([seen.names for seen in found], last_resorts, taken)
+    return distinct_names([vm.names for vm in new_vms], fallbacks, taken)
 
 
-def _counted(vms: t.Iterable[_Seen]) -> list[str]:
-    counts = collections.Counter(notice for seen in vms for notice in seen.notices)
+def _notices_warnings(vms: t.Iterable[_UnnamedVm]) -> list[str]:
+    counts = collections.Counter(notice for vm in vms for notice in vm.notices)
     return [f"{text} ({count} VMs)" for text, count in counts.items()]
 
 
-def _failed(vms: t.Iterable[_Seen]) -> list[str]:
+def _failed_expressions_warnings(vms: t.Iterable[_UnnamedVm]) -> list[str]:
     failures: dict[str, list[_Failure]] = collections.defaultdict(list)
-    for seen in vms:
-        for failure in seen.failures:
+    for vm in vms:
+        for failure in vm.failures:
             failures[failure.expression].append(failure)
     return [
-        f"{expression} can't be evaluated for {len(found)} VMs and counts as empty for them, "
-        f"for example {found[0].vm}: {found[0].reason}"
-        for expression, found in failures.items()
+        f"{expression} can't be evaluated for {len(failed)} VMs and counts as empty for them, "
+        f"for example {failed[0].vm_name}: {failed[0].reason}"
+        for expression, failed in failures.items()
     ]
 
 
-def _unmet(names: dict[str, str]) -> list[str]:
+def _unknown_fields_warnings(names: dict[str, str]) -> list[str]:
     return [
         f"filters {printable(text)!r}: no VM has a field {printable(name)}, which it compares with. "
         f"A text is in quotes: '{printable(name)}'"
@@ -382,36 +400,36 @@ def _unmet(names: dict[str, str]) -> list[str]:
     ]
 
 
-def _unusable(found: list[_Seen], kind: str) -> list[str]:
-    vms = [seen for seen in found if seen.unusable]
+def _unusable_addresses_warnings(new_vms: list[_UnnamedVm], kind: str) -> list[str]:
+    vms = [vm for vm in new_vms if vm.unusable_address]
     if not vms:
         return []
-    without = sum(not seen.address for seen in vms)
+    without = sum(not vm.address for vm in vms)
     return [
         f"ansible_host: a {kind} address that is no IP address of another machine is not used "
         f"({len(vms)} VMs, {without} of them without another), for example "
-        f"{vms[0].unusable!r} of {vms[0].names[0]}"
+        f"{vms[0].unusable_address!r} of {vms[0].names[0]}"
     ]
 
 
-def _marked(vms: t.Iterable[_Seen]) -> list[str]:
-    concerned = [seen.marked for seen in vms if seen.marked]
+def _marked_tags_warnings(vms: t.Iterable[_UnnamedVm]) -> list[str]:
+    concerned = [vm.marked_tags for vm in vms if vm.marked_tags]
     names = {name for marked in concerned for name in marked}
     return [f"{text} ({len(concerned)} VMs)" for text in marks_notice(names)]
 
 
-def _left_out(vms: list[Vm]) -> list[str]:
-    concerned = [vm for vm in vms if vm.left_out]
+def _too_many_groups_warnings(vms: list[Vm]) -> list[str]:
+    concerned = [vm for vm in vms if vm.omitted_groups]
     if not concerned:
         return []
-    worst = max(concerned, key=lambda vm: vm.left_out)
+    worst = max(concerned, key=lambda vm: vm.omitted_groups)
     return [
-        f"group_by: a VM is in at most {MAX_GROUPS} groups. {sum(vm.left_out for vm in concerned)} groups "
-        f"were left out for {len(concerned)} VMs, for example {worst.left_out} groups of {printable(worst.name, 80)}"
+        f"group_by: a VM is in at most {MAX_GROUPS} groups. {sum(vm.omitted_groups for vm in concerned)} groups "
+        f"were left out for {len(concerned)} VMs, for example {worst.omitted_groups} groups of {printable(worst.name, 80)}"
     ]
 
 
-def _contested(names: dict[str, int]) -> list[str]:
+def _clashing_names_warnings(names: dict[str, int]) -> list[str]:
     if not names:
         return []
     return [
@@ -420,7 +438,7 @@ def _contested(names: dict[str, int]) -> list[str]:
     ]
 
 
-def _claimed(claims: dict[str, tuple[str, str]]) -> list[str]:
+def _claimed_by_several_warnings(claims: dict[str, tuple[str, str]]) -> list[str]:
     if not claims:
         return []
     identity, (older, later) = next(iter(claims.items()))
@@ -431,7 +449,7 @@ def _claimed(claims: dict[str, tuple[str, str]]) -> list[str]:
     ]
 
 
-def _repeated(hosts: set[str]) -> list[str]:
+def _several_snapshots_warnings(hosts: set[str]) -> list[str]:
     if not hosts:
         return []
     return [
@@ -440,7 +458,7 @@ def _repeated(hosts: set[str]) -> list[str]:
     ]
 
 
-def _rule(entry: dict[str, str]) -> tuple[bool, Expression]:
+def _filter_of(entry: dict[str, str]) -> tuple[bool, Expression]:
     if not isinstance(entry, dict) or len(entry) != 1 or not {"include", "exclude"} & set(entry):
         raise OptionError(
             f"filters: {printable(str(entry))} is not one of include: EXPRESSION and exclude: EXPRESSION"

@@ -14,7 +14,7 @@ import typing as t
 import ansible.template
 import pytest
 import yaml
-from ansible import context
+from ansible import constants, context
 from ansible.errors import AnsibleError, AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
@@ -133,6 +133,18 @@ def test_groups_and_hosts_know_each_other_as_ansible_does_it(
     assert members(inventory, "tags") == members(inventory, "all") == ["a", "b"]
     inventory.remove_host(host)
     assert members(inventory, "all") == members(inventory, "tag_c") == ["b"]
+
+
+def test_a_later_source_replaces_the_fact_also_where_dictionaries_are_merged(
+    read: Read, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "DEFAULT_HASH_BEHAVIOUR", "merge")
+    inventory = InventoryData()
+    for compute in ({"zone": "1"}, {"location": "westeurope"}):
+        written(tmp_path, a=vm("a", **compute))
+        from_documents(read, inventory=inventory)
+    fact = inventory.hosts["a"].vars["azure_imds"]
+    assert set(fact["compute"]) == {"name", "vmId", "location"}
 
 
 def test_the_host_variables(read: Read, tmp_path: pathlib.Path) -> None:
@@ -385,7 +397,7 @@ def test_why_there_are_no_facts(
     inventory = InventoryData()
     for host in hosts:
         inventory.add_host(host)
-    said = instances._why_no_facts(inventory)
+    said = instances._reason_without_facts(inventory)
     assert reason in said
     assert bool(said) == bool(reason)
 

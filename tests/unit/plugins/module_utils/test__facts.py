@@ -17,7 +17,7 @@ from doubles import load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._document import typed, without_nulls
+from ansible_collections.imds.azure.plugins.module_utils._document import typed
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
     SUBSETS,
@@ -129,7 +129,7 @@ def test_an_unknown_cloud_keeps_its_name_and_has_no_endpoints() -> None:
 
 
 def test_what_a_later_imds_says_beside_compute_and_network() -> None:
-    document = {"compute": {}, "extended": {"x": True}, "later": None, "tags": "not ours"}
+    document = {"compute": {}, "extended": {"x": True}, "later": "", "tags": "not ours"}
     facts, _warnings = azure_imds(document, "2025-04-07")
     assert facts["extended"] == {"x": True}
     assert facts["later"] == ""
@@ -160,10 +160,13 @@ def test_any_document_yields_a_fact(
 
 
 @quick
-@given(documents.map(without_nulls))
-def test_a_document_without_nulls_need_not_be_searched_for_them(document: dict[str, t.Any]) -> None:
-    copied = azure_imds(document, "")
-    assert azure_imds(document, "", reuse=True) == copied
+@given(documents, st.booleans(), st.booleans())
+def test_the_document_of_a_fact_is_not_changed(
+    document: dict[str, t.Any], raw: bool, user_data: bool
+) -> None:
+    before = json.dumps(document)
+    azure_imds(document, "", raw=raw, user_data=user_data)
+    assert json.dumps(document) == before
 
 
 @pytest.mark.parametrize("name", SHAPES)

@@ -104,6 +104,13 @@ def test_raw_and_user_data(run: Run) -> None:
     assert fact["user_data_text"] == "#cloud-config\nname: héalth\n"
 
 
+@pytest.mark.parametrize(("raw", "empty"), [(False, ""), (True, None)])
+def test_only_a_raw_fact_has_nulls(run: Run, vm: Vm, raw: bool, empty: str | None) -> None:
+    vm.document = {"compute": {"name": "x", "zone": None}, "network": {"interface": []}}
+    fact = run(raw=raw)["ansible_facts"]["azure_imds"]
+    assert fact["compute"]["zone"] == empty
+
+
 @pytest.mark.parametrize(
     ("subset", "keys"),
     [

@@ -19,9 +19,9 @@ from doubles import load
 
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
-    inert,
-    is_shown,
-    shown,
+    make_plain,
+    make_unsafe,
+    only_prints,
 )
 
 trust: t.Callable[[str], str] | None = getattr(ansible.template, "trust_as_template", None)
@@ -48,7 +48,7 @@ def templated(text: str, variables: t.Any) -> t.Any:
 
 @pytest.mark.parametrize("text", TEMPLATES)
 def test_a_template_is_text(text: str) -> None:
-    variables = inert({"value": text, "nested": [{text: [text]}]})
+    variables = make_unsafe({"value": text, "nested": [{text: [text]}]})
     templar = Templar(loader=DataLoader(), variables=variables)
     assert templar.template(variables["value"]) == text
     assert templar.template(variables["nested"]) == [{text: [text]}]
@@ -56,27 +56,27 @@ def test_a_template_is_text(text: str) -> None:
 
 @pytest.mark.parametrize("expression", JOINED)
 def test_a_template_that_is_made_of_tags_is_text(expression: str) -> None:
-    variables = inert({"tags": JOINED[expression]})
+    variables = make_unsafe({"tags": JOINED[expression]})
     joined = templated("{{ %s }}" % expression, variables)  # noqa: UP031
     assert "7 * 7" in joined or "49" in joined
     assert templated("{{ joined }}", {"joined": joined}) == joined
 
 
 def test_halves_stay_text_where_they_are_shown() -> None:
-    variables = {"tags": shown(inert({"Open": "{", "Rest": "{ 7 * 7 }}"}))}
+    variables = {"tags": make_plain(make_unsafe({"Open": "{", "Rest": "{ 7 * 7 }}"}))}
     joined = templated("{{ tags.Open ~ tags.Rest }}", variables)
     assert templated("{{ joined }}", {"joined": joined}) == "{{ 7 * 7 }}"
 
 
 @pytest.mark.parametrize("value", [5, 0.5, True, None, [], {}, [5, {}]])
 def test_everything_else_is_what_it_was(value: t.Any) -> None:
-    assert inert(value) == shown(value) == value
-    assert type(inert(value)) is type(shown(value)) is type(value)
+    assert make_unsafe(value) == make_plain(value) == value
+    assert type(make_unsafe(value)) is type(make_plain(value)) is type(value)
 
 
 def test_it_is_equal_to_what_it_was() -> None:
     everything = load("everything")
-    for made in (inert(everything), shown(inert(everything))):
+    for made in (make_unsafe(everything), make_plain(make_unsafe(everything))):
         assert made == everything
         assert json.dumps(made) == json.dumps(everything)
 
@@ -84,7 +84,7 @@ def test_it_is_equal_to_what_it_was() -> None:
 def test_what_is_shown_reads_plainly() -> None:
     # A user may compose dictionaries whose keys are no text.
     value = {"plain": ["text", {1: "more"}], "half{": "C#"}
-    made = shown(inert(value))
+    made = make_plain(make_unsafe(value))
     assert made == value
     plain = [*made["plain"], made["plain"][1][1]]
     if trust is not None:
@@ -121,14 +121,14 @@ def test_what_is_only_printed_is_shown(
         monkeypatch.setattr(context, "CLIARGS", {"inventory": list(sources), **arguments})
 
     given(first, **{mode: "x"})
-    assert is_shown(first)
+    assert only_prints(first)
     given(str(folder), **{mode: "x"})
-    assert is_shown(last)
+    assert only_prints(last)
     # Later sources may use what the first one sets in templates.
-    assert is_shown(first) is bool(trust)
+    assert only_prints(first) is bool(trust)
     given(first, last, **{mode: "x"})
-    assert is_shown(first) is bool(trust)
+    assert only_prints(first) is bool(trust)
     given("a-host,", **{mode: "x"})
-    assert is_shown(first) is bool(trust)
+    assert only_prints(first) is bool(trust)
     given(first)
-    assert not is_shown(first)
+    assert not only_prints(first)

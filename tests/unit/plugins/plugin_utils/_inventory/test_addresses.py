@@ -10,8 +10,8 @@ import typing as t
 import pytest
 
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
-    is_usable,
-    leads_home,
+    is_local_name,
+    is_usable_address,
 )
 
 
@@ -32,7 +32,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses im
     ],
 )
 def test_addresses(address: t.Any, usable: bool) -> None:
-    assert is_usable(address) is usable
+    assert is_usable_address(address) is usable
 
 
 @pytest.mark.parametrize(
@@ -47,4 +47,4 @@ def test_addresses(address: t.Any, usable: bool) -> None:
     ],
 )
 def test_names_that_lead_home(name: str, home: bool) -> None:
-    assert leads_home(name) is home
+    assert is_local_name(name) is home

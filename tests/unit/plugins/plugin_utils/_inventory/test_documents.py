@@ -19,7 +19,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory import docum
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     Document,
     documents_in,
-    files_of,
+    matching_files,
 )
 
 WEB: dict[str, t.Any] = {"compute": {"name": "web-1"}}
@@ -29,10 +29,7 @@ SNAPSHOT = {"inventory_hostname": "db", "azure_imds": {"api_version": "2025-04-0
 
 def read(path: pathlib.Path) -> tuple[list[Document], list[str]]:
     broken: list[str] = []
-    found = [
-        document._replace(nulls=True)  # whether there are any has a test of its own
-        for document in documents_in(str(path), lambda exc: broken.append(str(exc)))
-    ]
+    found = list(documents_in(str(path), lambda exc: broken.append(str(exc))))
     return found, [line.replace(str(path), "FILE") for line in broken]
 
 
@@ -74,15 +71,18 @@ def test_documents_and_snapshots_side_by_side(
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
-@pytest.mark.parametrize(
-    ("compute", "nulls"), [({"zone": None}, True), ({"zone": ""}, False), ({"zone": [None]}, True)]
-)
-def test_a_document_without_null_is_known_as_such(
-    tmp_path: pathlib.Path, name: str, compute: dict[str, t.Any], nulls: bool
+@pytest.mark.parametrize("others", [[], ["null"], ['{"compute": {"zone": null}}']])
+def test_nulls_become_empty_texts_in_documents_and_stay_in_snapshots(
+    tmp_path: pathlib.Path, name: str, others: list[str]
 ) -> None:
-    path = written(tmp_path, name, json.dumps({"compute": {"name": "a", **compute}}))
-    (document,) = documents_in(str(path), pytest.fail)
-    assert document.nulls is nulls
+    web = {"compute": {"name": "web", "zone": None, "x": [None, {"y": None}]}, "later": None}
+    snapshot = {"azure_imds": web, "inventory_hostname": "web"}
+    texts = [json.dumps(web), json.dumps(snapshot), *others]
+    content = "\n".join(texts) if name == "a.ndjson" else f"[{','.join(texts)}]"
+    (first, second, *_others), _broken = read(written(tmp_path, name, content))
+    empty = {"compute": {"name": "web", "zone": "", "x": ["", {"y": ""}]}, "later": ""}
+    assert first == Document(empty)
+    assert second == Document(web, is_fact=True, snapshot_of="web")
 
 
 @pytest.mark.parametrize("content", ["[]", "[ ]\n"])
@@ -407,7 +407,7 @@ def test_real_shapes(tmp_path: pathlib.Path, name: str) -> None:
 
 
 def names(folder: pathlib.Path, *patterns: str) -> list[str]:
-    found, without = files_of(patterns, str(folder))
+    found, without = matching_files(patterns, str(folder))
     assert without == []
     return [os.path.relpath(path, folder) for path in found]
 
@@ -470,18 +470,18 @@ def test_home_is_known(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HOME", str(folder.parent / "plain"))
     (folder.parent / "plain").mkdir(exist_ok=True)
     (folder.parent / "plain" / "h.json").touch()
-    found, _without = files_of(["~/h.json"], str(folder))
+    found, _without = matching_files(["~/h.json"], str(folder))
     assert found == [str(folder.parent / "plain" / "h.json")]
 
 
 def test_a_file_that_is_named_has_to_be_there(folder: pathlib.Path) -> None:
     with pytest.raises(OptionError) as caught:
-        files_of(["none.json"], str(folder))
+        matching_files(["none.json"], str(folder))
     assert str(caught.value) == f"documents: there is no file {folder / 'none.json'}"
 
 
 def test_a_pattern_may_name_none(folder: pathlib.Path) -> None:
-    assert files_of(["none/*.json", "a.json"], str(folder)) == (
+    assert matching_files(["none/*.json", "a.json"], str(folder)) == (
         [str(folder / "a.json")],
         ["none/*.json"],
     )

@@ -11,12 +11,14 @@ import pathlib
 import pytest
 from ansible import context
 
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import source_with
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
+    inventory_source_of,
+)
 
 
 def found(monkeypatch: pytest.MonkeyPatch, sources: list[str], *paths: str) -> tuple[str, ...]:
     monkeypatch.setattr(context, "CLIARGS", {"inventory": sources})
-    return tuple(os.path.relpath(one) if one else "" for one in source_with(paths))
+    return tuple(os.path.relpath(one) if one else "" for one in inventory_source_of(paths))
 
 
 @pytest.fixture(autouse=True)

@@ -10,8 +10,8 @@ from doubles import HOSTILE, NETWORK
 
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import (
-    chosen,
-    chosen_fact,
+    choice_of,
+    choice_of_facts,
 )
 
 COMPUTE = {"name": "web-1", "vmId": "A"}
@@ -43,8 +43,8 @@ WHOLE = {"compute": COMPUTE, "network": NETWORK, **TIME}
     ],
 )
 def test_a_fuller_one_is_kept_and_named(older: t.Any, newer: dict[str, t.Any], lost: str) -> None:
-    kept = chosen("web-1", "the snapshot", older, newer, True)
-    replaced = chosen("web-1", "the snapshot", older, newer, False)
+    kept = choice_of("web-1", "the snapshot", older, newer, True)
+    replaced = choice_of("web-1", "the snapshot", older, newer, False)
     assert (kept.keeps_older, replaced.keeps_older) == (bool(lost), False)
     if not lost:
         assert (kept.notice, replaced.notice) == ("", "")
@@ -81,7 +81,7 @@ def test_changed_tags_are_said() -> None:
 def test_a_fuller_one_of_another_vm_is_replaced() -> None:
     for vm_id, is_kept in (("a", True), ("B", False), ("", True), (None, True)):
         newer = {"compute": {"name": "web-1", "vmId": vm_id}}
-        choice = chosen("web-1", "the snapshot", WHOLE, newer, True)
+        choice = choice_of("web-1", "the snapshot", WHOLE, newer, True)
         assert choice.keeps_older is is_kept
         assert ("another VM" in choice.notice) is not is_kept
 
@@ -89,23 +89,23 @@ def test_a_fuller_one_of_another_vm_is_replaced() -> None:
 @pytest.mark.parametrize("incomplete", [None, [], "network", {"network": 1}, [5, "cloud"]])
 def test_a_fact_that_lacks_a_part_by_choice_replaces_an_older_one(incomplete: t.Any) -> None:
     fact = azure_imds({"compute": COMPUTE}, "", frozenset({"tags"}))[0]
-    assert chosen_fact("web-1", WHOLE, fact, incomplete, True) == (False, "")
+    assert choice_of_facts("web-1", WHOLE, fact, incomplete, True) == (False, "")
 
 
 @pytest.mark.parametrize(("keep", "is_kept"), [(True, True), ("yes", True), ("no", False)])
 def test_a_fact_that_lacks_a_part_of_imds(keep: t.Any, is_kept: bool) -> None:
     fact = azure_imds({"compute": COMPUTE}, "")[0]
-    assert chosen_fact("web-1", WHOLE, fact, ["network"], keep).keeps_older is is_kept
+    assert choice_of_facts("web-1", WHOLE, fact, ["network"], keep).keeps_older is is_kept
     # The empty fact of a host whose IMDS did not answer.
-    assert chosen_fact("web-1", WHOLE, {}, None, keep).keeps_older is is_kept
-    first = chosen_fact("web-1", None, fact, ["network"], keep)
+    assert choice_of_facts("web-1", WHOLE, {}, None, keep).keeps_older is is_kept
+    first = choice_of_facts("web-1", None, fact, ["network"], keep)
     assert first == (False, "web-1: azure_imds lacks network: IMDS answered without it")
 
 
 def test_what_a_host_says_is_safe_to_print() -> None:
     older = {**WHOLE, "gathered_at": HOSTILE}
     for choice in (
-        chosen(HOSTILE, "x", older, {}, True),
-        chosen_fact(HOSTILE, {}, {}, [HOSTILE], 0),
+        choice_of(HOSTILE, "x", older, {}, True),
+        choice_of_facts(HOSTILE, {}, {}, [HOSTILE], 0),
     ):
         assert choice.notice.isprintable()

@@ -19,8 +19,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import OptionEr
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import (
     GROUPINGS,
     Membership,
-    grouper,
-    shared_groups,
+    group_function,
+    shared_group_warnings,
 )
 
 EVERYTHING = load("everything")
@@ -33,7 +33,7 @@ def groups(document: dict[str, t.Any], *group_by: str) -> list[tuple[str, ...]]:
 
 def memberships(document: dict[str, t.Any], *group_by: str) -> list[Membership]:
     compute = part(document, "compute")
-    return grouper(group_by or GROUPINGS)(compute, tags_of(compute)[0])
+    return group_function(group_by or GROUPINGS)(compute, tags_of(compute)[0])
 
 
 def test_every_group() -> None:
@@ -118,14 +118,14 @@ def tagged(*tags: tuple[str, str]) -> dict[str, t.Any]:
     ],
 )
 def test_values_that_share_a_group_are_named(fleet: list[dict[str, t.Any]], said: str) -> None:
-    found = shared_groups(one for document in fleet for one in memberships(document))
+    found = shared_group_warnings(one for document in fleet for one in memberships(document))
     assert [message.partition("share a group: ")[2] for message in found] == [said] * bool(said)
 
 
 def test_one_message_names_a_few_of_many_shared_groups() -> None:
     many = [(f"t{number}{sign}", "x") for number in range(500) for sign in "-_"]
     few = [("a" + sign * 12, "x") for sign in "-_.:;,|+=!?@#"]
-    (message,) = shared_groups(memberships(tagged(*few, *many), "tags"))
+    (message,) = shared_group_warnings(memberships(tagged(*few, *many), "tags"))
     assert "'a!!!!!!!!!!!!=x'" in message
     assert "and 3 more;" in message
     assert message.endswith("; and 491 more groups")
@@ -134,14 +134,14 @@ def test_one_message_names_a_few_of_many_shared_groups() -> None:
 
 def test_only_what_was_asked_for() -> None:
     assert groups(EVERYTHING, "zone") == [("zone_3", "zones")]
-    assert grouper([])(EVERYTHING["compute"], {"a": "b"}) == []
+    assert group_function([])(EVERYTHING["compute"], {"a": "b"}) == []
 
 
 def test_a_grouping_that_there_is_not() -> None:
     with pytest.raises(
         OptionError, match="group_by has no zones, Tags: it takes zone, fault_domain"
     ):
-        grouper(["zone", "zones", "Tags"])
+        group_function(["zone", "zones", "Tags"])
 
 
 @quick
@@ -151,8 +151,8 @@ def test_a_grouping_that_there_is_not() -> None:
 def test_every_name_is_valid_and_no_parent(
     document: dict[str, t.Any], tags: dict[str, t.Any]
 ) -> None:
-    found = grouper(GROUPINGS)(part(document, "compute"), tags)
-    shared_groups(found)
+    found = group_function(GROUPINGS)(part(document, "compute"), tags)
+    shared_group_warnings(found)
     parents = {parent for _group, parent, _source in found}
     for group, _parent, _source in found:
         assert not INVALID_VARIABLE_NAMES.findall(group)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.hostnames import (
     distinct_names,
     fingerprint,
-    fit,
-    namer,
+    name_expression,
+    valid_hostname,
 )
 
 
@@ -58,7 +58,7 @@ def test_a_name_by_an_expression(expression: str, name: str) -> None:
         "hidden": " _ansible_type",
         "tags": {"Role": "web", "a:b": "c", "Empty": "", "twice": "first", "Twice": "exact"},
     }
-    assert fit(namer(expression)(view)) == name
+    assert valid_hostname(name_expression(expression)(view)) == name
 
 
 @pytest.mark.parametrize(
@@ -85,28 +85,28 @@ def test_a_name_by_an_expression(expression: str, name: str) -> None:
     ],
 )
 def test_a_host_name_is_nothing_else(text: str, name: str) -> None:
-    assert fit(text) == name
+    assert valid_hostname(text) == name
 
 
 @pytest.mark.parametrize("text", ["a" * 300, "é" * 150, "日" * 100])
 def test_a_long_name_fits_into_the_name_of_a_file(text: str) -> None:
-    assert fit(text) != fit(text + "x")
-    assert fit(text).startswith(text[:60])
-    assert len(f"{fit(text)}.json".encode()) < 230
+    assert valid_hostname(text) != valid_hostname(text + "x")
+    assert valid_hostname(text).startswith(text[:60])
+    assert len(f"{valid_hostname(text)}.json".encode()) < 230
 
 
 @quick
 @given(st.text(max_size=20) | st.text(alphabet="-.:a1f/%", max_size=12))
 def test_every_name_is_safe(text: str) -> None:
-    name = fit(text)
+    name = valid_hostname(text)
     assert re.fullmatch(r"([\w][\w.\-]*|[0-9a-fA-F:.]+)?", name)
-    assert fit(name) == name
+    assert valid_hostname(name) == name
 
 
 @pytest.mark.parametrize("expression", ["tags", "list", "tag:odd"])
 def test_a_container_is_no_name(expression: str) -> None:
     view = {"list": [1], "tags": {"odd": {"a": 1}}}
-    assert namer(expression)(view) == ""
+    assert name_expression(expression)(view) == ""
 
 
 def names(choices: list[list[str]], taken: t.Collection[str] = ()) -> list[str]:
