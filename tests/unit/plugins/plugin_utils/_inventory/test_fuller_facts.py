@@ -68,14 +68,14 @@ def test_a_fuller_one_is_kept_and_named(older: t.Any, newer: dict[str, t.Any], l
 def test_what_has_changed_in_the_other_part_is_said(changes: dict[str, str], differ: str) -> None:
     older = {**WHOLE, "compute": {**COMPUTE, "zone": "1", "location": "a"}}
     newer = {"compute": {**COMPUTE, **changes}}
-    notice = chosen("web-1", "the snapshot", older, newer, True).notice
+    notice = choice_of("web-1", "the snapshot", older, newer, True).notice
     assert (differ in notice) if differ else ("another" not in notice)
 
 
 def test_changed_tags_are_said() -> None:
     older = {**WHOLE, "tags": {"Role": "web"}}
     newer = {"compute": COMPUTE, "tags": {"Role": "db"}}
-    assert "The new one has other tags." in chosen("a", "it", older, newer, True).notice
+    assert "The new one has other tags." in choice_of("a", "it", older, newer, True).notice
 
 
 def test_a_fuller_one_of_another_vm_is_replaced() -> None:
