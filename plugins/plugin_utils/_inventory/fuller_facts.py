@@ -45,17 +45,17 @@ def choice_of(
     ]
     if not lost:
         return Choice(False)
-    told = (
+    difference = (
         f"{host}: {what} of {printable(str(older.get('gathered_at') or 'unknown time'), 40)} has "
         f"{' and '.join(lost)}, and the new one has not"
     )
     if _is_another_vm(older, newer):
-        return _choice(False, f"{told}. It is replaced, because it is that of another VM")
+        return _choice(False, f"{difference}. It is replaced, because it is that of another VM")
     if not keep_fuller:
-        return _choice(False, f"{told}. It is replaced, because keep_fuller is false")
+        return _choice(False, f"{difference}. It is replaced, because keep_fuller is false")
     return _choice(
         True,
-        f"{told}. It is kept. To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
+        f"{difference}. It is kept. To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
         "playbook imds.azure.gather",
     )
 
