@@ -47,14 +47,14 @@ def choice_of(
         lost.remove("compute")  # Nothing says that it is the same VM.
     if not lost:
         return Choice(False)
-    told = (
+    difference = (
         f"{host}: {what} of {printable(str(older.get('gathered_at') or 'unknown time'), 40)} has "
         f"{' and '.join(lost)}, and the new one has not"
     )
     if _is_another_vm(older, newer):
-        return _choice(False, f"{told}. It is replaced, because it is that of another VM")
+        return _choice(False, f"{difference}. It is replaced, because it is that of another VM")
     if not keep_fuller:
-        return _choice(False, f"{told}. It is replaced, because keep_fuller is false")
+        return _choice(False, f"{difference}. It is replaced, because keep_fuller is false")
     differ = [
         text
         for name, text in _SHOWN.items()
@@ -63,7 +63,7 @@ def choice_of(
     but = f" The new one has {' and '.join(differ)}." if differ else ""
     return _choice(
         True,
-        f"{told}. It is kept.{but} To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
+        f"{difference}. It is kept.{but} To replace it, set keep_fuller=false, or imds_keep_fuller=false for the "
         "playbook imds.azure.gather",
     )
 
