@@ -162,9 +162,7 @@ def _bounded(text: str) -> int:
 
 
 # Made once: a fleet has many documents.
-_DECODER = json.JSONDecoder(
-    parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded
-)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded)
 
 
 def _children(value: t.Any) -> t.Iterable[t.Any]:

@@ -145,7 +145,10 @@ def test_commands_are_not_those_of_the_host() -> None:
     assert "$(reboot)" not in text
     text = text_of({"b": result(vm={**VM, "name": "x; reboot"})})
     assert "az vm" not in text
-    assert "by hand where a name is not plain enough for a command:\n VM x; reboot, resource group shop," in text
+    assert (
+        "by hand where a name is not plain enough for a command:\n VM x; reboot, resource group shop,"
+        in text
+    )
 
 
 def test_control_characters_become_blanks() -> None:
@@ -171,7 +174,9 @@ def printed(lines: list[str], options: dict[str, str]) -> str:
 
 def commands_in(text: str) -> list[str]:
     """What somebody takes out of the printed lines. YAML begins a new line at a blank."""
-    return re.findall(r"^\W*?(az .*?)(?:\",?)?$", re.sub(r"\n {8}(?! *\")", " ", text), re.MULTILINE)
+    return re.findall(
+        r"^\W*?(az .*?)(?:\",?)?$", re.sub(r"\n {8}(?! *\")", " ", text), re.MULTILINE
+    )
 
 
 ODD_NAMES = [
@@ -219,9 +224,7 @@ def test_a_command_that_is_printed_can_be_pasted(
 
 @pytest.mark.parametrize("options", PRINTED)
 @pytest.mark.parametrize("field", ["name", "resource_group", "scale_set"])
-def test_no_line_that_is_printed_begins_with_a_name(
-    field: str, options: dict[str, str]
-) -> None:
+def test_no_line_that_is_printed_begins_with_a_name(field: str, options: dict[str, str]) -> None:
     for length in range(4, 90):
         name = "evil".ljust(length, "x")
         text = printed(report({"a": result(vm={**VM, field: name})}), options)

@@ -306,10 +306,8 @@ def test_a_machine_of_a_uniform_set_has_no_extensions_of_its_own() -> None:
     (commands,) = removal(name="web_0", vmScaleSetName="web")
     assert (commands["target"], commands["name"]) == ("scale_set", "web")
     assert commands["az"] == [
-        f"az vmss extension delete {PLACE} --vmss-name=web "
-        "--name ManagedIdentityExtensionForLinux",
-        f"az vmss update-instances {PLACE} --name=web "
-        "--instance-ids='*'",
+        f"az vmss extension delete {PLACE} --vmss-name=web --name ManagedIdentityExtensionForLinux",
+        f"az vmss update-instances {PLACE} --name=web --instance-ids='*'",
     ]
     assert commands["powershell"] == [
         f"Set-AzContext -Subscription:'{SUBSCRIPTION}'",
@@ -322,7 +320,9 @@ def test_a_machine_of_a_uniform_set_has_no_extensions_of_its_own() -> None:
 
 
 def test_a_machine_of_a_flexible_set_may_have_it_from_both() -> None:
-    set_id = "/subscriptions/s/resourceGroups/sets/providers/Microsoft.Compute/virtualMachineScaleSets/f"
+    set_id = (
+        "/subscriptions/s/resourceGroups/sets/providers/Microsoft.Compute/virtualMachineScaleSets/f"
+    )
     found = removal(virtualMachineScaleSet={"id": set_id}, vmScaleSetName="f")
     assert [(each["target"], each["name"]) for each in found] == [
         ("scale_set", "f"),
@@ -372,7 +372,10 @@ OWN = {
 
 @pytest.mark.parametrize("name", ["x'$(x)'", "é", "@x"])
 def test_nor_one_of_the_group_of_a_flexible_set(name: str) -> None:
-    assert removal(virtualMachineScaleSet={"id": f"/subscriptions/s/resourceGroups/{name}/a/b/c/f"}) == []
+    assert (
+        removal(virtualMachineScaleSet={"id": f"/subscriptions/s/resourceGroups/{name}/a/b/c/f"})
+        == []
+    )
 
 
 @pytest.mark.parametrize("missing", ["name", "resourceGroupName", "subscriptionId"])
