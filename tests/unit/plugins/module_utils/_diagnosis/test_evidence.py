@@ -323,11 +323,9 @@ ODD_VALUES = [
     ],
 )
 def test_no_command_has_a_value_or_a_file_that_is_not_plain(place: str, value: str) -> None:
+    files = {place: f"http_proxy=http://p:1\nno_proxy={value}\n"}
     variables = {"http_proxy": "http://p:1", "no_proxy": value}
-    if place == "the environment":
-        observed = look(environment=variables)
-    else:
-        observed = look({place: f"http_proxy=http://p:1\nno_proxy={value}\n"})
+    observed = look(environment=variables) if place == "the environment" else look(files)
     (cause,) = [cause for cause in causes(observed) if cause.name == "proxy"]
     # Of a value in a file, only what is before a quote or a semicolon counts.
     cut = value[:2] in ("a;", "a'", 'a"') and place != "the environment" and "RUN" not in place
