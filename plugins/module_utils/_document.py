@@ -154,8 +154,15 @@ def _finite(text: str) -> float:
     return number
 
 
+def _bounded(text: str) -> int:
+    # As Python's own limit, which older versions lack: the time grows with the square of the digits.
+    if len(text) > 4300:
+        raise ValueError("a number is too large")
+    return int(text)
+
+
 # Made once: a fleet has many documents.
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded)
 
 
 def _children(value: t.Any) -> t.Iterable[t.Any]:

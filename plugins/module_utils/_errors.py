@@ -112,8 +112,12 @@ def one_line(text: str) -> str:
 
 def printable(text: str, limit: int = 300) -> str:
     """Foreign text for a message: one line, no control characters, not endless."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    # More than the limit, because blanks are taken out. Nothing looks at the rest of a long text.
+    start = text[: 10 * limit]
+    line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
+    if len(line) <= limit and len(start) == len(text):
+        return line
+    return line[: limit - 1] + "…"
 
 
 def in_seconds(number: float) -> str:

@@ -12,6 +12,7 @@ what IMDS itself says about a failure, and nothing else.
 
 from __future__ import annotations
 
+import collections
 import re
 import typing as t
 import unicodedata
@@ -82,6 +83,12 @@ _WORD = re.compile(
 _PLAIN_TYPES = ("application/json", "application/xml", "text/html", "text/plain", "text/xml")
 # An error of IMDS that is not JSON is a few words long.
 _MAX_TEXT = 1024
+# Only the first characters of the words in JSON are looked at, and fewer of them are quoted.
+_LOOKED_AT = 2000
+_QUOTED = 1000
+# The tokens of an answer are looked for in its words. A shorter text is no token, and no answer has more of them.
+_SHORTEST_TOKEN = 6
+_MAX_TOKENS = 100
 
 
 def failure_of(
@@ -206,10 +213,30 @@ def _words_of_body(request: _transport.Request, response: _transport.Response) -
     # Azure's usual form has both of these within `error`.
     inner = error if isinstance(error, dict) else {}
     words = [error, data.get("error_description"), inner.get("code"), inner.get("message")]
-    text = ": ".join(word for word in words if isinstance(word, str) and word)
-    for token in _tokens_in(data):
-        text = text.replace(token, _HIDDEN)
+    parts = [word[:_LOOKED_AT] for word in words if isinstance(word, str) and word]
+    text = ": ".join(parts)[:_LOOKED_AT]
+    if _has_token(text, data):
+        return _HIDDEN
+    text = _start(text)
     return _shown(_without_tokens(text) if request.secret else text)
+
+
+def _has_token(text: str, data: t.Any) -> bool:
+    """Whether a token of the answer begins in the quoted part of the text; True where there are too many to look for."""
+    tokens = set()
+    for token in _tokens_in(data):
+        tokens.add(token[: _LOOKED_AT - _QUOTED])
+        if len(tokens) > _MAX_TOKENS:
+            return True
+    return any(token in text for token in tokens)
+
+
+def _start(text: str) -> str:
+    """The quoted part. A run of characters that goes on after it may be a token, and is hidden."""
+    if len(text) <= _QUOTED:
+        return text
+    runs = re.split(r"(\s)", text[:_QUOTED])
+    return "".join(runs[:-1]) + _HIDDEN
 
 
 def _without_tokens(text: str) -> str:
@@ -223,6 +250,7 @@ def _without_tokens(text: str) -> str:
     # Every second part is a GUID or a time, which may be shown.
     parts = _KNOWN.split(words)
     pieces = "|".join(_WORD.sub("|", part) for part in parts[::2])
+    # Counted, because the same token may be there once whole and once in pieces.
     if _mixed_runs(re.sub(r"\s", "", pieces)) - _mixed_runs(pieces):
         return _HIDDEN  # The pieces of a token have blanks between them.
     parts[::2] = [_RUN.sub(_hidden_if_mixed, part) for part in parts[::2]]
@@ -230,8 +258,8 @@ def _without_tokens(text: str) -> str:
     return text if shown == plain else shown
 
 
-def _mixed_runs(text: str) -> set[str]:
-    return {run for run in _RUN.findall(text) if _is_mixed(run)}
+def _mixed_runs(text: str) -> collections.Counter[str]:
+    return collections.Counter(run for run in _RUN.findall(text) if _is_mixed(run))
 
 
 def _hidden_if_mixed(run: t.Match[str]) -> str:
@@ -246,8 +274,9 @@ def _tokens_in(data: t.Any) -> t.Iterator[str]:
     """Every text that is called a token, however deep."""
     if isinstance(data, dict):
         for name, value in data.items():
-            if name.lower().endswith("token") and value and isinstance(value, str):
-                yield value
+            if name.lower().endswith("token") and isinstance(value, str):
+                if len(value) >= _SHORTEST_TOKEN:
+                    yield value
             else:
                 yield from _tokens_in(value)
     elif isinstance(data, list):

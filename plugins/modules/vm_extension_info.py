@@ -139,7 +139,8 @@ removal:
   description:
     - Commands that remove the extension, from the scale set of the VM where it is in one, and from the VM where it has extensions of its own.
     - In the clouds of Azure Government and Azure China the first command chooses the cloud.
-    - Empty where the extension is not installed.
+    - Empty where the extension is not installed, and where a name has other characters than ASCII letters, digits, C(_), C(.), C(-), C((\)) and C(\)),
+      or the subscription is no GUID. People paste the commands into a shell, so remove the extension by hand there.
   returned: success
   type: list
   elements: dict

@@ -145,27 +145,48 @@ def _removal(results: t.Iterable[_Result]) -> list[str]:
     People run them with their own rights, so they are made here, out of the names that a host gives.
     """
     commands = {}
+    by_hand: dict[str, None] = {}
     for result in results:
         if result.get("installed") is True:
-            vm = part_of(result, "vm")
-            for each in removal_commands({name: _text(vm.get(name)) for name in VM_NAMES}):
-                commands[tuple(each["az"])] = each
-    if not commands:
-        return []
+            vm = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
+            found = removal_commands(vm)
+            commands.update({tuple(each["az"]): each for each in found})
+            if not found and (vm["name"] or vm["scale_set"]):
+                by_hand[_by_hand(vm)] = None
     lines = []
     for each in commands.values():
         kind = "scale set" if each["target"] == "scale_set" else "VM"
+        # Without blanks before a command: Ansible's YAML would quote it, and double its quotes.
         lines += [
             f"Remove it from the {kind} {each['name']}, once nothing needs it any more, with the Azure CLI:",
-            *(f"  {command}" for command in each["az"]),
+            *each["az"],
             "or with Azure PowerShell:",
-            *(f"  {command}" for command in each["powershell"]),
+            *each["powershell"],
             "",
         ]
+    if by_hand:
+        lines += ["Remove it by hand where a name is not plain enough for a command:"]
+        lines += [*by_hand][:_MAX_ROWS]
+        if len(by_hand) > _MAX_ROWS:
+            lines.append(f"  and {len(by_hand) - _MAX_ROWS} more")
+        lines.append("")
+    if not lines:
+        return []
     return [
         *lines,
         "Take it out of templates as well, or the next deployment brings it back.",
     ]
+
+
+def _by_hand(vm: dict[str, str]) -> str:
+    kinds = {
+        "VM": vm["name"],
+        "scale set": vm["scale_set"],
+        "resource group": vm["resource_group"],
+        "resource group of the scale set": vm["scale_set_resource_group"],
+        "subscription": vm["subscription"],
+    }
+    return "  " + ", ".join(f"{kind} {name}" for kind, name in kinds.items() if name)
 
 
 def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> list[str]:

@@ -9,12 +9,13 @@ the table at the end, so that one can be read, tested and added by itself. Priva
 
 from __future__ import annotations
 
-import shlex
+import re
 import typing as t
 
 from .._errors import one_line, printable
 from .evidence import UNKNOWN_SERVICE, Evidence, Interface, Probe, RouteTaken, Versions
 from .proxies import SOMEWHERE, Catch, extended
+from .shell import command, word
 
 # How sure a cause is; the order of the report.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
@@ -22,6 +23,10 @@ _ORDER = (CERTAIN, LIKELY, POSSIBLE)
 # A clock further off than this makes signatures, tokens and certificates invalid.
 _CLOCK_TOLERANCE = 300
 _ASK = "curl --noproxy '*' -H Metadata:true 'http://{address}/metadata/instance?api-version=2021-02-01'"
+
+_NO_COMMAND = (
+    "No command is given, because a name or a value that belongs into it has unusual characters."
+)
 
 
 class Cause(t.NamedTuple):
@@ -48,11 +53,12 @@ def causes(evidence: Evidence) -> list[Cause]:
 
 def _safe(cause: Cause) -> Cause:
     """Names of files, rules and answers are in the texts, and may be anything."""
+    advice = cause.advice if all(cause.mend) else f"{cause.advice} {_NO_COMMAND}".strip()
     return cause._replace(
         what=one_line(cause.what),
         why=one_line(cause.why),
-        mend=[one_line(command) for command in cause.mend],
-        advice=one_line(cause.advice),
+        mend=[one_line(text) for text in cause.mend if text],
+        advice=one_line(advice),
     )
 
 
@@ -64,10 +70,10 @@ def _route_command(evidence: Evidence) -> str:
     """A route to IMDS from the primary address by the primary interface."""
     primary = evidence.primary
     address = evidence.address
-    via = f"via {shlex.quote(primary.gateway)} " if primary.gateway else ""
-    source = f" src {shlex.quote(primary.address)}" if primary.address else ""
-    interface = shlex.quote(primary.interface or "eth0")
-    return f"ip route replace {address}/32 {via}dev {interface}{source}"
+    via = f"via {word(primary.gateway)} " if primary.gateway else ""
+    source = f" src {word(primary.address)}" if primary.address else ""
+    interface = word(primary.interface or "eth0")
+    return command(f"ip route replace {address}/32 {via}dev {interface}{source}")
 
 
 def _own_address(evidence: Evidence) -> t.Iterator[Cause]:
@@ -375,29 +381,23 @@ def _proxies(evidence: Evidence) -> t.Iterator[Cause]:
 
 def _no_proxy_command(where: str, value: str) -> str:
     """The value and the name of the file come from the host, and somebody pastes the command into a shell."""
+    # By echo and without quotes, because Ansible's JSON and YAML change quotes and backslashes.
+    value = word(re.sub(r"\s*,\s*", ",", value))
+    if not where.startswith("/"):
+        return command(f"export no_proxy={value} NO_PROXY={value}")
     setting = f"no_proxy={value}"
-    exported = f"no_proxy={shlex.quote(value)}"
     if where.startswith("/etc/systemd/"):
         section = "Service" if ".service.d/" in where else "Manager"
         key = "Environment" if section == "Service" else "DefaultEnvironment"
         folder = where.rpartition("/")[0] if section == "Service" else "/etc/systemd/system.conf.d"
-        return (
-            f"mkdir -p {shlex.quote(folder)} && printf '%s\\n' '[{section}]' "
-            f"{shlex.quote(f'{key}={setting}')} > {shlex.quote(f'{folder}/zz-imds.conf')} "
-            "&& systemctl daemon-reexec"
+        file = word(f"{folder}/zz-imds.conf")
+        return command(
+            f"mkdir -p {word(folder)} && echo '[{section}]' > {file} "
+            f"&& echo {key}={setting} >> {file} && systemctl daemon-reexec"
         )
-    if where.startswith("/etc/profile"):
-        return _append(f"export {exported}", where)
-    if where == "/etc/wgetrc":
-        return _append(f"no_proxy = {value}", where)
-    if where.startswith("/"):
-        return _append(setting, where)
-    return f"export {exported} NO_PROXY={shlex.quote(value)}"
-
-
-def _append(line: str, file: str) -> str:
-    # Not by echo, which reads backslashes in some shells.
-    return f"printf '%s\\n' {shlex.quote(line)} >> {shlex.quote(file)}"
+    file = word(where)
+    exported = f" && echo export no_proxy >> {file}" if where.startswith("/etc/profile") else ""
+    return command(f"echo {setting} >> {file}{exported}")
 
 
 def _clock(evidence: Evidence) -> t.Iterator[Cause]:
@@ -473,7 +473,7 @@ def report(evidence: Evidence, found: t.Sequence[Cause], host: str) -> list[str]
                 lines.append("Also:")
             lines.append(f"{number + 1}. ({cause.certainty}) {cause.what}.")
         lines.append(f"   why:  {cause.why}.")
-        lines.extend(f"   mend: {command}" for command in cause.mend)
+        lines.extend(f"   mend: {text}" for text in cause.mend)
         if cause.advice:
             lines.append(f"   note: {cause.advice}")
         lines.append("")

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import shlex
 import typing as t
+
+from .shell import command, word
 
 _UP = 0x1
 _REJECT = 0x200
@@ -159,7 +160,7 @@ def _first(pattern: str, text: str) -> str:
 
 
 class Obstacle(t.NamedTuple):
-    """A rule of a firewall that is in the way, and the command that takes it out of the way."""
+    """A rule of a firewall that is in the way, and the command that takes it out of the way; "" where names are odd."""
 
     rule: str
     command: str
@@ -188,17 +189,18 @@ def obstacles(listing: str, address: str) -> list[Obstacle]:
             is_output = True
             if "policy drop" in line:
                 place = _words_of_shell(table, chain)
-                command = f"nft insert rule {place} ip daddr {address} tcp dport 80 accept"
-                found.append(Obstacle(f"policy drop of {table} {chain}", command, False))
+                insert = f"nft insert rule {place} ip daddr {address} tcp dport 80 accept"
+                found.append(Obstacle(f"policy drop of {table} {chain}", command(insert), False))
         elif rule and chain and _is_in_the_way(rule.group(1), address, is_output):
             place = _words_of_shell(table, chain)
-            command = f"nft delete rule {place} handle {rule.group(2)}"
-            found.append(Obstacle(rule.group(1), command, names_address(rule.group(1), address)))
+            delete = command(f"nft delete rule {place} handle {rule.group(2)}")
+            found.append(Obstacle(rule.group(1), delete, names_address(rule.group(1), address)))
     return sorted(found, key=lambda obstacle: not obstacle.named)
 
 
 def _words_of_shell(*texts: str) -> str:
-    return " ".join(shlex.quote(word) for text in texts for word in text.split())
+    # Ansible's YAML begins a new line at a blank after 80 characters, and a name would be a command there.
+    return " ".join(word(name, 32) for text in texts for name in text.split())
 
 
 def _is_in_the_way(rule: str, address: str, is_output: bool) -> bool:

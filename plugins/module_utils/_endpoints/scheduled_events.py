@@ -43,6 +43,8 @@ _ABSENT: Event = {
 # Documented as a globally unique identifier; never the type of an event or the name of a VM.
 _EVENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
+# Names in Azure are shorter. Each event is compared with the name.
+_LONGEST_NAME = 1000
 # The text that an event has instead of a list of Resources.
 _RESOURCES_TEXT = "resources_text"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
@@ -145,10 +147,11 @@ def _integer(value: t.Any, otherwise: int) -> int:
 def name_in(document: dict[str, t.Any]) -> str:
     """What events call this VM, by its instance document."""
     name = (document.get("compute") or {}).get("name")
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
         raise MalformedError(
-            "the instance document of this VM has no compute.name to find its events by: set "
-            f"resource to the name that events give it, or to {ANYBODY!r} for all events"
+            "the instance document of this VM has no compute.name of at most "
+            f"{_LONGEST_NAME} characters to find its events by: set resource to the name that "
+            f"events give it, or to {ANYBODY!r} for all events"
         )
     return name
 

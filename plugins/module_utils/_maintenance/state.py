@@ -451,13 +451,14 @@ def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -
     same: dict[str, list[Event]] = {}
     for event in events:
         same.setdefault(key_of(event["EventId"]), []).append(event)
+    ambiguous = {key for key, listed in same.items() if is_ambiguous(listed)}
     drained = {key_of(state.event["EventId"]) for state in states if state.done == DRAINED}
     types = {name.strip().lower() for name in wanted.types} - {""}
     due: dict[str, Event] = {}
     approvable = []
     for event in events:
         key = key_of(event["EventId"])
-        said = _unapprovable(event, same[key])
+        said = _unapprovable(event, key in ambiguous)
         if said:
             warnings[said] = None
         may = not said and _may_approve(event, wanted)
@@ -472,15 +473,15 @@ def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -
     return Plan(list(due.values()), restore, approvable, list(warnings))
 
 
-def _unapprovable(event: Event, same: t.Sequence[Event]) -> str:
-    """Why nobody can say which event an approval would be for; `same` are those of its identifier."""
+def _unapprovable(event: Event, ambiguous: bool) -> str:
+    """Why nobody can say which event an approval would be for."""
     event_id = event["EventId"]
     if not event_id or event_id != event_id.strip():
         return (
             f"IMDS lists an event by the identifier {printable(event_id)!r}, which is empty or has blanks "
             "at its ends. The VM is drained for it, and it is not approved"
         )
-    if is_ambiguous(same):
+    if ambiguous:
         return (
             f"IMDS lists different events by the identifier {printable(event_id)!r}, in this casing or "
             "another. The VM is drained once for all of them, and none is approved"

@@ -54,6 +54,10 @@ _OTHER_CLOUDS = {
     "AzureUSGovernmentCloud": "AzureUSGovernment",
     "AzureChinaCloud": "AzureChinaCloud",
 }
+# Most names that Azure allows. Single quotes around such a name are right in a POSIX shell and in PowerShell, also
+# after Ansible has printed a command as JSON or YAML. Neither the Azure CLI nor a shell takes the name for more.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_.()-]{0,89}\Z")
+_GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 # The names that `removal_commands` needs.
 VM_NAMES = (
     "name",
@@ -306,11 +310,18 @@ def _name(value: t.Any) -> str:
 
 
 def removal_commands(vm: dict[str, str]) -> list[dict[str, t.Any]]:
-    """Commands that take the extension away from a VM, its scale set, or both."""
+    """Commands that take the extension away from a VM, its scale set, or both.
+
+    Somebody pastes them into a shell, as Ansible has printed them: none has a name with other characters than plain ones.
+    No blank is before a name, because Ansible's YAML begins new lines at blanks, and a name would be a command there.
+    """
     if not (vm["resource_group"] and vm["subscription"] and vm["extension"] in _EXTENSIONS):
         return []  # Versions of IMDS before 2017-08-01 do not say.
-    if any(value.startswith(("@", "-")) for value in vm.values()):
-        return []  # No name in Azure begins so. The Azure CLI would send the file whose name comes after an @.
+    names = (vm["name"], vm["resource_group"], vm["scale_set"], vm["scale_set_resource_group"])
+    if not _GUID.match(vm["subscription"]):
+        return []
+    if not all(_PLAIN_NAME.match(name) for name in names if name):
+        return []
     commands = []
     flexible = vm["scale_set_resource_group"]
     if vm["scale_set"]:
@@ -330,34 +341,34 @@ def removal_commands(vm: dict[str, str]) -> list[dict[str, t.Any]]:
 
 
 def _from_vm(subscription: str, group: str, name: str, extension: str) -> dict[str, t.Any]:
-    place = f"--subscription {shlex.quote(subscription)} --resource-group {shlex.quote(group)}"
+    place = f"--subscription={shlex.quote(subscription)} --resource-group={shlex.quote(group)}"
     return {
         "target": "vm",
         "name": name,
         "az": [
-            f"az vm extension delete {place} --vm-name {shlex.quote(name)} --name {extension}",
+            f"az vm extension delete {place} --vm-name={shlex.quote(name)} --name {extension}",
         ],
         "powershell": [
-            f"Set-AzContext -Subscription {_quoted(subscription)}",
-            f"Remove-AzVMExtension -ResourceGroupName {_quoted(group)} -VMName {_quoted(name)} "
+            f"Set-AzContext -Subscription:{_quoted(subscription)}",
+            f"Remove-AzVMExtension -ResourceGroupName:{_quoted(group)} -VMName:{_quoted(name)} "
             f"-Name {extension}",
         ],
     }
 
 
 def _from_scale_set(subscription: str, group: str, name: str, extension: str) -> dict[str, t.Any]:
-    place = f"--subscription {shlex.quote(subscription)} --resource-group {shlex.quote(group)}"
-    there = f"-ResourceGroupName {_quoted(group)} -VMScaleSetName {_quoted(name)}"
+    place = f"--subscription={shlex.quote(subscription)} --resource-group={shlex.quote(group)}"
+    there = f"-ResourceGroupName:{_quoted(group)} -VMScaleSetName:{_quoted(name)}"
     # Machines follow the model of their set by themselves only if its upgrade policy says so.
     return {
         "target": "scale_set",
         "name": name,
         "az": [
-            f"az vmss extension delete {place} --vmss-name {shlex.quote(name)} --name {extension}",
-            f"az vmss update-instances {place} --name {shlex.quote(name)} --instance-ids '*'",
+            f"az vmss extension delete {place} --vmss-name={shlex.quote(name)} --name {extension}",
+            f"az vmss update-instances {place} --name={shlex.quote(name)} --instance-ids='*'",
         ],
         "powershell": [
-            f"Set-AzContext -Subscription {_quoted(subscription)}",
+            f"Set-AzContext -Subscription:{_quoted(subscription)}",
             f"$vmss = Get-AzVmss {there}",
             f"Remove-AzVmssExtension -VirtualMachineScaleSet $vmss -Name {extension}",
             f"Update-AzVmss {there} -VirtualMachineScaleSet $vmss",
@@ -366,9 +377,8 @@ def _from_scale_set(subscription: str, group: str, name: str, extension: str) ->
     }
 
 
-def _quoted(text: str) -> str:
-    """A text for PowerShell, to which typographic quotes are the same quotes."""
-    return "'" + re.sub("['\u2018\u2019\u201a\u201b]", r"\g<0>\g<0>", text) + "'"
+def _quoted(name: str) -> str:
+    return f"'{name}'"
 
 
 __all__ = (

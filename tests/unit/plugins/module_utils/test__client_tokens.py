@@ -9,6 +9,7 @@ import contextlib
 import itertools
 import json
 import typing as t
+import unicodedata
 
 import pytest
 
@@ -22,6 +23,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     VersionError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._failures import error_text
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
     extension_endpoint,
@@ -323,6 +325,60 @@ def test_forms_of_a_token_are_not_shown(description: str) -> None:
     assert "***" in words
     assert not any(OPAQUE[at : at + 7] in words for at in range(len(OPAQUE) - 7))
     assert SHORT not in words
+
+
+@pytest.mark.parametrize("between", [" : ", ", which is ", " 2026-01-31 ", " {"])
+@pytest.mark.parametrize("size", [7, 12, 19])
+def test_a_token_that_is_there_whole_and_in_pieces_is_not_shown(size: int, between: str) -> None:
+    for description in (
+        f"{pieces(OPAQUE, size, ' ')}{between}{OPAQUE}",
+        f"{OPAQUE}{between}{pieces(OPAQUE, size, ' ')}",
+    ):
+        words = words_about(description)
+        assert not any(OPAQUE[at : at + 7] in words for at in range(len(OPAQUE) - 7))
+
+
+@pytest.mark.parametrize("before", ["a ", "a " * 495, " " * 985, "a " * 150 + " " * 690])
+@pytest.mark.parametrize("token", [OPAQUE, f"{SHORT} {'x' * 3000} {SHORT}", "one two three four"])
+def test_a_token_that_a_cut_goes_through_is_not_shown(token: str, before: str) -> None:
+    body = {"error": f"{before}{token}", "some": [{"accessToken": token}]}
+    # A run of characters that the cut goes through is hidden even where nothing says that it is a token.
+    unnamed = [{"error": body["error"]}] if token == OPAQUE and len(before) > 900 else []
+    for data in (body, *unnamed):
+        failure = error_text(Request("GET", URL, {}), answer(400, data))
+        assert token[:5] not in failure
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        # What replaces a token has the next token in it.
+        ({"error": "*" * 10, "t": [{"token": "*"}] * 40}, "*" * 10),
+        ({"error": "*" * 10, "t": [{"token": "*" * 8}] * 40}, "***"),
+        ({"error": "no " * 500_000, "t": [{"token": f"token {n}"} for n in range(100)]}, "no no"),
+        ({"error": "no " * 500_000, "t": [{"token": f"token {n}"} for n in range(101)]}, "***"),
+        ({"error": {"code": "no", "message": "\u0300\u0316" * 500_000}}, "no: "),
+        ({"error": "no: " + "\ufdfa" * 1_000_000}, "no: "),
+        ({"error": "no " + "ab1 " * 900_000}, "no ab1 ab1"),
+    ],
+    ids=["short tokens", "stars", "100 tokens", "101 tokens", "marks", "ligatures", "words"],
+)
+def test_only_the_start_of_the_words_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, body: dict[str, t.Any], shown: str
+) -> None:
+    lengths = []
+    normalize = unicodedata.normalize
+
+    def measured(form: t.Any, text: str) -> str:
+        lengths.append(len(text))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", measured)
+    for secret in (False, True):
+        words = error_text(Request("GET", URL, {}, secret=secret), answer(400, body))
+        assert words.startswith(shown) or (secret and words == "***")
+        assert len(words) <= 300
+    assert all(length < 1010 for length in lengths)
 
 
 @pytest.mark.parametrize(

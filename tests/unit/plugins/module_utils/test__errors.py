@@ -146,6 +146,20 @@ def test_foreign_text_is_one_line_that_can_be_printed(text: str) -> None:
     line.encode()
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x" * 20, "x" * 20),
+        ("x" * 21, "x" * 19 + "…"),
+        ("a" + " " * 198 + "b", "a b"),
+        ("a" + " " * 199 + "b", "a…"),
+        ("a b " * 1_000_000, "a b " * 4 + "a b…"),
+    ],
+)
+def test_of_a_long_text_only_the_start_is_looked_at(text: str, line: str) -> None:
+    assert printable(text, 20) == line
+
+
 def test_names() -> None:
     assert listed([]) == "nothing"
     assert listed(["a", "b\n"]) == "a, b"

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import pathlib
 import re
+import subprocess
 import typing as t
 
 import pytest
+from ansible.plugins.loader import callback_loader
 
 from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
 
@@ -16,7 +19,7 @@ CLAIMS = {"aud": "a", "oid": "o", "tid": "t", "appid": "p"}
 VM = {
     "name": "web-1",
     "resource_group": "shop",
-    "subscription": "s-1",
+    "subscription": "5f0c1c9e-7a41-4d0e-9d55-2b8f3a6e1c70",
     "scale_set": "",
     "scale_set_resource_group": "",
     "cloud": "AzurePublicCloud",
@@ -107,8 +110,8 @@ def test_a_scale_set_is_named_once() -> None:
 )
 def test_other_clouds_are_chosen_first(cloud: str, name: str) -> None:
     text = text_of({"a": result(vm={**VM, "cloud": cloud})})
-    assert f"\n az cloud set --name {name}\n az vm extension delete" in text
-    assert f"\n Connect-AzAccount -Environment {name}\n Set-AzContext" in text
+    assert f"\naz cloud set --name {name}\naz vm extension delete" in text
+    assert f"\nConnect-AzAccount -Environment {name}\nSet-AzContext" in text
 
 
 @pytest.mark.parametrize("cloud", ["AzurePublicCloud", "", "AzureStack"])
@@ -140,7 +143,12 @@ def test_commands_are_not_those_of_the_host() -> None:
     text = text_of({"a": result(removal=removal), "b": result(vm=vm, removal=removal)})
     assert "evil" not in text
     assert "$(reboot)" not in text
-    assert "--vm-name 'x; reboot'" in text_of({"b": result(vm={**VM, "name": "x; reboot"})})
+    text = text_of({"b": result(vm={**VM, "name": "x; reboot"})})
+    assert "az vm" not in text
+    assert (
+        "by hand where a name is not plain enough for a command:\n VM x; reboot, resource group shop,"
+        in text
+    )
 
 
 def test_control_characters_become_blanks() -> None:
@@ -149,19 +157,87 @@ def test_control_characters_become_blanks() -> None:
     assert all(line.isprintable() for line in lines)
 
 
-@pytest.mark.parametrize("quote", ["'", "\u2018", "\u2019", "\u201a", "\u201b"])
-def test_no_quote_ends_a_text_of_powershell(quote: str) -> None:
-    text = text_of({"a": result(vm={**VM, "name": f"x{quote}; reboot #"})})
-    assert f"-VMName 'x{quote}{quote}; reboot #' -Name" in text
+PRINTED: list[dict[str, str]] = [
+    {"result_format": "json"},
+    {"result_format": "yaml"},
+]
 
 
-@pytest.mark.parametrize("name", ["@/home/me/.ssh/id_rsa", "-x", "--debug"])
-@pytest.mark.parametrize("field", ["name", "resource_group", "subscription"])
-def test_names_that_the_azure_cli_takes_for_something_else_are_in_no_command(
-    field: str, name: str
+def printed(lines: list[str], options: dict[str, str]) -> str:
+    """The lines as Ansible prints a list."""
+    callback = callback_loader.get("default")
+    callback.set_options()
+    for option, value in options.items():
+        callback.set_option(option, value)
+    return str(callback._dump_results({"msg": lines}, indent=4))
+
+
+def commands_in(text: str) -> list[str]:
+    """What somebody takes out of the printed lines. YAML begins a new line at a blank."""
+    return re.findall(
+        r"^\W*?(az .*?)(?:\",?)?$", re.sub(r"\n {8}(?! *\")", " ", text), re.MULTILINE
+    )
+
+
+ODD_NAMES = [
+    "rg'$(touch RUN)'",
+    "$(touch RUN)",
+    "'; touch RUN; '",
+    "x`touch RUN`",
+    'x"$(touch RUN)"',
+    "x\\'$(touch RUN)",
+    "x\u2019; touch RUN #",
+    "@/home/me/.ssh/id_rsa",
+    "--debug",
+    "käse",
+]
+
+
+@pytest.mark.parametrize("options", PRINTED)
+@pytest.mark.parametrize("field", ["name", "resource_group", "subscription", "scale_set"])
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_no_command_that_is_printed_has_an_odd_name(
+    field: str, name: str, options: dict[str, str]
 ) -> None:
-    text = text_of({"a": result(vm={**VM, field: name})})
-    assert "az vm" not in text
+    lines = report({"a": result(vm={**VM, field: name})})
+    assert commands_in(printed(lines, options)) == []
+    assert any(name in line for line in lines)
+
+
+@pytest.mark.parametrize("options", PRINTED)
+@pytest.mark.parametrize("name", ["web-1", "shop(old)", "(x)", "_a.b-c", "1.0"])
+def test_a_command_that_is_printed_can_be_pasted(
+    name: str, options: dict[str, str], tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "file").touch()  # which a star without quotes would become
+    vm = {**VM, "scale_set": name, "scale_set_resource_group": name, "name": name}
+    commands = commands_in(printed(report({"a": result(vm=vm)}), options))
+    assert len(commands) == 3
+    script = "\n".join(["az() { printf '<%s>' \"$@\"; }", *commands])
+    ran = subprocess.run(
+        ["bash", "-c", script], cwd=tmp_path, check=True, capture_output=True, text=True
+    )
+    assert ran.stderr == ""
+    assert ran.stdout.count(f"={name}>") == 5
+    assert "<--instance-ids=*>" in ran.stdout
+
+
+@pytest.mark.parametrize("options", PRINTED)
+@pytest.mark.parametrize("field", ["name", "resource_group", "scale_set"])
+def test_no_line_that_is_printed_begins_with_a_name(field: str, options: dict[str, str]) -> None:
+    for length in range(4, 90):
+        name = "evil".ljust(length, "x")
+        text = printed(report({"a": result(vm={**VM, field: name})}), options)
+        assert name in text
+        assert not re.search(rf"^\W*{name}", text, re.MULTILINE)
+
+
+def test_vms_without_a_command_are_listed_up_to_a_limit() -> None:
+    hosts = {f"h{n}": result(vm={**VM, "name": f"é{n}"}) for n in range(150)}
+    text = text_of(hosts)
+    assert text.count("VM é") == 100
+    assert " and 50 more\n" in text
+    assert "Remove it by hand" not in text_of({"a": result(vm={})})
 
 
 @pytest.mark.parametrize("name", ["references", "listening", "services", "files", "unread"])

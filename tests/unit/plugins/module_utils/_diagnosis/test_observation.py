@@ -404,9 +404,10 @@ def test_the_environment_and_files_are_searched_for_proxies() -> None:
     commands = [cause.mend[0] for cause in causes(evidence)]
     assert commands == [
         "export no_proxy=169.254.169.254 NO_PROXY=169.254.169.254",
-        "printf '%s\\n' no_proxy=169.254.169.254 >> /etc/environment",
-        "mkdir -p /etc/systemd/system/x.service.d && printf '%s\\n' '[Service]' Environment=no_proxy=169.254.169.254 "
-        "> /etc/systemd/system/x.service.d/zz-imds.conf && systemctl daemon-reexec",
+        "echo no_proxy=169.254.169.254 >> /etc/environment",
+        "mkdir -p /etc/systemd/system/x.service.d && echo '[Service]' > /etc/systemd/system/x.service.d/zz-imds.conf "
+        "&& echo Environment=no_proxy=169.254.169.254 >> /etc/systemd/system/x.service.d/zz-imds.conf "
+        "&& systemctl daemon-reexec",
     ]
 
 
@@ -435,44 +436,79 @@ ODD_VALUES = [
         "/etc/systemd/system.conf",
     ],
 )
-def test_nothing_of_a_host_runs_with_a_command_that_is_pasted(
+def test_no_command_has_a_value_or_a_file_that_is_not_plain(place: str, value: str) -> None:
+    files = {place: f"http_proxy=http://p:1\nno_proxy={value}\n"}
+    variables = {"http_proxy": "http://p:1", "no_proxy": value}
+    evidence = look(environment=variables) if place == "the environment" else look(files)
+    (cause,) = [cause for cause in causes(evidence) if cause.name == "proxy"]
+    # Of a value in a file, only what is before a quote or a semicolon counts.
+    cut = value[:2] in ("a;", "a'", 'a"') and place != "the environment" and "RUN" not in place
+    assert [text for text in cause.mend if "RUN" in text] == []
+    assert bool(cause.mend) is cut
+    assert ("No command is given, because a name or a value" in cause.advice) is not cut
+
+
+def test_a_command_has_no_blanks_of_a_list() -> None:
+    evidence = look(environment={"http_proxy": "http://p:1", "no_proxy": "a, b ,fe80::1"})
+    expected = "export no_proxy=a,b,fe80::1,169.254.169.254 NO_PROXY=a,b,fe80::1,169.254.169.254"
+    assert causes(evidence)[0].mend == [expected]
+
+
+@pytest.mark.parametrize("value", ["x", "*.example.com,10.0.0.0/8", "a,fe80::1", "-x"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "/etc/environment",
+        "/etc/profile.d/x.sh",
+        "/etc/profile",
+        "/etc/wgetrc",
+        "/etc/systemd/system.conf",
+    ],
+)
+def test_a_command_with_plain_values_can_be_pasted(
     place: str, value: str, tmp_path: pathlib.Path
 ) -> None:
-    variables = {"http_proxy": "http://p:1", "no_proxy": value}
-    if place == "the environment":
-        evidence = look(environment=variables)
-    else:
-        text = f"http_proxy=http://p:1\nno_proxy={value}\n"
-        evidence = look({place: text})
+    evidence = look({place: f"http_proxy=http://p:1\nno_proxy={value}\n"})
     (command,) = [cause.mend[0] for cause in causes(evidence) if cause.name == "proxy"]
-    # Into a folder of the test instead of /etc, and what would be read at the next login is read.
-    command = command.replace("/etc/", f"{tmp_path}/etc/").replace("systemctl", "true")
-    for folder in ("profile.d", "systemd/system"):
-        (tmp_path / "etc" / folder).mkdir(parents=True)
-    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
-    for path in tmp_path.glob("etc/profile*"):
-        scripts = [path] if path.is_file() else list(path.iterdir())
-        for script in scripts:
-            subprocess.run(["sh", str(script)], cwd=tmp_path, check=True)
-    assert not (tmp_path / "RUN").exists()
+    # JSON shows it as it is. Where YAML quotes the line, single quotes are doubled.
+    assert json.dumps(command) == f'"{command}"'
+    for pasted in (command, command.replace("'", "''")):
+        # Into a folder of the test instead of /etc.
+        etc = tmp_path / str(len(list(tmp_path.iterdir())))
+        for folder in ("profile.d", "systemd"):
+            (etc / folder).mkdir(parents=True)
+        script = pasted.replace("/etc/", f"{etc}/").replace("systemctl", "true")
+        subprocess.run(["sh", "-c", script], cwd=etc, check=True)
+        written = "".join(path.read_text() for path in etc.rglob("*") if path.is_file())
+        assert f"no_proxy={value},169.254.169.254\n" in written
+        assert ("export no_proxy\n" in written) is ("profile" in place)
 
 
-def test_names_of_a_firewall_and_an_interface_are_quoted() -> None:
+def test_odd_names_of_a_firewall_and_an_interface_are_in_no_command() -> None:
+    long = "x" * 33
     rules = (
-        "table inet $(reboot) {\nchain a;reboot {\nip daddr 169.254.169.254 drop # handle 4\n}\n"
+        "table inet $(reboot) {\nchain a {\nip daddr 169.254.169.254 drop # handle 4\n}\n"
         "chain b`reboot` {\ntype filter hook output priority 0; policy drop;\n}\n}\n"
+        f"table inet {long} {{\nchain reboot {{\nip daddr 169.254.169.254 drop # handle 4\n}}\n}}\n"
+        "table inet t {\nchain c {\nip daddr 169.254.169.254 drop # handle 5\n}\n}\n"
     )
-    evidence = look(send=TIMEOUT)
     assert [obstacle.command for obstacle in obstacles(rules, "169.254.169.254")] == [
-        "nft delete rule inet '$(reboot)' 'a;reboot' handle 4",
-        "nft insert rule inet '$(reboot)' 'b`reboot`' ip daddr 169.254.169.254 tcp dport 80 accept",
+        "",
+        "",
+        "nft delete rule inet t c handle 5",
+        "",
     ]
-    odd = evidence._replace(
-        primary=Primary("e;reboot", "$(a)", "`b`", ""),
-        route=evidence.route._replace(refusal="ENETUNREACH", by_policy=False),
-    )
-    (command,) = causes(odd)[0].mend
-    assert command == "ip route replace 169.254.169.254/32 via '`b`' dev 'e;reboot' src '$(a)'"
+    evidence = look(send=TIMEOUT)
+    route = evidence.route._replace(refusal="ENETUNREACH", by_policy=False)
+    plain = Primary("eth0", "10.0.0.4", "10.0.0.1", "")
+    for name, value in (("interface", "e;reboot"), ("address", "$(a)"), ("gateway", "`b`")):
+        odd = evidence._replace(primary=plain._replace(**{name: value}), route=route)
+        cause = causes(odd)[0]
+        assert cause.mend == []
+        assert "No command is given" in cause.advice
+        assert not [line for line in report(odd, [cause], "h") if "mend:" in line]
+    (command,) = causes(evidence._replace(primary=plain, route=route))[0].mend
+    assert command == "ip route replace 169.254.169.254/32 via 10.0.0.1 dev eth0 src 10.0.0.4"
 
 
 @pytest.mark.parametrize(

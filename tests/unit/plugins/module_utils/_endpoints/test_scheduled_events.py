@@ -203,7 +203,14 @@ def test_name_of_this_vm() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [{}, {"compute": None}, {"compute": {}}, {"compute": {"name": ""}}]
+    "document",
+    [
+        {},
+        {"compute": None},
+        {"compute": {}},
+        {"compute": {"name": ""}},
+        {"compute": {"name": "x" * 1001}},
+    ],
 )
 def test_a_vm_without_name(document: dict[str, t.Any]) -> None:
     with pytest.raises(MalformedError, match=r"no compute\.name .* set resource"):

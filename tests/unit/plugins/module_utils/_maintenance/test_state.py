@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
+    is_ambiguous,
     shaped_events,
 )
 from ansible_collections.imds.azure.plugins.module_utils._maintenance import state
@@ -448,6 +449,21 @@ def test_identifiers_that_differ_in_casing_alone_cost_their_approval_alone() -> 
     # The same event twice is one.
     twice = plan([], [event(), event()], ALWAYS)
     assert (ids(twice.due), twice.warnings) == ([ID], [])
+
+
+@pytest.mark.parametrize("identifiers", [[ID], [ID, ID.lower()], [ID, OTHER_ID], ["odd", ""]])
+def test_events_of_one_identifier_are_compared_once(
+    monkeypatch: pytest.MonkeyPatch, identifiers: list[str]
+) -> None:
+    compared = []
+
+    def counted(events: t.Sequence[t.Any]) -> bool:
+        compared.append(len(events))
+        return is_ambiguous(events)
+
+    monkeypatch.setattr(state, "is_ambiguous", counted)
+    plan([], [event(each) for each in identifiers * 100], ALWAYS)
+    assert sum(compared) == 100 * len(identifiers)
 
 
 _JSON = st.recursive(

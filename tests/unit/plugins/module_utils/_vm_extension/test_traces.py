@@ -270,10 +270,12 @@ def test_the_kernels_tables_for_real() -> None:
             assert extension.listeners({client.getsockname()[1]}, tables) == []
 
 
+SUBSCRIPTION = "5f0c1c9e-7a41-4d0e-9d55-2b8f3a6e1c70"
+PLACE = f"--subscription={SUBSCRIPTION} --resource-group='shop(old)'"
 COMPUTE = {
     "name": "web-1",
-    "resourceGroupName": "shop (old)",
-    "subscriptionId": "s-1",
+    "resourceGroupName": "shop(old)",
+    "subscriptionId": SUBSCRIPTION,
     "osType": "Linux",
     "vmScaleSetName": "",
 }
@@ -289,12 +291,12 @@ def test_a_vm_of_its_own() -> None:
         "target": "vm",
         "name": "web-1",
         "az": [
-            "az vm extension delete --subscription s-1 --resource-group 'shop (old)' --vm-name web-1 "
+            f"az vm extension delete {PLACE} --vm-name=web-1 "
             "--name ManagedIdentityExtensionForLinux"
         ],
         "powershell": [
-            "Set-AzContext -Subscription 's-1'",
-            "Remove-AzVMExtension -ResourceGroupName 'shop (old)' -VMName 'web-1' "
+            f"Set-AzContext -Subscription:'{SUBSCRIPTION}'",
+            "Remove-AzVMExtension -ResourceGroupName:'shop(old)' -VMName:'web-1' "
             "-Name ManagedIdentityExtensionForLinux",
         ],
     }
@@ -304,40 +306,76 @@ def test_a_machine_of_a_uniform_set_has_no_extensions_of_its_own() -> None:
     (commands,) = removal(name="web_0", vmScaleSetName="web")
     assert (commands["target"], commands["name"]) == ("scale_set", "web")
     assert commands["az"] == [
-        "az vmss extension delete --subscription s-1 --resource-group 'shop (old)' --vmss-name web "
-        "--name ManagedIdentityExtensionForLinux",
-        "az vmss update-instances --subscription s-1 --resource-group 'shop (old)' --name web "
-        "--instance-ids '*'",
+        f"az vmss extension delete {PLACE} --vmss-name=web --name ManagedIdentityExtensionForLinux",
+        f"az vmss update-instances {PLACE} --name=web --instance-ids='*'",
     ]
     assert commands["powershell"] == [
-        "Set-AzContext -Subscription 's-1'",
-        "$vmss = Get-AzVmss -ResourceGroupName 'shop (old)' -VMScaleSetName 'web'",
+        f"Set-AzContext -Subscription:'{SUBSCRIPTION}'",
+        "$vmss = Get-AzVmss -ResourceGroupName:'shop(old)' -VMScaleSetName:'web'",
         "Remove-AzVmssExtension -VirtualMachineScaleSet $vmss -Name ManagedIdentityExtensionForLinux",
-        "Update-AzVmss -ResourceGroupName 'shop (old)' -VMScaleSetName 'web' "
+        "Update-AzVmss -ResourceGroupName:'shop(old)' -VMScaleSetName:'web' "
         "-VirtualMachineScaleSet $vmss",
-        "Update-AzVmssInstance -ResourceGroupName 'shop (old)' -VMScaleSetName 'web' -InstanceId '*'",
+        "Update-AzVmssInstance -ResourceGroupName:'shop(old)' -VMScaleSetName:'web' -InstanceId '*'",
     ]
 
 
 def test_a_machine_of_a_flexible_set_may_have_it_from_both() -> None:
-    set_id = "/subscriptions/s-1/resourceGroups/sets/providers/Microsoft.Compute/virtualMachineScaleSets/f"
+    set_id = (
+        "/subscriptions/s/resourceGroups/sets/providers/Microsoft.Compute/virtualMachineScaleSets/f"
+    )
     found = removal(virtualMachineScaleSet={"id": set_id}, vmScaleSetName="f")
     assert [(each["target"], each["name"]) for each in found] == [
         ("scale_set", "f"),
         ("vm", "web-1"),
     ]
-    assert "--resource-group sets --vmss-name f" in found[0]["az"][0]
-    assert "--resource-group 'shop (old)' --vm-name web-1" in found[1]["az"][0]
+    assert "--resource-group=sets --vmss-name=f" in found[0]["az"][0]
+    assert "--resource-group='shop(old)' --vm-name=web-1" in found[1]["az"][0]
 
 
 def test_windows_has_another_extension() -> None:
     assert "--name ManagedIdentityExtensionForWindows" in removal(osType="Windows")[0]["az"][0]
 
 
-def test_names_are_quoted_for_each_shell() -> None:
-    (commands,) = removal(name="a'; rm -rf ~ #\n$(x)")
-    assert "--vm-name 'a'\"'\"'; rm -rf ~ # $(x)'" in commands["az"][0]
-    assert "-VMName 'a''; rm -rf ~ # $(x)'" in commands["powershell"][1]
+ODD_NAMES = [
+    "a'; rm -rf ~ #\n$(x)",
+    "rg'$(touch x)'",
+    "a b",
+    "käse",
+    "a\u2019b",
+    "a`b",
+    "a\\b",
+    "-x",
+    "@/home/me/.ssh/id_rsa",
+    ".x",
+    "x" * 91,
+    "x\n",
+]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES)
+@pytest.mark.parametrize("field", ["name", "resourceGroupName", "subscriptionId", "vmScaleSetName"])
+def test_no_command_has_a_name_that_is_not_plain(field: str, name: str) -> None:
+    if name == "x\n":  # which the reader of the names has made plain
+        assert extension.removal_commands({**PLAIN, OWN[field]: name}) == []
+    else:
+        assert removal(**{field: name}) == []
+
+
+PLAIN = extension.owner_of({"compute": COMPUTE})
+OWN = {
+    "name": "name",
+    "resourceGroupName": "resource_group",
+    "subscriptionId": "subscription",
+    "vmScaleSetName": "scale_set",
+}
+
+
+@pytest.mark.parametrize("name", ["x'$(x)'", "é", "@x"])
+def test_nor_one_of_the_group_of_a_flexible_set(name: str) -> None:
+    assert (
+        removal(virtualMachineScaleSet={"id": f"/subscriptions/s/resourceGroups/{name}/a/b/c/f"})
+        == []
+    )
 
 
 @pytest.mark.parametrize("missing", ["name", "resourceGroupName", "subscriptionId"])
