@@ -54,7 +54,7 @@ options:
       - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
         C(imds.azure.gather) writes are taken as well.
       - A snapshot without a C(vmId) is of the host that it names, and any other document without a C(vmId) is a VM of its own.
-      - Where a VM is in several files, the last one in the order of their paths counts. Where these are snapshots of hosts with different names, a
+      - Where a VM is in several files, the last one in the order of their paths counts. Where these are of hosts or VMs with different names, a
         warning names two of them, because one VM can say to be another.
       - A file that C(ansible-vault) has encrypted is decrypted with the passwords of the run. Files in UTF-16 or UTF-32 with a byte order mark, as Windows
         PowerShell writes them, are read, and so are lists that its C(ConvertTo-Json) wrote as objects with C(value) and C(Count).

@@ -63,7 +63,7 @@ def report(results: t.Mapping[str, _Result]) -> list[str]:
         _changes(uses),
         _table(("HOST", "CLAIM", "IMDS", "EXTENSION"), _each(_differences, found)),
         [": ".join(row) for row in _each(_remarks, found)],
-        _removal(found.values()),
+        _removal(found),
     ]
     return [line for part in parts if part for line in ("", *part)][1:]
 
@@ -139,26 +139,37 @@ def _remarks(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
         yield host, "Not searched", _text(each)
 
 
-def _removal(results: t.Iterable[_Result]) -> list[str]:
+def _removal(results: t.Mapping[str, _Result]) -> list[str]:
     """The commands, once for a scale set that several hosts are in.
 
     People run them with their own rights, so they are made here, out of the names that a host gives.
     """
     commands = {}
+    hosts: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
     by_hand: dict[str, None] = {}
-    for result in results:
+    for host, result in results.items():
         if result.get("installed") is True:
             vm = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
             found = removal_commands(vm)
-            commands.update({tuple(each["az"]): each for each in found})
+            for each in found:
+                commands[tuple(each["az"])] = each
+                hosts[tuple(each["az"])].append(host)
             if not found and (vm["name"] or vm["scale_set"]):
                 by_hand[_by_hand(vm)] = None
     lines = []
-    for each in commands.values():
+    for key, each in commands.items():
         kind = "scale set" if each["target"] == "scale_set" else "VM"
+        # A host can say that it is the VM of another host, which may not be ready.
+        if kind == "VM" and len(hosts[key]) > 1:
+            lines += [
+                f"Several hosts say that they are the VM {each['name']}: {listed(hosts[key], 10)}.",
+                "",
+            ]
+            continue
         # Without blanks before a command: Ansible's YAML would quote it, and double its quotes.
         lines += [
-            f"Remove it from the {kind} {each['name']}, once nothing needs it any more, with the Azure CLI:",
+            f"Remove it from the {kind} {each['name']} (by {listed(hosts[key], 10)}), once nothing needs it any "
+            "more, with the Azure CLI:",
             *each["az"],
             "or with Azure PowerShell:",
             *each["powershell"],

@@ -98,6 +98,7 @@ class _UnnamedVm(t.NamedTuple):
     has_vm_id: bool
     identity: str  # its vmId, or a fingerprint of its host or its document where it has none
     host: str  # the host of an earlier source, or of a snapshot; "" where it is not known
+    azure_name: str  # which a VM keeps for as long as it exists
     is_included: bool  # by the filters
     names: list[str]  # by preference; empty only where no name is needed
     fact: dict[str, t.Any]
@@ -168,8 +169,12 @@ class Fleet:
             self._vms_by_identity[vm.identity] = vm
 
     def _note_claim(self, older: _UnnamedVm | None, vm: _UnnamedVm) -> None:
-        if older and older.host and vm.host and older.host != vm.host:
-            self._claims[vm.identity] = (older.host, vm.host)
+        if older and older.host and vm.host:
+            names = (older.host, vm.host)
+        else:
+            names = (older.azure_name, vm.azure_name) if older else ("", "")
+        if all(names) and names[0] != names[1]:
+            self._claims[vm.identity] = names
 
     def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
         """The VMs that the filters include, and warnings about them.
@@ -274,6 +279,7 @@ class Fleet:
             has_vm_id=bool(vm_id),
             identity=identity,
             host=host,
+            azure_name=str(compute.get("name") or "").lower(),
             is_included=is_included,
             names=[valid_hostname(text) for text in texts],
             fact=self._subset_of(fact),
@@ -443,7 +449,7 @@ def _claimed_by_several_warnings(claims: dict[str, tuple[str, str]]) -> list[str
         return []
     identity, (older, later) = next(iter(claims.items()))
     return [
-        f"{len(claims)} VMs are in documents of hosts with different names, of which only the later "
+        f"{len(claims)} VMs are in documents of different names, of which only the later "
         f"document counts, for example {printable(later, 80)} says to be {printable(identity, 80)}, "
         f"as {printable(older, 80)} does"
     ]

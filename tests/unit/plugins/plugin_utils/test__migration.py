@@ -119,6 +119,16 @@ def test_the_public_cloud_is_not(cloud: str) -> None:
     assert "az cloud" not in text_of({"a": result(vm={**VM, "cloud": cloud})})
 
 
+def test_no_host_removes_the_extension_of_another() -> None:
+    blocked = result("blocked")
+    lines = report({"honest": blocked, "liar": result(), "other": result(vm={**VM, "name": "b"})})
+    text = "\n".join(lines)
+    assert "Several hosts say that they are the VM web-1: honest, liar." in text
+    assert "az vm extension delete" in text
+    assert "=web-1" not in text
+    assert "Remove it from the VM b (by other), once" in text
+
+
 def test_failures_are_named() -> None:
     side = {"claims": None, "error": "Identity not found"}
     tokens = {"same": None, "different": [], "imds": side, "extension": {"error": "not asked"}}

@@ -594,10 +594,20 @@ def test_a_vm_that_says_to_be_another_one_is_named() -> None:
     earlier = Document(snapshots[0].data, is_fact=True, host="good")
     for claimed in (snapshots, [earlier, snapshots[1]], [snapshots[1], earlier]):
         (warning,) = fleet_of(claimed, address="none").vms(())[1]
-        assert warning.startswith("1 VMs are in documents of hosts with different names")
+        assert warning.startswith("1 VMs are in documents of different names")
         assert all(name in warning for name in ("good", "evil", " a, "))
     for same in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
         assert fleet_of(same, address="none").vms(())[1] == []
+
+
+def test_a_document_that_says_to_be_another_vm_is_named() -> None:
+    good, evil, same = (Document(vm(name, "A")) for name in ("good", "evil", "GOOD"))
+    earlier = Document(azure_imds(vm("good", "A"), "")[0], is_fact=True, host="good.example")
+    for documents in ([good, evil], [earlier, evil]):
+        warnings = fleet_of(documents, address="none").vms(())[1]
+        assert [text for text in warnings if "evil says to be a, as good does" in text]
+    for documents in ([good, same], [earlier, same]):
+        assert fleet_of(documents, address="none").vms(())[1] == []
 
 
 def many_tags(count: int, prefix: str = "t") -> list[dict[str, str]]:
