@@ -169,10 +169,11 @@ class Fleet:
             self._vms_by_identity[vm.identity] = vm
 
     def _note_claim(self, older: _UnnamedVm | None, vm: _UnnamedVm) -> None:
-        if older and older.host and vm.host:
-            names = (older.host, vm.host)
-        else:
-            names = (older.azure_name, vm.azure_name) if older else ("", "")
+        if not older:
+            return
+        names = (older.host, vm.host)
+        if not all(names):
+            names = (older.azure_name, vm.azure_name)
         if all(names) and names[0] != names[1]:
             self._claims[vm.identity] = names
 
