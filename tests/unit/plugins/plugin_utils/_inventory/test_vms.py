@@ -603,11 +603,11 @@ def test_a_vm_that_says_to_be_another_one_is_named() -> None:
 def test_a_document_that_says_to_be_another_vm_is_named() -> None:
     good, evil, same = (Document(vm(name, "A")) for name in ("good", "evil", "GOOD"))
     earlier = Document(azure_imds(vm("good", "A"), "")[0], is_fact=True, host="good.example")
-    for given in ([good, evil], [earlier, evil]):
-        warnings = fleet_of(given, address="none").vms(())[1]
+    for pair in ([good, evil], [earlier, evil]):
+        warnings = fleet_of(pair, address="none").vms(())[1]
         assert [text for text in warnings if "evil says to be a, as good does" in text]
-    for given in ([good, same], [earlier, same]):
-        assert fleet_of(given, address="none").vms(())[1] == []
+    for pair in ([good, same], [earlier, same]):
+        assert fleet_of(pair, address="none").vms(())[1] == []
 
 
 def many_tags(count: int, prefix: str = "t") -> list[dict[str, str]]:
