@@ -23,14 +23,13 @@ def read_answer(reader: io.BufferedReader) -> Parts | None:
     """A 200 of known length in which nothing is odd, or None and every byte is still to be read."""
     head, end, _body = reader.peek().decode("latin-1").partition("\r\n\r\n")
     status, *lines = head.split("\r\n")
-    if not end or not status.startswith("HTTP/1.1 200 "):
+    if not end or not status.startswith("HTTP/1.1 200 ") or not _is_plain(status):
         return None
     headers = {}
     for line in lines:
-        name, _colon, value = line.partition(":")
+        name, colon, value = line.partition(":")
         headers[name.lower()] = value.strip()
-        is_plain = line.isascii() and line.isprintable() and name.replace("-", "").isalnum()
-        if not is_plain:
+        if not colon or not _is_plain(line) or not name.replace("-", "").isalnum():
             return None
     length = headers.get("content-length", "")
     # A length of so few digits is below the limit of bodies. The other reader compares longer ones.
@@ -42,6 +41,10 @@ def read_answer(reader: io.BufferedReader) -> Parts | None:
     if len(body) < int(length):
         raise _errors.cut_short(len(body), int(length) - len(body))
     return 200, headers, body, ""
+
+
+def _is_plain(line: str) -> bool:
+    return line.isascii() and line.isprintable()
 
 
 __all__ = ("Parts", "read_answer")

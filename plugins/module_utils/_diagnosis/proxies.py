@@ -21,8 +21,13 @@ READERS = {
     "ALL_PROXY": "curl, Python's requests and others, where http_proxy is not set",
 }
 _EXEMPTIONS = ("no_proxy", "NO_PROXY")
+_NAME = "(http_proxy|HTTP_PROXY|all_proxy|ALL_PROXY|no_proxy|NO_PROXY)"
+# Quotes are around the whole assignment, around its value, or nowhere. A value may have anything within quotes.
 _ASSIGNMENT = re.compile(
-    r"""(?:^|[\s"';])(http_proxy|HTTP_PROXY|all_proxy|ALL_PROXY|no_proxy|NO_PROXY)[ \t]*=[ \t]*["']?([^\s"';]*)"""
+    rf"""(?:^|[\s;=])(?:"{_NAME}=([^"]*)"|'{_NAME}=([^']*)'|["']?{_NAME}[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|["']?([^\s"';]*)))"""
+)
+_PLAIN_PROXY = re.compile(
+    r"([a-zA-Z0-9+.-]+://)?(.*@)?((?:[\w.-]+|\[[\w:.%-]+\])(?::[0-9]+)?(?:/[\w./-]*)?)", re.DOTALL
 )
 
 # How far no_proxy lets an address through.
@@ -44,7 +49,9 @@ def assignments(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for line in text.splitlines():
         if not line.lstrip().startswith(("#", ";")):
-            found.update(_ASSIGNMENT.findall(line))
+            for match in _ASSIGNMENT.finditer(line):
+                name, value = (part for part in match.groups() if part is not None)
+                found[name] = value
     return found
 
 
@@ -80,7 +87,12 @@ def _generous(entry: str, address: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    return re.sub(r"^([a-zA-Z0-9+.-]+://)?.*@", r"\1***@", url)
+    """The URL with *** for the user and the password, or *** where it is not clear what these are."""
+    match = _PLAIN_PROXY.fullmatch(url)
+    if not match:
+        return "***"
+    scheme, user, place = match.groups()
+    return f"{scheme or ''}{'***@' if user else ''}{place}"
 
 
 def extended(no_proxy: str, address: str) -> str:

@@ -147,7 +147,7 @@ def _integer(value: t.Any, otherwise: int) -> int:
 def name_in(document: dict[str, t.Any]) -> str:
     """What events call this VM, by its instance document."""
     name = (document.get("compute") or {}).get("name")
-    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
+    if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name == ANYBODY:
         raise MalformedError(
             "the instance document of this VM has no compute.name of at most "
             f"{_LONGEST_NAME} characters to find its events by: set resource to the name that "

@@ -51,6 +51,8 @@ _NEW = ".new"
 _NAP = 0.5
 # A process holds the file lock for as long as it takes to write a small file.
 _FILE_LOCK_SECONDS = 20.0
+# More seconds than any clock or lease has.
+_LONGEST = 1e15
 # An answer of IMDS has at most 4 MiB, and JSON may need six bytes for one.
 _MAX_BYTES = 32 * 1024 * 1024
 
@@ -363,7 +365,9 @@ def _holder(file: int) -> dict[str, t.Any]:
     is_one = (
         isinstance(held, dict)
         and all(isinstance(held.get(name), kind) for name, kind in kinds.items())
+        # Neither what is not a number nor an integer that no float can hold.
         and all(isinstance(held.get(name), (int, float)) for name in numbers)
+        and all(abs(held[name]) < _LONGEST for name in numbers)
     )
     return held if is_one else {}
 

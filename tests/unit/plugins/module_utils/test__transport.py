@@ -331,10 +331,22 @@ def test_a_plain_answer_is_what_the_library_reads(
     assert plain == (code, stripped, content, "")
 
 
-def test_what_is_not_plain_is_left_unread() -> None:
-    reader = reader_of(b"HTTP/1.1 200 OK\r\n\r\nto the end")
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 200 OK",
+        # The library reads the part behind a line feed as a header.
+        b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\r\nContent-Length: 4",
+        b"HTTP/1.1 200 \xc3\xa9\r\nContent-Length: 4",
+        # The library ends the headers where a line has no colon.
+        b"HTTP/1.1 200 OK\r\nFoo\r\nContent-Length: 4",
+    ],
+)
+def test_what_is_not_plain_is_left_unread(head: bytes) -> None:
+    data = head + b"\r\n\r\nto the end"
+    reader = reader_of(data)
     assert _plain_http.read_answer(reader) is None
-    assert reader.read() == b"HTTP/1.1 200 OK\r\n\r\nto the end"
+    assert reader.read() == data
 
 
 def reader_of(data: bytes) -> io.BufferedReader:

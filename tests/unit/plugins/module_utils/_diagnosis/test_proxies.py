@@ -78,6 +78,15 @@ def test_the_lower_case_no_proxy_wins() -> None:
         ("http_proxy=a\nhttp_proxy=b\n", {"http_proxy": "b"}),
         ("my_http_proxy=a\nhttp_proxy_port=1\n", {}),
         ("http_proxy = http://p:1\n", {"http_proxy": "http://p:1"}),
+        # Within quotes a value may have anything.
+        ('http_proxy="http://me:a;b\'c d@p:1"', {"http_proxy": "http://me:a;b'c d@p:1"}),
+        ("http_proxy='http://me:a;b\"c d@p:1'", {"http_proxy": 'http://me:a;b"c d@p:1'}),
+        (
+            'Environment="http_proxy=http://me:a;b c@p:1" "no_proxy=a b"',
+            {"http_proxy": "http://me:a;b c@p:1", "no_proxy": "a b"},
+        ),
+        ("export 'ALL_PROXY=http://me:a;b@p'", {"ALL_PROXY": "http://me:a;b@p"}),
+        ('http_proxy="http://p:1\n', {"http_proxy": "http://p:1"}),
     ],
 )
 def test_assignments(text: str, found: dict[str, str]) -> None:
@@ -90,6 +99,13 @@ def test_passwords_are_not_shown() -> None:
         ("http://me:se/cr@et@p:1", "http://***@p:1"),
         ("me:secret@p:1", "***@p:1"),
         ("http://p:1", "http://p:1"),
+        ("http://p.example:3128/", "http://p.example:3128/"),
+        ("socks5h://[fe80::1%eth0]:1", "socks5h://[fe80::1%eth0]:1"),
+        ("http://a\nme:secret@p:1", "http://***@p:1"),
+        # Cut off within the password, or no URL.
+        ("http://me:secret", "***"),
+        ("http://me:secret one", "***"),
+        ("secret;", "***"),
     ):
         assert proxies.catches("here", {"http_proxy": url}, IMDS)[0].value == shown
 

@@ -210,6 +210,8 @@ def test_name_of_this_vm() -> None:
         {"compute": {}},
         {"compute": {"name": ""}},
         {"compute": {"name": "x" * 1001}},
+        # As an option this means the events of all VMs.
+        {"compute": {"name": "*"}},
     ],
 )
 def test_a_vm_without_name(document: dict[str, t.Any]) -> None:

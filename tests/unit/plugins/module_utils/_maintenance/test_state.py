@@ -229,6 +229,16 @@ def test_half_a_lock_is_none(folder: Folder, content: bytes) -> None:
     assert take(folder)
 
 
+@pytest.mark.parametrize("number", ["9" * 4000, "-" + "9" * 400, "1e400", "NaN", '"1"'])
+@pytest.mark.parametrize("name", ["expires", "seconds"])
+def test_a_lock_with_an_odd_number_is_none(folder: Folder, name: str, number: str) -> None:
+    take(folder)
+    lock = pathlib.Path(folder.path) / "lock"
+    held = json.loads(lock.read_text())
+    lock.write_text(json.dumps({**held, name: 0}).replace(f'"{name}": 0', f'"{name}": {number}'))
+    assert take(folder)
+
+
 @pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
 def test_a_lock_that_is_no_file(folder: Folder, tmp_path: pathlib.Path, kind: str) -> None:
     lock = pathlib.Path(folder.path) / "lock"
