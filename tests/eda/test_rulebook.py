@@ -77,7 +77,7 @@ def test_rules_see_each_change_once(vm: Vm, rulebook: Rulebook) -> None:
     vm.maintenance.add(Sequence("freeze", ["web-1"]))
     rulebook.until(lambda: "Started" in statuses(vm), "the approval")
     rulebook.until(lambda: "status_changed" in rulebook.text(), "the start")
-    vm.faults = [Fault("status", status=200, body="", path=ROUTE, times=2)]
+    vm.faults = [Fault("status", status=200, body="{", path=ROUTE, times=2)]
     rulebook.until(lambda: vm.faults[0].used == 2, "requests in spite of faults")
     vm.maintenance.advance(60)
     # The rule for the disappearance ends it.

@@ -672,7 +672,9 @@ SILENCE = [
 ]
 
 
-@pytest.mark.parametrize(("code", "advice"), SILENCE, ids=[errno.errorcode[c] for c, _ in SILENCE])
+@pytest.mark.parametrize(
+    ("code", "advice"), SILENCE, ids=[errno.errorcode[code] for code, _advice in SILENCE]
+)
 def test_the_advice_fits_the_kind_of_silence_and_names_the_role(code: int, advice: str) -> None:
     silence = failed_attempt(OSError(code, "x"), 10.0)
     for ask in (ImdsClient.instance, scheduled_events, lambda made: imds_token(made, "https://a")):
