@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Variables that a host sets by its facts. Pure; private to imds.azure.
+"""Variables that a host sets by its facts. Private to imds.azure.
 
 Ansible makes each fact a variable, unless `inject_facts_as_vars` is off. Such a variable replaces one
 of the inventory or of a role's defaults, also `inventory_hostname`. A host chooses its facts.
@@ -10,6 +10,8 @@ of the inventory or of a role's defaults, also `inventory_hostname`. A host choo
 from __future__ import annotations
 
 import typing as t
+
+from ansible import constants as C
 
 # Variables of Ansible that facts replace. By the first two a host would be another host.
 _OF_ANSIBLE = (
@@ -65,7 +67,9 @@ def drop_facts(result: dict[str, t.Any], *but: str) -> dict[str, t.Any]:
 
 def _facts(variables: _Variables) -> _Variables:
     found = variables.get("ansible_facts")
-    return found if isinstance(found, t.Mapping) else {}
+    # The setting that keeps Ansible from making facts variables.
+    is_injected = C.config.get_config_value("INJECT_FACTS_AS_VARS")
+    return found if is_injected and isinstance(found, t.Mapping) else {}
 
 
 __all__ = ("drop_facts", "facts_named", "name_of_host", "variables_from_facts")

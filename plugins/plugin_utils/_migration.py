@@ -63,7 +63,7 @@ def report(results: t.Mapping[str, _Result]) -> list[str]:
         _changes(uses),
         _table(("HOST", "CLAIM", "IMDS", "EXTENSION"), _each(_differences, found)),
         [": ".join(row) for row in _each(_remarks, found)],
-        _removal(found),
+        _removal(results),
     ]
     return [line for part in parts if part for line in ("", *part)][1:]
 
@@ -146,23 +146,29 @@ def _removal(results: t.Mapping[str, _Result]) -> list[str]:
     """
     commands = {}
     hosts: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
+    claims: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
+    claimed: dict[tuple[str, ...], tuple[str, ...]] = {}
     by_hand: dict[str, None] = {}
     for host, result in results.items():
+        vm = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
+        # Azure compares these without casing.
+        one_vm = tuple(vm[name].lower() for name in ("subscription", "resource_group", "name"))
+        claims[one_vm].append(host)
         if result.get("installed") is True:
-            vm = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
             found = removal_commands(vm)
             for each in found:
                 commands[tuple(each["az"])] = each
                 hosts[tuple(each["az"])].append(host)
+                claimed[tuple(each["az"])] = one_vm
             if not found and (vm["name"] or vm["scale_set"]):
                 by_hand[_by_hand(vm)] = None
     lines = []
     for key, each in commands.items():
         kind = "scale set" if each["target"] == "scale_set" else "VM"
         # A host can say that it is the VM of another host, which may not be ready.
-        if kind == "VM" and len(hosts[key]) > 1:
+        if kind == "VM" and len(claims[claimed[key]]) > 1:
             lines += [
-                f"Several hosts say that they are the VM {each['name']}: {listed(hosts[key], 10)}.",
+                f"Several hosts say that they are the VM {each['name']}: {listed(claims[claimed[key]], 10)}.",
                 "",
             ]
             continue

@@ -89,6 +89,16 @@ def test_a_host_does_not_write_the_snapshot_of_another(tmp_path: pathlib.Path, n
     assert list(tmp_path.iterdir()) == []
 
 
+def test_facts_are_no_variables_where_ansible_does_not_inject_them(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact = HOSTILE["azure_imds"]
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "false")
+    assert "failed" not in written(tmp_path, fact, {"inventory_hostname": "b"})
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "true")
+    assert written(tmp_path, fact, {"inventory_hostname": "b"})["failed"]
+
+
 def test_a_fact_of_marks_alone_is_not_written(tmp_path: pathlib.Path) -> None:
     result = written(tmp_path, {"__ansible_x": {}}, {})
     assert result["failed"]

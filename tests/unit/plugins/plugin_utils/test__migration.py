@@ -129,6 +129,22 @@ def test_no_host_removes_the_extension_of_another() -> None:
     assert "Remove it from the VM b (by other), once" in text
 
 
+@pytest.mark.parametrize(
+    "liar",
+    [
+        {"name": "WEB-1"},
+        {"resource_group": "Shop"},
+        {"cloud": "AzureUSGovernmentCloud"},
+        {"extension": "ManagedIdentityExtensionForWindows"},
+    ],
+)
+@pytest.mark.parametrize("honest", [result("blocked"), CLEAN])
+def test_another_spelling_is_the_same_vm(honest: dict[str, t.Any], liar: dict[str, str]) -> None:
+    text = "\n".join(report({"honest": honest, "liar": result(vm={**VM, **liar})}))
+    assert "Several hosts say that they are the VM" in text
+    assert "delete" not in text
+
+
 def test_failures_are_named() -> None:
     side = {"claims": None, "error": "Identity not found"}
     tokens = {"same": None, "different": [], "imds": side, "extension": {"error": "not asked"}}

@@ -149,7 +149,10 @@ def tags(**values: str) -> list[dict[str, str]]:
             {name: ["cloud_MOONCLOUD", "cloud_Moon_Cloud"] for name in "ab"},
         ),
         (
-            [vm("a", tagsList=tags(**{"Größe": "1"})), vm("b", tagsList=tags(**{"GRÖßE": "1"}))],
+            [
+                vm("a", tagsList=[{"name": "Größe", "value": "1"}]),
+                vm("b", tagsList=[{"name": "GRÖßE", "value": "1"}]),
+            ],
             "tags",
             {name: ["tag_GRÖßE_1", "tag_Größe_1"] for name in "ab"},
         ),
