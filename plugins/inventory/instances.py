@@ -69,6 +69,7 @@ options:
     description:
       - V(false) fails with the name and line of a document that is broken, or with the name of a file that can't be read.
       - V(true) leaves broken documents out, with one warning that counts them.
+      - A file that C(ansible-vault) has encrypted and that can't be decrypted is left out with that warning in both cases.
     type: bool
     default: false
   max_age:
@@ -288,6 +289,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.constructed 
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     FACT,
     Document,
+    EncryptedError,
     documents_in,
     matching_files,
 )
@@ -588,7 +590,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
         def on_broken(exc: MalformedError) -> None:
             nonlocal first, count
-            if not self.get_option("skip_broken"):
+            # The documents of other files are whole, and only whoever runs this has the password.
+            if not self.get_option("skip_broken") and not isinstance(exc, EncryptedError):
                 raise exc
             # Only the first is kept, because a file can have millions of broken documents.
             first, count = first or str(exc), count + 1
@@ -614,7 +617,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 loader.cleanup_tmp_file(plain)
         except Exception as exc:
             # Not all errors of the decryption are Ansible's own.
-            raise MalformedError(
+            raise EncryptedError(
                 f"{path}: ansible-vault has encrypted it, and it can't be decrypted: "
                 f"{printable(str(exc).rstrip('.'))}. Give its password, for example with --vault-password-file"
             ) from exc

@@ -64,6 +64,10 @@ _MAX_LINE = 16 * 1024**2
 _Line = tuple[int, str, t.Any]  # its number, its text and what that says
 
 
+class EncryptedError(MalformedError):
+    """A file that ansible-vault has encrypted and that can't be decrypted."""
+
+
 class Document(t.NamedTuple):
     data: dict[str, t.Any]  # an instance document without nulls, or the fact made of one
     is_fact: bool = False
@@ -161,7 +165,7 @@ def _content_as_utf8(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -
     file.seek(0)
     if start == _VAULT:
         if decrypted is None:
-            raise MalformedError(f"{path}: ansible-vault has encrypted it")
+            raise EncryptedError(f"{path}: ansible-vault has encrypted it")
         content = decrypted(path, file.read(size_within(file, _MAX_JSON)))
     elif start.startswith(_MARKS_OF_ORDER):
         content = file.read(size_within(file, _MAX_JSON))
@@ -366,4 +370,4 @@ class _ElementLines:
         return position
 
 
-__all__ = ("FACT", "Document", "documents_in", "matching_files")
+__all__ = ("FACT", "Document", "EncryptedError", "documents_in", "matching_files")

@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pathlib
+import re
 import typing as t
 
 import ansible.template
@@ -589,19 +589,15 @@ def test_documents_that_are_encrypted(
         more = {"documents": ["*.json", "*.ndjson"], "skip_broken": skip_broken}
         path.write_text(yaml.safe_dump({**options, **more}))
         plugin = inventory_loader.get("imds.azure.instances")
-        with contextlib.ExitStack() as stack:
-            if reason and not skip_broken:
-                message = (
-                    rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file"
-                )
-                stack.enter_context(pytest.raises(AnsibleParserError, match=message))
-            plugin.parse(inventories[-1], loader, str(path), cache=False)
-    read_all, strictly = (list(inventory.hosts) for inventory in inventories)
-    assert read_all == (["b"] if reason else ["secret", "b"])
-    assert strictly == ([] if reason else read_all)
-    assert [warning[:35] for warning in warnings] == ["2 broken documents were left out; t"] * bool(
-        reason
-    )
+        plugin.parse(inventories[-1], loader, str(path), cache=False)
+    for inventory in inventories:
+        assert list(inventory.hosts) == (["b"] if reason else ["secret", "b"])
+    assert len(warnings) == (2 if reason else 0)
+    for warning in warnings:
+        assert warning.startswith("2 broken documents were left out; the first: ")
+        assert re.search(
+            rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file", warning
+        )
     # Nothing that was decrypted stays.
     assert sorted(os.listdir(tmp_path)) == ["a.json", "b.json", "imds.yml", "lines.ndjson"]
 
