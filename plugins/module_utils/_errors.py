@@ -125,6 +125,10 @@ def in_seconds(number: float) -> str:
     return f"{number:.3g} s" if number < 100 else f"{number:.0f} s"
 
 
+def count_of(number: int, noun: str) -> str:
+    return f"1 {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def listed(names: t.Iterable[str], limit: int = 60) -> str:
     """Names for a message: the first of them, and how many more there are."""
     every = [printable(name, 80) for name in names]
@@ -145,6 +149,7 @@ __all__ = (
     "TransportError",
     "UnavailableError",
     "VersionError",
+    "count_of",
     "cut_short",
     "in_seconds",
     "listed",

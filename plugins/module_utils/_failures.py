@@ -158,10 +158,9 @@ def failed_call(
     elif status is not None and 300 <= status < 500 and status not in (404, 408, 410, 429):
         kind = _errors.RefusedError
     attempts, elapsed = tries
-    counted = "1 attempt" if attempts == 1 else f"{attempts} attempts"
     advice = (advise(status, cause) if advise else "") or _advice(failure, always_there)
     error = kind(
-        f"{request.line} failed: {cause}, after {counted} in "
+        f"{request.line} failed: {cause}, after {_errors.count_of(attempts, 'attempt')} in "
         f"{_errors.in_seconds(elapsed)}. {advice}"
     )
     error.status = status

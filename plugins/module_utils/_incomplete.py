@@ -110,20 +110,16 @@ def _advice(status: int | None, _cause: str) -> str:
 def _notice(client: _Client, answer: _Instance, lacking: list[str], asked: int, remark: str) -> str:
     return (
         f"{client.describe(answer)} was answered without {' and '.join(lacking)}, after "
-        f"{_counted(asked)}, so all that follows from it is missing"
+        f"{_errors.count_of(asked, 'attempt')}, so all that follows from it is missing"
         f"{_CLASSIC if 'compute' in lacking else ''}{remark}. {_WAYS_OUT}"
     )
 
 
 def _no_document(client: _Client, answer: _Instance, asked: int) -> _errors.MalformedError:
     return _errors.malformed_answer(
-        f"{client.describe(answer)} was answered, but with neither compute nor network, after {_counted(asked)}",
+        f"{client.describe(answer)} was answered, but with neither compute nor network, after {_errors.count_of(asked, 'attempt')}",
         "Try again later, or check what serves this address: it does not answer like IMDS",
     )
-
-
-def _counted(asked: int) -> str:
-    return "1 attempt" if asked == 1 else f"{asked} attempts"
 
 
 __all__ = ("MOST_REQUESTS", "completed")

@@ -239,7 +239,7 @@ class Fleet:
         if not document.is_fact:
             fact, notices = azure_imds(document.data, document.api_version)
         compute = part(fact, "compute")
-        tags = _dict_in(fact, "tags") or tags_of(compute)[0]
+        tags = part(fact, "tags") or tags_of(compute)[0]
         if not isinstance(fact.get("tags", tags), dict):
             # Ansible read the tags of an older fact for something else.
             fact = {**fact, "tags": tags}
@@ -312,7 +312,7 @@ class Fleet:
         """The address that is used, and one before it that can't be; "" where there is none."""
         if self._address == "none":
             return "", ""
-        addresses = _dict_in(fact, "addresses") or addresses_of(part(fact, "network"))
+        addresses = part(fact, "addresses") or addresses_of(part(fact, "network"))
         candidates = addresses.get(self._address)
         unusable = ""
         for address in candidates if isinstance(candidates, list) else []:
@@ -326,11 +326,6 @@ class Fleet:
             return fact
         kept = (*self._subsets, "api_version", "gathered_at")
         return {key: fact[key] for key in kept if key in fact}
-
-
-def _dict_in(fact: dict[str, t.Any], key: str) -> dict[str, t.Any]:
-    value = fact.get(key)
-    return value if isinstance(value, dict) else {}
 
 
 def _fallback_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:

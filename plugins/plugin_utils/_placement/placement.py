@@ -15,6 +15,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
+    count_of,
     listed,
     printable,
 )
@@ -167,7 +168,7 @@ def _too_few_zones(
 ) -> t.Iterator[Violation]:
     zones = certain_zones(locations)
     if zones < least:
-        message = f"the hosts are in {_plural(zones, 'zone')}, and {_required(least)}"
+        message = f"the hosts are in {count_of(zones, 'zone')}, and {_required(least)}"
         yield _too_few("min_zones", message, locations, least - zones, moving)
 
 
@@ -178,7 +179,7 @@ def _too_few_zones_somewhere(
         zones = certain(location.zones)
         if zones < least:
             message = (
-                f"the hosts in {location.label} are in {_plural(zones, 'zone')}, "
+                f"the hosts in {location.label} are in {count_of(zones, 'zone')}, "
                 f"and {_required(least)} in each location"
             )
             yield _too_few("min_zones_per_location", message, [location], least - zones, moving)
@@ -211,7 +212,7 @@ def _too_few_domains(
     hosts = [vm for location in locations for vm in location.hosts]
     others = [Part("", [vm for vm in hosts if vm.name not in kept])]
     message = (
-        f"the hosts are certainly in {_plural(domains, 'fault domain')} only, "
+        f"the hosts are certainly in {count_of(domains, 'fault domain')} only, "
         f"and {_required(least)}"
     )
     move = _spare(counted, others, least - domains, moving)
@@ -278,7 +279,7 @@ def _too_full(
         if len(fullest) > 5:
             within.append(f"{len(fullest) - 5} more")
         if loose:
-            within.append(f"{_plural(len(loose), 'host')} without a {noun}")
+            within.append(f"{count_of(len(loose), 'host')} without a {noun}")
         place = f"what may be one {noun} ({', '.join(within)})"
         yield place, names, _surplus(numberings, loose, len(names) - allowed)
 
@@ -308,10 +309,6 @@ def _surplus(numberings: Numberings, loose: list[Replica], surplus: int) -> list
 
 def _required(least: int) -> str:
     return f"{least} is required" if least == 1 else f"{least} are required"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def placement(group: t.Sequence[Replica], rules: Rules) -> dict[str, t.Any]:
@@ -400,11 +397,11 @@ def _said(rules: Rules) -> list[str]:
     """The rules in words, without those that require nothing."""
     said = []
     if rules.min_zones:
-        said.append(f"at least {_plural(rules.min_zones, 'zone')}")
+        said.append(f"at least {count_of(rules.min_zones, 'zone')}")
     if rules.min_zones_per_location:
-        said.append(f"at least {_plural(rules.min_zones_per_location, 'zone')} in each location")
+        said.append(f"at least {count_of(rules.min_zones_per_location, 'zone')} in each location")
     if rules.min_fault_domains:
-        said.append(f"at least {_plural(rules.min_fault_domains, 'fault domain')}")
+        said.append(f"at least {count_of(rules.min_fault_domains, 'fault domain')}")
     if rules.max_share < 1:
         said.append(f"at most {rules.max_share:.0%} of the hosts in one zone or fault domain")
     return said

@@ -15,7 +15,7 @@ import collections
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
-from ansible_collections.imds.azure.plugins.module_utils._errors import printable
+from ansible_collections.imds.azure.plugins.module_utils._errors import count_of, printable
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
     Place,
     cloud_key,
@@ -207,7 +207,7 @@ def _area(hosts: list[Replica], labels: dict[SetKey, str]) -> Area:
             domains[key] = [_part(f"{_domain(part)} {of}", part) for part in _apart(members)]
         else:
             # Numbers of unknown sets: all of these hosts may be in one fault domain.
-            count = f"{len(members)} host" + ("" if len(members) == 1 else "s")
+            count = count_of(len(members), "host")
             domains[None] = [_part(f"{count} without a scale set", members)]
     return Area(hosts, domains, numbered, [vm for vm in hosts if not vm.place.fault_domain])
 
