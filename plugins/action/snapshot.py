@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
-import os
 import typing as t
 
 from ansible.plugins.action import ActionBase
@@ -17,6 +16,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import 
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
     inventory_source_of,
+    way_out,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
 
@@ -69,9 +69,7 @@ class ActionModule(ActionBase):
             # Ansible prints a warning that is the same for all hosts once.
             result.setdefault("warnings", []).append(
                 f"{arguments['folder']} is in the inventory source {source}, so Ansible reads each "
-                "snapshot as an inventory file, with warnings and odd groups. Keep snapshots in another "
-                "place, or in a folder whose name begins with a dot, for example "
-                f"{os.path.join(source, '.snapshots')}"
+                f"snapshot as an inventory file, {way_out(source, 'snapshots')}"
             )
         if written.notice:
             self._display.warning(written.notice)

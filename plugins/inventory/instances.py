@@ -295,6 +295,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents im
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
     inventory_source_of,
+    way_out,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options import (
     TEMPLATES,
@@ -582,9 +583,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if source:
             self._warn(
                 f"{path}: documents: {read} is in the inventory source {source}, so Ansible reads it as "
-                "an inventory file, too, with warnings and odd groups. Keep documents in another place, "
-                f"or in a folder whose name begins with a dot, for example "
-                f"{os.path.join(source, '.snapshots')}"
+                f"an inventory file, too, {way_out(source, 'documents')}"
             )
         first, count = "", 0
 

@@ -13,7 +13,7 @@ import collections
 import itertools
 import typing as t
 
-from ansible_collections.imds.azure.plugins.module_utils._errors import listed, printable
+from ansible_collections.imds.azure.plugins.module_utils._errors import count_of, listed, printable
 from ansible_collections.imds.azure.plugins.module_utils._vm_extension.traces import (
     CHANGE_TO,
     VM_NAMES,
@@ -77,7 +77,7 @@ def _each(rows: t.Callable[[str, _Result], t.Iterable[t.Any]], found: t.Any) -> 
 
 
 def _hosts(hosts: list[str]) -> str:
-    return f"{len(hosts)} host{'' if len(hosts) == 1 else 's'} ({listed(hosts, 10)})"
+    return f"{count_of(len(hosts), 'host')} ({listed(hosts, 10)})"
 
 
 def _sentence(text: str) -> str:
@@ -139,48 +139,34 @@ def _remarks(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
         yield host, "Not searched", _text(each)
 
 
+class _Removal(t.NamedTuple):
+    commands: dict[str, t.Any]
+    vm: tuple[str, ...]
+    hosts: list[str]
+
+
 def _removal(results: t.Mapping[str, _Result]) -> list[str]:
     """The commands, once for a scale set that several hosts are in.
 
     People run them with their own rights, so they are made here, out of the names that a host gives.
     """
-    commands = {}
-    hosts: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
+    removals: dict[tuple[str, ...], _Removal] = {}
     claims: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
-    claimed: dict[tuple[str, ...], tuple[str, ...]] = {}
     by_hand: dict[str, None] = {}
     for host, result in results.items():
-        vm = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
+        names = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
         # Azure compares these without casing.
-        one_vm = tuple(vm[name].lower() for name in ("subscription", "resource_group", "name"))
-        claims[one_vm].append(host)
+        vm = tuple(names[name].lower() for name in ("subscription", "resource_group", "name"))
+        claims[vm].append(host)
         if result.get("installed") is True:
-            found = removal_commands(vm)
+            found = removal_commands(names)
             for each in found:
-                commands[tuple(each["az"])] = each
-                hosts[tuple(each["az"])].append(host)
-                claimed[tuple(each["az"])] = one_vm
-            if not found and (vm["name"] or vm["scale_set"]):
-                by_hand[_by_hand(vm)] = None
+                removals.setdefault(tuple(each["az"]), _Removal(each, vm, [])).hosts.append(host)
+            if not found and (names["name"] or names["scale_set"]):
+                by_hand[_by_hand(names)] = None
     lines = []
-    for key, each in commands.items():
-        kind = "scale set" if each["target"] == "scale_set" else "VM"
-        # A host can say that it is the VM of another host, which may not be ready.
-        if kind == "VM" and len(claims[claimed[key]]) > 1:
-            lines += [
-                f"Several hosts say that they are the VM {each['name']}: {listed(claims[claimed[key]], 10)}.",
-                "",
-            ]
-            continue
-        # Without blanks before a command: Ansible's YAML would quote it, and double its quotes.
-        lines += [
-            f"Remove it from the {kind} {each['name']} (by {listed(hosts[key], 10)}), once nothing needs it any "
-            "more, with the Azure CLI:",
-            *each["az"],
-            "or with Azure PowerShell:",
-            *each["powershell"],
-            "",
-        ]
+    for removal in removals.values():
+        lines += [*_removal_lines(removal, claims[removal.vm]), ""]
     if by_hand:
         lines += ["Remove it by hand where a name is not plain enough for a command:"]
         lines += [*by_hand][:_MAX_ROWS]
@@ -192,6 +178,23 @@ def _removal(results: t.Mapping[str, _Result]) -> list[str]:
     return [
         *lines,
         "Take it out of templates as well, or the next deployment brings it back.",
+    ]
+
+
+def _removal_lines(removal: _Removal, claimants: list[str]) -> list[str]:
+    commands = removal.commands
+    name, is_vm = commands["name"], commands["target"] == "vm"
+    # A host can say that it is the VM of another host, which may not be ready.
+    if is_vm and len(claimants) > 1:
+        return [f"Several hosts say that they are the VM {name}: {listed(claimants, 10)}."]
+    kind = "VM" if is_vm else "scale set"
+    # Without blanks before a command: Ansible's YAML would quote it, and double its quotes.
+    return [
+        f"Remove it from the {kind} {name} (by {listed(removal.hosts, 10)}), once nothing needs it any "
+        "more, with the Azure CLI:",
+        *commands["az"],
+        "or with Azure PowerShell:",
+        *commands["powershell"],
     ]
 
 

@@ -35,6 +35,14 @@ def inventory_source_of(paths: t.Iterable[str]) -> tuple[str, str]:
     return "", ""
 
 
+def way_out(source: str, what: str) -> str:
+    """The end of a warning about files that Ansible reads for this source."""
+    return (
+        f"with warnings and odd groups. Keep {what} in another place, or in a folder whose name begins "
+        f"with a dot, for example {os.path.join(source, '.snapshots')}"
+    )
+
+
 def _reads(source: str, folder: str) -> bool:
     """Does Ansible read this folder for the source? Links may lead into the source, or be in it."""
     for form in (os.path.abspath, os.path.realpath):
@@ -49,4 +57,4 @@ def _is_ignored(name: str) -> bool:
     return IGNORED.search(os.fsencode(name)) is not None
 
 
-__all__ = ("inventory_source_of",)
+__all__ = ("inventory_source_of", "way_out")
