@@ -9,6 +9,7 @@ of the inventory or of a role's defaults, also `inventory_hostname`. A host choo
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible import constants as C
@@ -21,6 +22,8 @@ _OF_ANSIBLE = (
     "inventory_file",
     "group_names",
 )
+# Functions of templates, which variables of their names replace.
+_OF_TEMPLATES = ("dict", "lookup", "namespace", "now", "query", "range")
 # Facts of Ansible's own modules and of this collection that have names without `ansible_`.
 _KNOWN = ("azure_imds", "gather_subset", "module_setup", "mount_points", "packages", "services")
 _INTERPRETER = "discovered_interpreter_python"
@@ -33,6 +36,15 @@ def facts_named(variables: _Variables, *names: str) -> list[str]:
     """Those of the names, and of Ansible's own names for the host, that are facts of the host."""
     facts = _facts(variables)
     return [name for name in (*names, *_OF_ANSIBLE) if name in facts]
+
+
+def facts_of_a_role(facts: t.Iterable[str], *prefixes: str) -> list[str]:
+    """The facts that replace variables with these prefixes, or what templates of a role use."""
+    own = re.compile(rf"_?({'|'.join(prefixes)})_[a-z_]+$")
+    names = [str(name) for name in facts]
+    return sorted(
+        name for name in names if name in (*_OF_ANSIBLE, *_OF_TEMPLATES) or own.match(name)
+    )
 
 
 def variables_from_facts(variables: _Variables) -> list[str]:
@@ -72,4 +84,10 @@ def _facts(variables: _Variables) -> _Variables:
     return found if is_injected and isinstance(found, t.Mapping) else {}
 
 
-__all__ = ("drop_facts", "facts_named", "name_of_host", "variables_from_facts")
+__all__ = (
+    "drop_facts",
+    "facts_named",
+    "facts_of_a_role",
+    "name_of_host",
+    "variables_from_facts",
+)
