@@ -217,7 +217,7 @@ ansible_facts:
             - A name that begins with C(__ansible_) is left out, with a warning, because Ansible itself would take it for a mark of its own.
               C(compute.tagsList) has it.
             - Versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning. There a value with a semicolon is cut
-              short, and what is behind the semicolon can look like another tag. Whoever may set one tag can so make any other.
+              short, and what is behind the semicolon can look like another tag. Somebody who may set one tag can add any other that way.
           returned: when O(gather_subset) has it
           type: dict
           sample:
