@@ -76,7 +76,7 @@ sanity: ## ansible-test's own checks (CORES=2.19)
 
 simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
 	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
-	PYTHONPATH=tests exec "$$bin/python" -m simulator $(ARGS)
+	PYTHONPATH=tests/simulator exec "$$bin/python" -m imds_simulator $(ARGS)
 
 benchmark: ## 45 minutes: all of it beside its peers, into docs/benchmarks.md; needs root (ARGS="facts lookups --runs 7")
 	@cd tests && $(PYTHON) -m benchmarks $(ARGS)

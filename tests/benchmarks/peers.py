@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 
 from benchmarks._measure import Run
 from checks import namespaces
-from environments import ROOT, EnvironmentFailed, bin_folder
+from environments import ROOT, SIMULATOR, EnvironmentFailed, bin_folder
 from peers import root
 
 
@@ -31,6 +32,7 @@ def rows(runs: int) -> list[Row]:
     done = subprocess.run(
         [*namespaces.prefix(), python, "-m", "benchmarks._peers", str(runs)],
         cwd=ROOT / "tests",
+        env={**os.environ, "PYTHONPATH": str(SIMULATOR)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         check=False,

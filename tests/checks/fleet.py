@@ -11,7 +11,7 @@ import pathlib
 import typing as t
 
 from checks import namespaces, programs, pytests, report, worktree
-from environments import ROOT, VENVS, bin_folder
+from environments import ROOT, SIMULATOR, VENVS, bin_folder
 from fleet import network
 
 PROGRAMS = {
@@ -36,6 +36,7 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
     with worktree.copy("fleet") as tree:
         env = {
             **os.environ,
+            "PYTHONPATH": str(SIMULATOR),
             "IMDS_FLEET_COLLECTIONS": str(tree.parents[2]),
             "IMDS_FLEET_REPORT": str(used),
         }

@@ -59,7 +59,7 @@ TOOLS = (
             "guides.py",
             "peers",
             "simulated.py",
-            "simulator",
+            "simulator/imds_simulator",
             "unit/checks",
             "unit/simulator",
         ),
@@ -94,7 +94,7 @@ def lint(_cores: t.Sequence[str], _arguments: t.Sequence[str]) -> report.Outcome
         env = {
             **report.with_programs(programs),
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
-            "MYPYPATH": str(tree.parents[2]),
+            "MYPYPATH": os.pathsep.join((str(tree.parents[2]), str(tree / "tests" / "simulator"))),
             "NO_COLOR": "1",
         }
         bad = [tool.name for tool in TOOLS if not check(tool, tree, env)]

@@ -21,7 +21,7 @@ if str(TESTS) not in sys.path:
     sys.path.insert(0, str(TESTS))
 
 from checks import worktree  # noqa: E402
-from simulator import Maintenance, Simulator, Vm  # noqa: E402
+from imds_simulator import Maintenance, Simulator, Vm  # noqa: E402
 
 FILES = pathlib.Path(__file__).resolve().parent / "files"
 PATIENCE = 90.0

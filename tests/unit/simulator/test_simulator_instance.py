@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import API_VERSIONS, Vm, sample_fleet
-from simulator._fields import INTRODUCED, at_version
+from imds_simulator import API_VERSIONS, Vm, sample_fleet
+from imds_simulator._fields import INTRODUCED, at_version
 
 Get = Callable[..., requests.Response]
 

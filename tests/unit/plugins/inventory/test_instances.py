@@ -28,7 +28,7 @@ from ansible_collections.imds.azure.plugins.inventory import instances
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import GROUPINGS
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import ADDRESSES
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
 DOCUMENTED = yaml.safe_load(instances.DOCUMENTATION)["options"]
