@@ -10,7 +10,7 @@ CORES ?=
 TARGETS ?=
 ARGS ?=
 SECONDS ?=
-CHECKS := cd tests && $(PYTHON) -m checks
+CHECKS := cd tests && PYTHONPATH=system $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
@@ -79,10 +79,10 @@ simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000
 	PYTHONPATH=tests/simulator exec "$$bin/python" -m imds_simulator $(ARGS)
 
 benchmark: ## 45 minutes: all of it beside its peers, into docs/benchmarks.md; needs root (ARGS="facts lookups --runs 7")
-	@cd tests && $(PYTHON) -m benchmarks $(ARGS)
+	@cd tests && PYTHONPATH=system $(PYTHON) -m benchmarks $(ARGS)
 
 benchmark-inventory: ## the inventory alone, up to 100,000 hosts, into the same page (ARGS="--sizes 100000")
-	@cd tests && $(PYTHON) -m benchmarks.inventory $(ARGS)
+	@cd tests && PYTHONPATH=system $(PYTHON) -m benchmarks.inventory $(ARGS)
 
 clean: ## remove all that the other targets made
 	rm -rf .venv .ansible dist
