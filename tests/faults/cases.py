@@ -157,9 +157,17 @@ CONNECTIONS = (
         slow=True,
     ),
     Case(
-        "Headers that arrive byte by byte", {"kind": "drip_headers", "bytes_per_second": 20}, _SILENCE, slow=True
+        "Headers that arrive byte by byte",
+        {"kind": "drip_headers", "bytes_per_second": 20},
+        _SILENCE,
+        slow=True,
     ),
-    Case("A body that arrives byte by byte", {"kind": "drip", "bytes_per_second": 5}, _SILENCE, slow=True),
+    Case(
+        "A body that arrives byte by byte",
+        {"kind": "drip", "bytes_per_second": 5},
+        _SILENCE,
+        slow=True,
+    ),
     Case("A body that stops", {"kind": "stall"}, _SILENCE, slow=True),
     Case(
         "A body shorter than its ``Content-Length``",
