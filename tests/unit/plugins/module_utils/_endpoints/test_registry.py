@@ -38,7 +38,9 @@ def test_every_endpoint_is_registered(file: str) -> None:
 def test_the_first_segment_of_an_endpoint_is_known(path: str) -> None:
     root = path.partition("/")[0]
     assert root in ROOTS, f"add {root} to ROOTS in plugins/plugin_utils/_lookup/routes.py"
-    assert root in _routes.ROOTS, f"add {root} to ROOTS in tests/simulator/_routes.py"
+    assert root in _routes.ROOTS, (
+        f"add {root} to ROOTS in tests/simulator/imds_simulator/_routes.py"
+    )
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
