@@ -107,7 +107,7 @@ class Limits(t.NamedTuple):
 
 
 class System(t.NamedTuple):
-    """What a client needs of the machine it runs on. Tests bring their own."""
+    """The functions of the machine that a client needs. Tests replace them."""
 
     clock: t.Callable[[], float] = time.monotonic
     wall: t.Callable[[], float] = time.time
