@@ -544,7 +544,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             # An incomplete document is not cached, and does not replace a fuller one.
             if use_cache and not incomplete:
                 # Loaded again because Ansible compares the old entry with the new one. This
-            # fails if the old entry is a text that can't be decrypted.
+                # fails if the old entry is a text that can't be decrypted.
                 self.load_cache_plugin()
                 self._cache[key] = _cache_text(document)
         yield document._replace(data=without_nulls(document.data))

@@ -55,7 +55,7 @@ def compiled(text: t.Any, option: str) -> Expression:
             return expression.search(document)
         except Exception as exc:
             # Besides its own errors, the library raises some of Python's, for example
-        # the TypeError of sort_by if a field is a number in one element and a text in another.
+            # the TypeError of sort_by if a field is a number in one element and a text in another.
             raise EvaluationError(f"{option} {printable(text)!r}", printable(str(exc))) from exc
 
     return search

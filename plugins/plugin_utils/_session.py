@@ -65,7 +65,7 @@ else:
     class _Session(requests.Session):
         def get_redirect_target(self, *_answer: t.Any) -> str | None:
             # requests calls this for every answer, even without redirects. Otherwise it would read the
-        # whole body of a redirect, of any size, and fail at an invalid Location.
+            # whole body of a redirect, of any size, and fail at an invalid Location.
             return None
 
     class _Adapter(requests.adapters.HTTPAdapter):

@@ -76,7 +76,7 @@ def _opened(path: str) -> int:
     found = os.fstat(slot)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink != 1:
         # A file of another user must not block this user. A hard link may be any other file
-            # of this user.
+        # of this user.
         os.close(slot)
         raise PermissionError(f"{path} is not a file of this user")
     return slot

@@ -298,7 +298,7 @@ def owner_of(document: dict[str, t.Any]) -> dict[str, str]:
         "subscription": _name(compute.get("subscriptionId")),
         "scale_set": flexible[-1] or uniform,
         # Only a flexible scale set can be in another resource group than its VMs, and only its VMs
-    # have their own extensions.
+        # have their own extensions.
         "scale_set_resource_group": flexible[4] if len(flexible) > 4 else "",
         "cloud": _name(compute.get("azEnvironment")),
         "extension": _EXTENSIONS[_name(compute.get("osType")).lower() == "windows"],

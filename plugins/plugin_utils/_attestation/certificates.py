@@ -50,7 +50,7 @@ PUBLIC_ROOTS = (
 )
 
 # Too new for certifi (April 2025). The first of the intermediates has the same name and key, signed by
-    # DigiCert Global Root G2. This root remains valid when that signature ends in 2029.
+# DigiCert Global Root G2. This root remains valid when that signature ends in 2029.
 SHIPPED_ROOTS = (
     Shipped(
         name="Microsoft TLS RSA Root G2",

@@ -57,7 +57,7 @@ def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
 
 def _text(value: t.Any) -> str:
     # A list or an object gives no name. This is not an error, because one invalid document must not
-        # break the whole inventory.
+    # break the whole inventory.
     if isinstance(value, (dict, list)) or value is None or value is False:
         return ""
     return str(value)

@@ -288,7 +288,7 @@ def _surplus(numberings: Numberings, loose: list[Replica], surplus: int) -> list
     """The hosts to move so that the fullest parts together have that many fewer hosts."""
     move = [vm.name for vm in loose[-surplus:]]
     # Only the fullest part of a numbering counts, so all parts that are equally full lose a host.
-        # The numbering that loses the fewest hosts comes first.
+    # The numbering that loses the fewest hosts comes first.
     heap: list[tuple[int, int, list[list[str]], list[list[str]]]] = []
 
     def push(number: int, parts: list[list[str]]) -> None:
