@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the page of the benchmark says beside its tables."""
+"""The texts of the benchmark page between its tables."""
 
 from __future__ import annotations
 
@@ -16,80 +16,80 @@ SPDX-License-Identifier: GPL-3.0-or-later
 # REUSE-IgnoreEnd
 
 HEAD = """
-# Measured beside its peers
+# Benchmarks
 
-Written by `make benchmark` on {machine}. As root, in a clone of the repository:
+`make benchmark` wrote this page on {machine}. Run it as root, in a clone of the repository:
 
     make benchmark                                      # all but the largest fleet
     make benchmark ARGS="facts lookups --runs 11"       # parts of it
     make benchmark-inventory ARGS="--sizes 100000"      # the largest fleet
 
-What is compared runs in turn, after a first round that does not count, and the tables have medians. "Times" is the median of how many times the floor
-each run took that was in the same round. Seconds are what somebody waits. CPU seconds are those of a command and of all that it started; on a machine
-that others use at the same time their ratios are the ones to trust. Nothing leaves the machine: IMDS is the simulator of this repository, in
-network namespaces where that takes 169.254.169.254. A section that was not measured again stands as it was measured on such a machine before.
+The compared programs run in turn, after a warm-up round that does not count. The tables show medians. A column "times X" is the median of the ratios
+of each run to the run of X in the same round. "Seconds" is elapsed time. "CPU s" is the CPU time of a command and of all its child processes. On a
+machine with other load, trust the ratios of CPU time most. No request leaves the machine: IMDS is the simulator of this repository, in network
+namespaces if the client needs 169.254.169.254. Sections that were not measured again are from an earlier run on a machine of the same kind.
 """
 
 FACTS = """
-A play of one task on localhost. `ping` is the floor, because it does nothing. `uri` with `set_fact` is what people do instead, `setup` is Ansible's
-own gathering of facts, which does not read IMDS, and `ec2_metadata_facts` reads a tree with as many leaves as the instance document has.
-The last columns are of the module alone, run as Ansible sends it to a managed node. The aim: at most 1.05 times ping, under 0.9 of uri, one request.
+A play with one task on localhost. `ping` is the floor, because it does nothing. `uri` with `set_fact` is the usual alternative. `setup` is Ansible's
+own gathering of facts, which does not read IMDS. `ec2_metadata_facts` reads a tree with as many leaves as the instance document.
+The last columns measure only the module, run as on a managed node. The aim: at most 1.05 times ping, below 0.9 times uri, one request.
 """
 
 PEERS = """
-The same document of the same simulator, read by whole processes of other programs, and by a play for scale. A play starts Ansible first; what
-`instance_facts` itself takes on a node is in the table above.
+The same document of the same simulator, read by complete processes of other programs and, for comparison, by a play. The time of the play includes
+the start of Ansible. The table above has the time of `instance_facts` alone on a node.
 """
 
 LOOKUPS = """
-So many lookups in one template of one task. `env` is the floor: a lookup that asks nobody. The route is a leaf; asked for directly it costs two
-requests, because IMDS has to refuse JSON for it before it is asked for text. The aim: 1,000 lookups cost one request and at most 1.2 times env.
+The given number of lookups in one template of one task. `env` is the floor: a lookup without requests. The route is a leaf. A direct lookup of a leaf
+needs two requests, because IMDS refuses JSON before the lookup requests text. The aim: 1,000 lookups need one request and at most 1.2 times env.
 """
 
 INVENTORY = """
-`ansible-inventory --graph` over one fleet in several forms: whole instance documents in one file, the facts in Ansible's cache (as JSON files), and
-the finished inventory written out. The floor is a file that only names the hosts, so no form of any inventory is below it. The aim for documents
-at 10,000 hosts: at most 2 times the floor, at least 8 times as fast as `constructed`, and below the same inventory as JSON; and that time and memory
-grow linearly, which the last columns show. What takes minutes was run once. The finished inventory is left out at 100,000 hosts, where it
-would take more memory than most machines have.
+`ansible-inventory --graph` over one fleet in several forms: complete instance documents in one file, facts in Ansible's cache (as JSON files), and
+the finished inventory as a file. The floor is a file that only names the hosts; every other form takes at least as long. The aims for documents
+at 10,000 hosts: at most 2 times the floor, at least 8 times as fast as `constructed`, faster than the same inventory as JSON, and linear growth of
+time and memory, which the last columns show. Forms that take minutes were run once. The finished inventory was not measured at 100,000 hosts, where
+it would need more memory than most machines have.
 """
 
 FLEET = """
-Machines that are network namespaces, each with its own sshd and IMDS, all on the cores of this one machine; as many forks as hosts. `gather` asks by
-pipelining, which Ansible does elsewhere only where it is told to, so ping is here with it as well, and a column compares with that. CPU seconds are
-the controller's, without what happens on the machines. The aim: the playbook takes at most 1.08 times ping.
+The machines are network namespaces, each with its own sshd and IMDS, on the cores of one machine. There are as many forks as hosts. `gather` uses
+pipelining, which Ansible otherwise uses only if it is enabled. So ping was measured with pipelining as well, and one column compares with that. The
+CPU seconds are those of the controller, without the machines. The aim: the playbook takes at most 1.08 times ping.
 """
 
 LIMIT = """
-24 processes of one VM ask for its document at the same moment, and IMDS lets 5 requests a second through. The floor is 4 seconds: the last request
-can't be let through earlier. Requests are all that were sent, those that were refused included.
+24 processes of one VM request its document at the same moment, and IMDS allows 5 requests a second. The floor is 4 seconds, because IMDS can't allow
+the last request earlier. The number of requests includes refused ones.
 """
 
 END = """
-## What surprised, and where a peer is ahead
+## Findings
 
-- Most of what a module costs is not its work. Ansible sends it as source with every file that it may import, which the controller parses and the
-  managed node compiles, each time. So tokens, events and attested documents are files that `instance_facts` does not name, and what only a failure
-  takes is imported when there is one.
-- Python compiles a file of an archive twice, up to 3.13 at least: it asks the archive for the file's name, and the archive compiles the file to tell
-  it. To prevent this would take knowledge of Python's internals and save less than a hundredth of a play, so the collection does not.
-- `http.client` took a third of what was left. An answer with nothing unusual in it is read without it, and every other by it.
-- On the controller, Ansible looks for each imported name as a file of its own. To import files instead of the names in them took 7 ms away.
-- A thousand lookups cost mostly what Ansible does for each: finding the plugin and looking up each of its options in variables, environment and
-  configuration. `env` has no options, so it stays ahead of every lookup that has some. The one request of a run is made without `requests`, whose
-  import takes longer than a hundred lookups.
-- Decoding JSON, and memory for what comes of it, are the largest part of an inventory of documents. Decoding many documents at once lets them share the
-  texts of their keys, which takes a quarter of the memory away as well.
-- An inventory of host names alone has less to do than any that groups hosts, so it is ahead where nothing but names is wanted.
-- Under the limit a loop that tries again after each second ends sooner than waits that grow, because the simulator does not count the requests that
-  it refused. How IMDS counts is not documented. In a model that counts them, such a loop still kept most of 24 processes out after 90 seconds, and
-  waits that grow served all of them in about 17. So the waits of the collection grow, by half each time.
-- A task that is skipped is not free: Ansible starts a worker for each host to learn that there is nothing to do. The playbook `gather` ends batches
-  and plays instead, for which it looks at all hosts once.
-- The machines of the fleet share the cores of one, so what a module takes on them shows in the seconds. Pipelining saves as much: `gather` is level
-  with a ping that copies its module, and a tenth or more behind one that does not.
-- Of what `instance_facts` still takes on a node beyond ping, nearly all is compiling and importing its files; the request and all that is made of its
-  answer are about 1 %. Hundredths take many rounds on a machine whose speed changes by half within seconds: before its files were compiled once,
-  measurements of 42 to 168 rounds came to 1.03 to 1.06 times ping and 0.88 to 0.91 of uri.
-- A bare fetch outside Ansible is far ahead of any play: a play starts Ansible, and its module starts Python once more.
+- Most of a module's cost is not its work. For each task, Ansible sends the source of the module with every file that it may import. The controller
+  parses these files, and the managed node compiles them. So `instance_facts` does not import the files for tokens, events and attested documents,
+  and it imports the files for failures only after a failure.
+- Up to version 3.13 at least, Python compiles a file of an archive twice: it asks the archive for the file's name, and the archive compiles the file to
+  answer. To avoid this, the collection would have to use Python's internals, and would save less than a hundredth of a play. So it does not.
+- `http.client` took a third of the remaining time. So a plain answer is read without it, and only unusual answers are read with it.
+- On the controller, Ansible searches for a file of each imported name. To import modules instead of names saved 7 ms.
+- The cost of a thousand lookups is mostly Ansible's work for each lookup: it finds the plugin, and looks up each option in variables, environment and
+  configuration. `env` has no options, so it is faster than every lookup with options. The only request of a run does not use the library `requests`,
+  because its import takes longer than a hundred lookups.
+- The largest costs of an inventory of documents are the decoding of JSON and the memory for the result. Documents that are decoded together share the
+  texts of their keys, which saves a quarter of the memory.
+- An inventory of host names only does less than any inventory that groups hosts. So it is faster if you need only names.
+- Under the limit, a loop that retries each second finishes earlier than growing waits, because the simulator does not count refused requests. How IMDS
+  counts them is not documented. In a model that counts them, such a loop still blocked most of 24 processes after 90 seconds, and growing waits served
+  all of them in about 17 seconds. So the waits of the collection grow by half each time.
+- A skipped task is not free: Ansible starts a worker for each host to find that there is nothing to do. So the playbook `gather` ends a batch without
+  snapshots, and a play without failures. For this, it checks all hosts once.
+- All machines of the fleet share the cores of one machine, so the CPU time of a module on them affects the elapsed time. Pipelining saves as much:
+  `gather` takes as long as a ping without pipelining, and a tenth or more longer than a ping with it.
+- On a node, nearly all of the additional time of `instance_facts` over ping is the compilation and the import of its files. The request and the
+  processing of its answer take about 1 %. Differences of hundredths need many rounds on a machine whose speed varies by half within seconds: before
+  its files were compiled once, measurements of 42 to 168 rounds gave 1.03 to 1.06 times ping and 0.88 to 0.91 times uri.
+- A plain fetch outside Ansible is far faster than any play: a play starts Ansible, and its module starts Python again.
 """
