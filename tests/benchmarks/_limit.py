@@ -15,7 +15,7 @@ import time
 
 from benchmarks._measure import say
 from benchmarks._plays import Folder
-from environments import VENVS
+from project import VENVS
 from simulator import Simulator, sample_fleet
 
 PROCESSES = 24

@@ -8,17 +8,13 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
-import sys
 import typing as t
+from importlib.metadata import version
 
 import pytest
 import yaml
 
-import environments
-from checks.architecture import OLDEST_PYTHON
-from checks.pythons import core_pythons
-
-ROOT = environments.ROOT
+from project import CORES, OLDEST_PYTHON, ROOT
 
 
 @functools.cache
@@ -59,13 +55,12 @@ def test_actions_are_documented_by_modules() -> None:
     assert plugin_names("action") <= plugin_names("modules")
 
 
-OLDEST_CORE = next(iter(environments.LINES)).removeprefix("core-")
+OLDEST_CORE = next(iter(CORES))
 PROSE = [ROOT / "README.md", *(ROOT / "docs/docsite/rst").glob("*.rst")]
 
 
 def test_the_oldest_supported_core_is_the_oldest_that_is_tested() -> None:
     assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0"
-    assert environments.CORES[0] == f"core-{OLDEST_CORE}"
 
 
 @pytest.mark.parametrize("file", PROSE, ids=lambda file: file.name)
@@ -78,28 +73,25 @@ def test_the_oldest_versions_are_said_as_they_are(file: pathlib.Path) -> None:
     assert (cores and pythons) or file.name != "README.md"
 
 
-@pytest.mark.parametrize("name", [name for name in environments.LINES if name != "core-newest"])
-def test_an_environment_holds_the_core_it_is_named_for(name: str) -> None:
-    release = name.removeprefix("core-")
-    assert requirements(f"tests/requirements/{name}.txt")["ansible-core"] == f"~= {release}.0"
+@pytest.mark.parametrize("core", [core for core in CORES if core != "newest"])
+def test_an_environment_holds_the_core_it_is_named_for(core: str) -> None:
+    assert requirements(f"tests/requirements/core-{core}.txt")["ansible-core"] == f"~= {core}.0"
 
 
-def test_a_line_runs_on_the_pythons_that_its_ansible_test_names() -> None:
-    programs = pathlib.Path(sys.executable).parent
-    if programs.parent.name not in environments.ENVIRONMENTS:
-        pytest.skip("not in an environment of these tests")
-    line = environments.ENVIRONMENTS[programs.parent.name]
-    known = core_pythons(programs)["CONTROLLER"]
-    assert set(line.pythons) <= set(known)
-    if line.name in environments.LINES:
-        assert set(line.pythons) == set(known)
+def test_the_newest_core_is_newer_than_the_others() -> None:
+    newest = requirements("tests/requirements/execution.txt")["ansible-core"]
+    last = list(CORES)[-2]
+    assert f"~= 2.{int(last.partition('.')[2]) + 1}.0" in newest or not newest
 
 
-@pytest.mark.parametrize(
-    "environment", environments.ENVIRONMENTS.values(), ids=lambda each: each.name
-)
-def test_an_environment_has_requirements(environment: environments.Environment) -> None:
-    assert environment.requirements_file.is_file()
+def test_a_core_runs_on_the_pythons_that_its_ansible_test_names() -> None:
+    constants = pytest.importorskip("ansible_test._util.target.common.constants")
+    release = ".".join(version("ansible-core").split(".")[:2])
+    core = release if release in CORES else "newest"
+    nodes = (*constants.REMOTE_ONLY_PYTHON_VERSIONS, *constants.CONTROLLER_PYTHON_VERSIONS)
+    supported = [each for each in nodes if tuple(map(int, each.split("."))) >= OLDEST_PYTHON]
+    assert set(CORES[core].controllers) == set(constants.CONTROLLER_PYTHON_VERSIONS)
+    assert list(CORES[core].nodes) == supported
 
 
 def test_sanity_ignores_nothing() -> None:
@@ -107,7 +99,7 @@ def test_sanity_ignores_nothing() -> None:
 
 
 def test_every_module_that_is_sent_is_tried_on_every_python() -> None:
-    text = (ROOT / "tests/pythons/modules.yml").read_text(encoding="utf-8")
+    text = (ROOT / "tests/system/pythons/modules.yml").read_text(encoding="utf-8")
     tried = set(re.findall(r"^      imds\.azure\.(\w+):", text, re.MULTILINE))
     sent = {
         file.stem
@@ -145,31 +137,30 @@ def test_the_license_is_there() -> None:
         ).read_bytes()
 
 
-def test_the_workflow_runs_what_everybody_can_run_and_may_only_read() -> None:
-    workflow = load(".github/workflows/ci.yml")
-    (job,) = workflow["jobs"].values()
-    steps = job["steps"]
-    assert workflow["permissions"] == {"contents": "read"}
-    assert [step["run"].split('" ')[-1] for step in steps if "run" in step] == [
-        "bash .ci/run",
-        "make test-matrix",
-    ]
-    # A tag may be moved to something else.
-    assert all(
-        re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", "a@" + "0" * 40)) for step in steps
-    )
+WORKFLOW = "ci.yml"
 
 
-def test_the_workflow_has_every_python() -> None:
-    (job,) = load(".github/workflows/ci.yml")["jobs"].values()
-    (listed,) = (
-        step["with"]["python-version"].split()
-        for step in job["steps"]
-        if "python-version" in step.get("with", {})
+def steps() -> list[dict[str, t.Any]]:
+    jobs = load(f".github/workflows/{WORKFLOW}")["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+def test_the_workflow_may_only_read_and_uses_what_nobody_can_move() -> None:
+    """A tag may be moved to something else."""
+    assert load(f".github/workflows/{WORKFLOW}")["permissions"] == {"contents": "read"}
+    used = [step["uses"] for step in steps() if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each)] == []
+
+
+@pytest.mark.parametrize("job", ["units", "integration"])
+def test_the_workflow_has_every_core_with_each_of_its_pythons(job: str) -> None:
+    matrix = load(f".github/workflows/{WORKFLOW}")["jobs"][job]["strategy"]["matrix"]["include"]
+    listed = {(each["core"], each["python"]) for each in matrix}
+    wanted = {(core, each) for core, known in CORES.items() for each in known.controllers}
+    assert listed == (
+        wanted if job == "units" else {(core, CORES[core].controllers[0]) for core in CORES}
     )
-    controllers = {version for pythons in environments.LINES.values() for version in pythons}
-    newest = max(int(version.partition(".")[2]) for version in controllers)
-    assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}
 
 
 def test_the_readme_names_all_there_is() -> None:

@@ -22,9 +22,9 @@ import sys
 import time
 import typing as t
 
-from checks import isolation
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, PROXY_VARIABLES, THRICE, Case
 from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
+from tools import isolation
 
 HERE = pathlib.Path(__file__).resolve().parent
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the certificates that come with the collection are still good for.
+"""How long the certificates that come with the collection are still good for: `python -m tools.certificates`.
 
 Less than a year left is a warning: time enough for a release that has the next ones. One that has expired fails,
 because it verifies nothing any more and only hides that its successor is missing.
@@ -12,10 +12,10 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import os
+import sys
 import typing as t
 
-from checks import report
-from environments import ROOT
+from project import ROOT
 
 TABLE = "plugins/plugin_utils/_attestation/certificates.py"
 WARNING = datetime.timedelta(days=365)
@@ -29,14 +29,14 @@ class Entry(t.Protocol):
     def expires(self) -> str: ...
 
 
-def certificates(_cores: t.Sequence[str], _arguments: t.Sequence[str]) -> report.Outcome:
+def certificates() -> int:
     now = datetime.datetime.now(datetime.timezone.utc)
     expired, ending = judged(table(), now)
     for problem in (*expired, *ending):
         print(annotated(problem, "error" if problem in expired else "warning"))
     left = f"{len(expired)} expired, {len(ending)} with less than a year left"
     print(f"certificates: {'failed' if expired else 'ok'} ({left})", flush=True)
-    return report.Outcome(failed=len(expired))
+    return len(expired)
 
 
 def table() -> list[Entry]:
@@ -66,3 +66,7 @@ def annotated(problem: str, level: str) -> str:
     if os.environ.get("GITHUB_ACTIONS") == "true":
         return f"::{level} file={TABLE}::{problem}"
     return f"certificates: {level}: {problem}"
+
+
+if __name__ == "__main__":
+    sys.exit(certificates() > 0)

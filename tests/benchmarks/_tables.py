@@ -1,112 +1,26 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was measured, kept as JSON in .venv/benchmarks, and the page that is made of it: docs/benchmarks.md."""
+"""What was measured, as the tables of docs/benchmarks.md. What the page says beside them is written by hand."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import pathlib
 import platform
-import subprocess
+import sys
 import typing as t
-
-from benchmarks import _texts
-from environments import ROOT, VENVS, bin_folder
-
-KEPT = VENVS / "benchmarks"
-PAGE = ROOT / "docs" / "benchmarks.md"
+from importlib.metadata import version
 
 Row = dict[str, t.Any]
 
 
-def keep(part: str, runs: int, rows: t.Sequence[t.Any]) -> None:
-    plain = [
-        {"runs": runs, **(row if isinstance(row, dict) else dataclasses.asdict(row))}
-        for row in rows
-    ]
-    KEPT.mkdir(parents=True, exist_ok=True)
-    (KEPT / f"{part}.json").write_text(json.dumps(plain, indent=1), encoding="utf-8")
-
-
-def kept(part: str) -> list[Row]:
-    file = KEPT / f"{part}.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
-
-
-def write() -> None:
-    """The page of all that has been measured in this checkout so far, and on this kind of machine before."""
-    here = machine()
-    head = _texts.HEAD.format(machine=here).strip()
-    older = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    standing = sections(older) if f" on {here}." in older else {}
-    parts = (
-        ("One VM's facts", _texts.FACTS, facts, kept("facts")),
-        ("Outside Ansible", _texts.PEERS, peers, kept("peers")),
-        ("Lookups", _texts.LOOKUPS, lookups, kept("lookups")),
-        ("Inventory", _texts.INVENTORY, inventories, of_all_sizes()),
-        ("A fleet over SSH", _texts.FLEET, fleets, kept("fleet")),
-        ("Under the limit of 5 requests a second", _texts.LIMIT, limit, kept("limit")),
-    )
-    measured = {
-        title: f"{title}\n\n{text.strip()}\n\n{shown(rows)}\n\n{medians(rows)}"
-        for title, text, shown, rows in parts
-        if rows
-    }
-    if "Inventory" in measured and "Inventory" in standing:
-        measured["Inventory"] = with_other_sizes(measured["Inventory"], standing["Inventory"])
-    known = {**standing, **measured}
-    body = [f"## {known[title]}" for title, *_others in parts if title in known]
-    page = "\n\n".join((_texts.LICENCE.strip(), head, *body, _texts.END.strip()))
-    PAGE.write_text(f"{page}\n", encoding="utf-8")
-
-
-def sections(page: str) -> dict[str, str]:
-    """The sections of a page by their titles, which are their first lines."""
-    _head, *found = page.split("\n## ")
-    return {section.partition("\n")[0]: section.strip() for section in found}
-
-
-def with_other_sizes(section: str, older: str) -> str:
-    """The section with the rows that the older one has of fleets that were not measured again."""
-    lines = section.splitlines()
-    rows = [line for line in lines if size_in(line)]
-    measured = {size_in(row) for row in rows}
-    others = [line for line in older.splitlines() if size_in(line) not in (0, *measured)]
-    start = lines.index(rows[0])
-    lines[start : start + len(rows)] = sorted([*rows, *others], key=size_in)
-    return "\n".join(lines)
-
-
-def size_in(line: str) -> int:
-    """The number of hosts at the start of a row; 0 in a line that is none."""
-    first = line[2:].partition(" |")[0].replace(",", "")
-    return int(first) if line.startswith("| ") and first.isdecimal() else 0
-
-
-def medians(rows: list[Row]) -> str:
-    numbers = sorted({row["runs"] for row in rows}, reverse=True)
-    if len(numbers) == 1:
-        return f"Medians of {numbers[0]} runs."
-    return "Medians of as many runs as the table says."
-
-
-def of_all_sizes() -> list[Row]:
-    files = sorted(KEPT.glob("inventory-*.json"), key=lambda file: int(file.stem.split("-")[1]))
-    return [row for file in files for row in kept(file.stem)]
-
-
 def machine() -> str:
     """What was measured with, and on what kind of machine; its name is nobody's business."""
-    programs = bin_folder("core-newest")
-    script = "import sys; from importlib.metadata import version; print(version('ansible-core'), sys.version.split()[0])"
-    found = subprocess.run(
-        [str(programs / "python"), "-c", script], capture_output=True, text=True, check=True
+    return (
+        f"ansible-core {version('ansible-core')}, Python {sys.version.split()[0]}, {os.cpu_count()} cores of "
+        f"{processor()}, {platform.system()}"
     )
-    core, python = found.stdout.split()
-    return f"ansible-core {core}, Python {python}, {os.cpu_count()} cores of {processor()}, {platform.system()}"
 
 
 def processor() -> str:
@@ -264,3 +178,13 @@ def _figures(run: Row) -> tuple[str, str, str, str]:
 
 def _times(number: float, digits: int = 2) -> str:
     return f"{number:.{digits}f}"
+
+
+TABLES = {
+    "facts": facts,
+    "lookups": lookups,
+    "limit": limit,
+    "fleet": fleets,
+    "peers": peers,
+    "inventory": inventories,
+}

@@ -3,8 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Keeps a command from reaching anything but loopback, whatever it tries, and ends all that it leaves running.
 
-The kernel does it: network and process namespaces with nothing else in them.  Where that is not allowed (in many
-containers, and on anything but Linux) the command runs as it is.
+    python isolation.py [--as-root] COMMAND [ARGUMENT ...]
+
+The kernel does it: network and process namespaces with nothing else in them. Where that is not allowed (in many
+containers, and on anything but Linux) the command runs as it is; with --as-root, which tests with networks of
+their own need, it fails.
 """
 
 from __future__ import annotations
@@ -21,12 +24,15 @@ import sys
 FLAGS = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 # Root may do it as it is, or only as root of a user namespace, as everybody else.
 VARIANTS = (FLAGS, (*FLAGS, "--map-root-user"))
+# With the process that started it everything in the namespaces ends, also when that one is killed.
+BOUND = ("setpriv", "--pdeathsig", "KILL")
+INSIDE = "--inside"
 
 
 @functools.cache
 def prefix(variants: tuple[tuple[str, ...], ...] = VARIANTS) -> tuple[str, ...]:
     """What to put before a command; nothing where namespaces can't be had."""
-    inside = (sys.executable, str(pathlib.Path(__file__).resolve()))
+    inside = (sys.executable, str(pathlib.Path(__file__).resolve()), INSIDE)
     for variant in variants:
         if works((*variant, *inside, "true")):
             return (*variant, *inside)
@@ -43,6 +49,19 @@ def works(command: tuple[str, ...]) -> bool:
         )
     except OSError:
         return False
+
+
+def root_prefix() -> tuple[str, ...]:
+    """The same for tests that make networks, mounts and processes of their own in there."""
+    if os.geteuid() != 0:
+        sys.exit("this test needs root, for network namespaces and what runs in them")
+    found = prefix(VARIANTS[:1])
+    if not found:
+        sys.exit(
+            "network, mount and process namespaces can't be made here, not even by root: run this test on a "
+            f"machine or in a container that may ({' '.join(FLAGS)} true)"
+        )
+    return (*BOUND, *found)
 
 
 def raise_loopback() -> None:
@@ -63,6 +82,16 @@ def run_as_init(command: list[str]) -> int:
             return os.waitstatus_to_exitcode(status)
 
 
+def main(arguments: list[str]) -> int:
+    if arguments[0] == INSIDE:
+        raise_loopback()
+        return run_as_init(arguments[1:])
+    as_root = arguments[0] == "--as-root"
+    before = root_prefix() if as_root else prefix()
+    if not before:
+        print("no network namespaces here: only the tests' own care keeps them local", flush=True)
+    return subprocess.run([*before, *arguments[int(as_root) :]], check=False).returncode
+
+
 if __name__ == "__main__":
-    raise_loopback()
-    sys.exit(run_as_init(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

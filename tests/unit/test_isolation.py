@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from checks import isolation
+from tools import isolation
 
 pytestmark = pytest.mark.skipif(
     not isolation.prefix(), reason="this machine doesn't allow namespaces"

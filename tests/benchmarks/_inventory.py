@@ -1,16 +1,13 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the inventory takes beside what else groups hosts: `make benchmark-inventory`, and a part of `make benchmark`.
+"""How long the inventory takes beside what else groups hosts.
 
 For each size it writes one fleet in every form that is compared, then runs `ansible-inventory --graph` over the forms in turn.
-
-    python3 -m benchmarks.inventory [--sizes 1000 10000 100000] [--runs 7]
 """
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import json
@@ -18,12 +15,11 @@ import os
 import pathlib
 import shutil
 import subprocess
-import sys
 import typing as t
 
-from benchmarks import _page
 from benchmarks._measure import Candidate, Run, in_turn, say
-from environments import ROOT, VENVS, bin_folder
+from benchmarks._plays import PROGRAMS
+from project import ROOT, VENVS
 
 WORK = VENVS / "benchmark-inventory"
 LOCATIONS = ("westeurope", "northeurope", "eastus2", "germanywestcentral")
@@ -60,30 +56,21 @@ class Row:
     runs: int
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--runs", type=int, default=7)
-    options = parser.parse_args()
-    for size in options.sizes:
-        measure(size, options.runs)
-    return 0
+def measure(runs: int, sizes: t.Sequence[int]) -> list[Row]:
+    return [row for size in sizes for row in of_size(size, runs)]
 
 
-def measure(size: int, runs: int) -> None:
-    """Writes the page after each part: the slow forms take minutes, and none of the others should be lost with them."""
-    programs = bin_folder("core-newest")
+def of_size(size: int, runs: int) -> list[Row]:
     say(f"inventory of {size} hosts: writing the fleet")
-    folder = write_fleet(size, programs)
+    folder = write_fleet(size)
     rows: dict[str, Row] = {}
     for forms, times in in_parts(size, runs):
-        candidates = [candidate(form, size, folder, programs) for form in (FLOOR, *forms)]
+        candidates = [candidate(form, size, folder) for form in (FLOOR, *forms)]
         found = in_turn(candidates, times, f"inventory of {size} hosts", warm_up=times > 1)
         for name, run in found.items():
             rows.setdefault(name, Row(size, name, run, times))
-        _page.keep(f"inventory-{size}", runs, list(rows.values()))
-        _page.write()
     shutil.rmtree(folder)
+    return list(rows.values())
 
 
 def in_parts(size: int, runs: int) -> t.Iterator[tuple[list[Form], int]]:
@@ -101,11 +88,11 @@ def is_slow_at(form: Form, size: int) -> bool:
     return form.is_slow and size > 1_000
 
 
-def candidate(form: Form, size: int, folder: pathlib.Path, programs: pathlib.Path) -> Candidate:
+def candidate(form: Form, size: int, folder: pathlib.Path) -> Candidate:
     arguments = [word for name in form.inventories for word in ("-i", name)]
     return Candidate(
         form.name,
-        [f"{programs}/ansible-inventory", *arguments, "--graph"],
+        [f"{PROGRAMS}/ansible-inventory", *arguments, "--graph"],
         folder,
         environment(folder, form.cached),
         # A form that lost hosts would be quick.
@@ -122,19 +109,15 @@ def environment(folder: pathlib.Path, cached: bool) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(folder / "home"),
-        "ANSIBLE_COLLECTIONS_PATH": str(WORK / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": os.environ["ANSIBLE_COLLECTIONS_PATH"],
         **(cache if cached else {}),
     }
 
 
-def write_fleet(size: int, programs: pathlib.Path) -> pathlib.Path:
+def write_fleet(size: int) -> pathlib.Path:
     folder = WORK / str(size)
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "home").mkdir(parents=True)
-    collections = WORK / "collections" / "ansible_collections" / "imds"
-    collections.mkdir(parents=True, exist_ok=True)
-    if not (collections / "azure").exists():
-        (collections / "azure").symlink_to(ROOT)
     with (folder / "names.ini").open("w") as names, (folder / "fleet.ndjson").open("w") as fleet:
         for number in range(size):
             document = vm(number)
@@ -142,7 +125,7 @@ def write_fleet(size: int, programs: pathlib.Path) -> pathlib.Path:
             fleet.write(json.dumps(document, separators=(",", ":")) + "\n")
     for name, text in CONFIGURATIONS.items():
         (folder / name).write_text(text, encoding="utf-8")
-    derive(folder, size, programs)
+    derive(folder, size)
     return folder
 
 
@@ -166,7 +149,6 @@ keyed_groups:
 @functools.cache
 def template() -> str:
     """A whole document of the newest version, of the simulator's sample fleet."""
-    sys.path.insert(0, str(ROOT / "tests"))
     fleet = json.loads((ROOT / "tests" / "simulator" / "fleet.json").read_text(encoding="utf-8"))
     return json.dumps(fleet["vms"][0]["document"])
 
@@ -189,15 +171,11 @@ def vm(number: int) -> dict[str, t.Any]:
     return document
 
 
-def derive(folder: pathlib.Path, size: int, programs: pathlib.Path) -> None:
+def derive(folder: pathlib.Path, size: int) -> None:
     """The fact cache and the finished inventory, made by Ansible's own code from the documents."""
     script = pathlib.Path(__file__).with_name("_derive.py")
     subprocess.run(
-        [f"{programs}/python", script, folder, *(["finished"] if size <= 10_000 else [])],
+        [f"{PROGRAMS}/python", script, folder, *(["finished"] if size <= 10_000 else [])],
         env=environment(folder, cached=True),
         check=True,
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())
