@@ -25,9 +25,11 @@ import project
 from project import CORES, ROOT, VENVS
 from tools import ansible_test_home, debian
 
-nox.needs_version = ">=2025.5.1"
+nox.needs_version = ">=2026.10"
 nox.options.envdir = str(VENVS / "envs")
 nox.options.reuse_venv = "yes"
+# `nox -j 3` runs three sessions at once.
+nox.options.allow_parallel = True
 # A test that did not run has not passed.
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "units-newest", "integration-newest"]
@@ -41,16 +43,14 @@ REQUIREMENTS = TESTS / "requirements"
 COLLECTION = pathlib.Path("ansible_collections", "imds", "azure")
 IMPORTABLE = os.pathsep.join(str(TESTS / name) for name in ("", "system"))
 ISOLATED = ("python", str(TESTS / "tools" / "isolation.py"))
-# A mount namespace of its own, and the folder where `ip netns` keeps names and systemd-networkd its leases.
-OWN_RUN = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh")
+# By the module, so that the current folder is on the path of processes that a test starts.
+PYTEST = ("python", "-m", "pytest", "--quiet")
 NEWEST = "newest"
 # For tests that have 169.254.169.254 to themselves, in namespaces of their own.
-REAL: dict[str, str | None] = {"AZURE_IMDS_ENDPOINT": None}
+REAL = {"AZURE_IMDS_ENDPOINT": None}
 
 # The integration targets that take minutes. Each is a job of its own, and they begin first.
 SLOW = ("role_maintenance", "guides", "faults", "examples")
-MAIN_JOB = ("cloud", "instance_facts", "instances", "metadata")
-JOBS_AT_ONCE = 2
 
 
 def installed(*versions: str) -> str | None:
@@ -67,6 +67,8 @@ def python_for(core: str) -> str:
     return installed(*versions) or lesser or versions[0]
 
 
+# For tools, and for what needs an ansible-core but does not test it.
+TOOLS, NEW = installed("3.12", "3.11", "3.13"), python_for(NEWEST)
 Test = t.Callable[[nox.Session, str], None]
 
 
@@ -95,7 +97,7 @@ def add_sessions(test: Test, core: str, versions: t.Sequence[str]) -> None:
             test(session, core)
 
         session.__doc__ = f"{test.__doc__} ansible-core {core}, Python {version}."
-        nox.session(session, name=name, python=version, tags=[kind])
+        nox.session(name=name, python=version, tags=[kind])(session)
 
 
 def install(session: nox.Session, *names: str) -> None:
@@ -135,12 +137,13 @@ def collections() -> pathlib.Path:
     return VENVS / "collections"
 
 
-def environment(**more: str | pathlib.Path) -> dict[str, str | None]:
+def environment(**more: str | pathlib.Path | None) -> dict[str, str | None]:
     """Without what could change what Ansible does, or send a test to another machine."""
     others = ("ANSIBLE_", "IDENTITY_", "IMDS_", "MSI_", "PYTHON")
     hidden = [n for n in os.environ if n.startswith(others) or n.lower().endswith("_proxy")]
-    home = {"ANSIBLE_HOME": str(VENVS / "home"), "PYTHONPATH": IMPORTABLE}
-    return {**dict.fromkeys(hidden), **home, **{name: str(each) for name, each in more.items()}}
+    given = {"ANSIBLE_HOME": VENVS / "home", "PYTHONPATH": IMPORTABLE, **more}
+    shown = {name: None if each is None else str(each) for name, each in given.items()}
+    return {**dict.fromkeys(hidden), **shown}
 
 
 def require(session: nox.Session, **packages: str) -> None:
@@ -150,78 +153,56 @@ def require(session: nox.Session, **packages: str) -> None:
         session.error(str(problem))
 
 
-@nox.session(python=installed("3.12", "3.11", "3.13"))
+@nox.session(python=TOOLS)
 def lint(session: nox.Session) -> None:
     """Check style, licences, documentation, the changelog, and certificates that end."""
     install(session, "lint")
-    oldest = "-t={}.{}-".format(*project.OLDEST_PYTHON)
-    managed = ("plugins/module_utils", "plugins/modules")
     documents = ("--plugin-docs", "--check-extra-docs-refs", "--validate-collection-refs=dependent")
-    run_all(
-        session,
-        ("ruff", "check", "--quiet", "."),
-        ("ruff", "format", "--quiet", "--check", "--diff", "."),
-        ("yamllint", "--strict", "."),
-        ("reuse", "lint", "--lines"),
+    commands = (
+        "ruff check --quiet .",
+        "ruff format --quiet --check --diff .",
+        "yamllint --strict .",
+        "reuse lint --lines",
         # The grammar and the library of the oldest Python on managed nodes.
-        ("vermin", "-q", "--no-tips", "--violations", oldest, *managed),
-        ("antsibull-changelog", "lint"),
-        ("antsibull-docs", "lint-collection-docs", *documents, "."),
-        ("python", "-m", "tools.certificates"),
+        "vermin -q --no-tips --violations -t=3.7- plugins/module_utils plugins/modules",
+        "antsibull-changelog lint",
+        f"antsibull-docs lint-collection-docs {' '.join(documents)} .",
+        "python -m tools.certificates",
+        "ansible-lint --offline --strict --profile=production --nocolor",
     )
-    with copied() as tree, session.chdir(tree):
-        env = environment(ANSIBLE_COLLECTIONS_PATH=tree.parents[2])
-        options = ("--offline", "--strict", "--profile=production", "--nocolor")
-        session.run("ansible-lint", *options, env=env)
-
-
-def run_all(session: nox.Session, *commands: t.Sequence[str]) -> None:
-    """Also those after one that failed."""
     failed = []
-    for command in commands:
-        try:
-            session.run(*command, env=environment())
-        except nox.command.CommandFailed:
-            failed.append(" ".join(command[:2]))
+    with copied() as tree:
+        env = environment(ANSIBLE_COLLECTIONS_PATH=tree.parents[2])
+        for command in commands:
+            with session.chdir(tree if command.startswith("ansible-lint") else ROOT):
+                try:
+                    session.run(*command.split(), env=env)
+                except nox.command.CommandFailed:
+                    failed.append(command.partition(" ")[0])
     if failed:
         session.error(f"failed: {', '.join(failed)}")
 
 
-@nox.session(python=installed("3.12", "3.11", "3.13"))
+@nox.session(python=TOOLS)
 def types(session: nox.Session) -> None:
     """Check types with mypy."""
     install(session, "lint")
-    where = collections()
-    mypy = (
-        "mypy",
-        f"--config-file={ROOT / 'pyproject.toml'}",
-        f"--cache-dir={VENVS / 'mypy-cache'}",
-    )
-    env = {"MYPYPATH": os.pathsep.join((str(where), IMPORTABLE))}
-    packages = (
-        f"--package=ansible_collections.imds.azure.{name}" for name in ("plugins", "extensions")
-    )
-    with session.chdir(where):
-        session.run(*mypy, *packages, env=env)
+    mypy = ("mypy", f"--config-file={ROOT}/pyproject.toml", f"--cache-dir={VENVS}/mypy-cache")
+    env = {"MYPYPATH": f"{collections()}{os.pathsep}{IMPORTABLE}"}
+    own = "--package=ansible_collections.imds.azure."
+    with session.chdir(collections()):
+        session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
     # Tests of the plugins hand them what no type allows, so they are not among these.
     typed = (
-        "project.py",
-        "guides.py",
-        "simulated.py",
-        "tools",
-        "benchmarks",
-        "demo",
-        "faults",
-        "simulator",
+        "project.py guides.py simulated.py tools benchmarks demo faults simulator unit/simulator"
     )
-    systems = (
-        f"system/{name}" for name in ("browser", "diagnose", "fleet", "package", "peers", "pythons")
-    )
+    folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons")
+    systems = [f"system/{name}" for name in folders]
     with session.chdir(TESTS):
-        session.run(*mypy, *typed, *systems, "unit/simulator", "../noxfile.py", env=env)
+        session.run(*mypy, *typed.split(), *systems, "../noxfile.py", env=env)
 
 
-@nox.session(python=installed("3.13", "3.12", "3.11"))
+@nox.session(python=NEW)
 def docs(session: nox.Session) -> None:
     """Build the documentation site into .venv/site."""
     install(session, "docs")
@@ -229,86 +210,80 @@ def docs(session: nox.Session) -> None:
 
 
 def build_site(session: nox.Session) -> pathlib.Path:
-    settings, site = ROOT / "docs" / "site", VENVS / "site"
-    shutil.rmtree(site, ignore_errors=True)
+    settings, site, half = ROOT / "docs" / "site", VENVS / "site", VENVS / "site-unfinished"
+    for folder in (site, half):
+        shutil.rmtree(folder, ignore_errors=True)
     env = environment(ANSIBLE_COLLECTIONS_PATH=collections())
     with tempfile.TemporaryDirectory() as source:
         pathlib.Path(source).chmod(0o755)
-        write = ("antsibull-docs", f"--config-file={settings / 'antsibull-docs.cfg'}", "collection")
+        write = ("antsibull-docs", f"--config-file={settings}/antsibull-docs.cfg", "collection")
         options = ("--use-current", "--squash-hierarchy", "--fail-on-error", f"--dest-dir={source}")
         session.run(*ISOLATED, *write, *options, "imds.azure", env=env)
-        build = ("sphinx-build", "--quiet", "--fail-on-warning", f"--conf-dir={settings}")
-        trees = f"--doctree-dir={VENVS / 'site-doctrees'}"
-        # Half a site is none: it appears when it is whole.
-        half = VENVS / "site-unfinished"
-        shutil.rmtree(half, ignore_errors=True)
-        session.run(*ISOLATED, *build, trees, "--fresh-env", source, str(half), env=env)
-        half.rename(site)
-    return site
+        build = ("sphinx-build", "--quiet", "--fail-on-warning", "--fresh-env")
+        where = (
+            f"--conf-dir={settings}",
+            f"--doctree-dir={VENVS}/site-doctrees",
+            source,
+            str(half),
+        )
+        session.run(*ISOLATED, *build, *where, env=env)
+    # Half a site is none: it appears when it is whole.
+    return half.rename(site)
 
 
 @for_each_python
-def units(session: nox.Session, core: str) -> None:
+def units(session: nox.Session, _core: str) -> None:
     """Run the unit tests:"""
-    del core
-    session.run("pytest", "--quiet", *(session.posargs or ["--numprocesses=auto"]))
+    session.run(*PYTEST, *(session.posargs or ["--numprocesses=auto"]))
 
 
-@nox.session(python=python_for(NEWEST))
+@nox.session(python=NEW)
 def coverage(session: nox.Session) -> None:
     """Measure which branches of the plugins the unit tests take."""
     install(session, f"core-{NEWEST}")
     session.install("--quiet", "pytest-cov")
     report = ("--cov=plugins", "--cov-branch", "--cov-report=term:skip-covered")
-    env = {"COVERAGE_FILE": str(VENVS / "coverage")}
-    session.run("pytest", "--quiet", "--numprocesses=auto", *report, *session.posargs, env=env)
+    env = {"COVERAGE_FILE": f"{VENVS}/coverage"}
+    session.run(*PYTEST, "--numprocesses=auto", *report, *session.posargs, env=env)
 
 
 @for_each_python
 def integration(session: nox.Session, core: str) -> None:
     """Run integration targets:"""
     targets = session.posargs or daily_targets(core)
-    slow = [[name] for name in SLOW if name in targets]
     quick = [name for name in targets if name not in SLOW]
-    jobs = [*slow, *filter(None, (quick[start::4] for start in range(4)))]
-    with ThreadPoolExecutor(1 if len(jobs) == 1 else JOBS_AT_ONCE) as pool:
-        failed = [each for each in pool.map(functools.partial(run_targets, session), jobs) if each]
+    jobs = [[name] for name in SLOW if name in targets] + [quick[start::4] for start in range(4)]
+    # What is left of a processor, a second job takes.
+    with ThreadPoolExecutor(2) as pool:
+        failed = [
+            *filter(None, pool.map(functools.partial(run_targets, session), filter(None, jobs)))
+        ]
     if failed:
         session.error(f"failed, with the output above: {', '.join(failed)}")
 
 
-def daily_targets(core: str) -> list[str]:
-    """All for the oldest and the newest; between them, where nothing begins or ends, the main job."""
-    if os.environ.get("IMDS_TARGETS") != "all" and core not in ("2.16", NEWEST):
-        return list(MAIN_JOB)
-    return sorted(file.parent.name for file in TESTS.glob("integration/targets/*/aliases"))
+def daily_targets(core: str) -> t.Sequence[str]:
+    """All for the oldest and the newest; the main job between them, unless IMDS_TARGETS=all."""
+    if core in ("2.16", NEWEST) or os.environ.get("IMDS_TARGETS") == "all":
+        return sorted(file.parent.name for file in TESTS.glob("integration/targets/*/aliases"))
+    return ("cloud", "instance_facts", "instances", "metadata")
 
 
 def run_targets(session: nox.Session, targets: t.Sequence[str]) -> str:
     """Returns what failed; the output is shown only then, so that jobs side by side don't mix theirs."""
-    name = " ".join(targets)
+    command = ("ansible-test", "integration", "--local", "--color=no", "--continue-on-error")
     with copied() as tree, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        command = ("ansible-test", "integration", "--local", "--color=no", "--continue-on-error")
-        home = tree.parents[2] / "home"
-        home.mkdir()
+        # In a shell, because all threads have one current folder.
+        inside = ("sh", "-c", f'cd "{tree}" && exec "$@"', "sh")
+        # Two runs of ansible-test in one home get into each other's way.
+        env = {"HOME": str(tree.parents[2])}
         try:
-            # By its whole path, and in a shell: the current folder is one for all threads.
-            inside = ("sh", "-c", f'cd "{tree}" && exec "$@"', "sh")
-            env = {"HOME": str(home)}
-            session.run(
-                *ISOLATED,
-                *inside,
-                *command,
-                *targets,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=env,
-            )
+            session.run(*ISOLATED, *inside, *command, *targets, stdout=log, stderr=log, env=env)
         except nox.command.CommandFailed:
             log.seek(0)
             print(log.read(), flush=True)
-            return name
-    session.log(f"ok: {name}")
+            return " ".join(targets)
+    session.log(f"ok: {' '.join(targets)}")
     return ""
 
 
@@ -324,53 +299,52 @@ def sanity(session: nox.Session, core: str) -> None:
         session.run(*command, env={"HOME": str(home)})
 
 
+def test_system(session: nox.Session, *prefix: str, **more: str | pathlib.Path | None) -> None:
+    """The tests of the folder of tests/system that has the session's name, without the core."""
+    env = environment(**{"ANSIBLE_COLLECTIONS_PATH": collections(), **more})
+    folder = session.name.partition("-")[0]
+    with session.chdir(TESTS / "system"):
+        session.run(
+            *ISOLATED, *prefix, *PYTEST, "-rs", folder, *session.posargs, env=env
+        )
+
+
 @for_each_core
 def pythons(session: nox.Session, core: str) -> None:
     """Run the modules on each Python of managed nodes:"""
-    if not shutil.which("python3.14") and "3.14" in CORES[core].nodes:
+    if "3.14" in CORES[core].nodes and not installed("3.14"):
         make = ("python", "-m", "pythons.debian_testing")
         session.run(*make, env={"PYTHONPATH": IMPORTABLE}, success_codes=[0, 3])
-    env = environment(
-        ANSIBLE_COLLECTIONS_PATH=collections(), IMDS_PYTHONS=" ".join(CORES[core].nodes)
-    )
-    with session.chdir(TESTS / "system"):
-        session.run(*ISOLATED, "pytest", "-rs", "--quiet", "pythons", *session.posargs, env=env)
+    test_system(session, IMDS_PYTHONS=" ".join(CORES[core].nodes))
 
 
 @for_each_core
-def diagnose(session: nox.Session, core: str) -> None:
+def diagnose(session: nox.Session, _core: str) -> None:
     """Break networks, and look what the role diagnose says (needs root):"""
-    del core
     require(session, ip="iproute2", nft="nftables", unshare="util-linux", mount="mount")
-    env = environment(ANSIBLE_COLLECTIONS_PATH=collections()) | REAL
-    with session.chdir(TESTS / "system"):
-        pytest = ("pytest", "--quiet", "diagnose", *session.posargs)
-        session.run(*ISOLATED, "--as-root", *OWN_RUN, *pytest, env=env)
+    # Where `ip netns` keeps names, and systemd-networkd its leases.
+    own_run = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh")
+    test_system(session, "--as-root", *own_run, **REAL)
 
 
 @for_each_core
-def peers(session: nox.Session, core: str) -> None:
+def peers(session: nox.Session, _core: str) -> None:
     """Let other programs read the simulator (needs root):"""
-    del core
-    env = environment(ANSIBLE_COLLECTIONS_PATH=collections()) | REAL
     session.run("python", "-m", "peers.root", env={"PYTHONPATH": IMPORTABLE})
-    with session.chdir(TESTS / "system"):
-        session.run(*ISOLATED, "--as-root", "pytest", "--quiet", "peers", *session.posargs, env=env)
+    test_system(session, "--as-root", **REAL)
 
 
-@nox.session(python=python_for(NEWEST))
+@nox.session(python=NEW)
 def fleet(session: nox.Session) -> None:
     """Gather a fleet over SSH: network namespaces with an sshd and an IMDS each (needs root)."""
     install_fleet(session)
     used = VENVS / "fleet-namespaces.txt"
     used.unlink(missing_ok=True)
-    env = environment(IMDS_FLEET_COLLECTIONS=collections(), IMDS_FLEET_REPORT=used) | REAL
-    with session.chdir(TESTS / "system"):
-        try:
-            pytest = ("pytest", "--quiet", "fleet", f"--basetemp={VENVS / 'fleet-tmp'}")
-            session.run(*ISOLATED, "--as-root", *pytest, *session.posargs, env=env)
-        finally:
-            session.run("python", "-m", "fleet.leftovers", str(used), env=env)
+    try:
+        more = {"IMDS_FLEET_COLLECTIONS": collections(), "IMDS_FLEET_REPORT": used}
+        test_system(session, "--as-root", **more, **REAL)
+    finally:
+        session.run("python", "-m", "fleet.leftovers", str(used), env={"PYTHONPATH": IMPORTABLE})
 
 
 def install_fleet(session: nox.Session) -> None:
@@ -379,137 +353,120 @@ def install_fleet(session: nox.Session) -> None:
     require(session, **server, ssh="openssh-client", sshd="openssh-server", setpriv="util-linux")
     install(session, "fleet")
     (target,) = pathlib.Path(session.virtualenv.location).glob("lib/python*/site-packages")
-    wanted = [f"ansible_collections/{name}/" for name in ("amazon/aws", "community/general")]
+    wanted = ("ansible_collections/amazon/aws/", "ansible_collections/community/general/")
     if all((target / name).is_dir() for name in wanted):
         return
     with tempfile.TemporaryDirectory() as downloads:
         pip = ("python", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:")
-        session.run(
-            *pip, f"--dest={downloads}", f"--requirement={REQUIREMENTS / 'collections.txt'}"
-        )
+        session.run(*pip, f"--dest={downloads}", f"--requirement={REQUIREMENTS}/collections.txt")
         (wheel,) = pathlib.Path(downloads).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(
-                target, [n for n in archive.namelist() if n.startswith(tuple(wanted))]
-            )
+            archive.extractall(target, [n for n in archive.namelist() if n.startswith(wanted)])
 
 
 @nox.session(python=installed("3.11", "3.12"))
 def eda(session: nox.Session) -> None:
     """Run the event source in ansible-rulebook (needs Java 17)."""
     java = shutil.which("java")
-    if not (java or os.environ.get("JAVA_HOME")):
+    home = os.environ.get("JAVA_HOME") or (java and pathlib.Path(java).resolve().parents[1])
+    if not home:
         session.error(
-            "ansible-rulebook needs Java 17 or newer (default-jre-headless on Debian), or JAVA_HOME"
+            "ansible-rulebook needs Java 17 (default-jre-headless on Debian), or JAVA_HOME"
         )
     install(session, "eda")
-    home = os.environ.get("JAVA_HOME") or str(pathlib.Path(java or "").resolve().parents[1])
     with tempfile.TemporaryDirectory() as folder:
         install_collection(session, build(session, folder), folder)
         env = environment(ANSIBLE_COLLECTIONS_PATH=folder, JAVA_HOME=home)
-        session.run("pytest", "--quiet", "tests/system/eda", *session.posargs, env=env)
+        session.run(*PYTEST, "tests/system/eda", *session.posargs, env=env)
 
 
-@nox.session(python=python_for(NEWEST))
+@nox.session(python=NEW)
 def browser(session: nox.Session) -> None:
     """Look at the site and at the map of a fleet in a real browser; screenshots go to .venv/screenshots."""
     require(session, chromium="chromium", chromedriver="chromium-driver")
     install(session, "browser", "docs")
     screenshots = VENVS / "screenshots"
     screenshots.mkdir(parents=True, exist_ok=True)
-    site = build_site(session)
-    env = environment(
-        ANSIBLE_COLLECTIONS_PATH=collections(), IMDS_SCREENSHOTS=screenshots, IMDS_SITE=site
-    )
-    session.run(*ISOLATED, "pytest", "--quiet", "tests/system/browser", *session.posargs, env=env)
+    test_system(session, IMDS_SCREENSHOTS=screenshots, IMDS_SITE=build_site(session))
 
 
-@nox.session(python=installed("3.12", "3.11", "3.13"))
+@nox.session(python=TOOLS)
 def package(session: nox.Session) -> None:
     """Build the tarball into .venv/package; check its contents, and what Galaxy says of it."""
     install(session, "lint")
-    folder = VENVS / "package"
-    shutil.rmtree(folder, ignore_errors=True)
-    tarball = build(session, folder)
-    env = environment(IMDS_TARBALL=tarball)
-    session.run("pytest", "--quiet", "tests/system/package", *session.posargs, env=env)
+    shutil.rmtree(VENVS / "package", ignore_errors=True)
+    env = environment(IMDS_TARBALL=build(session, VENVS / "package"))
+    session.run(*PYTEST, "tests/system/package", *session.posargs, env=env)
 
 
-@nox.session(python=python_for(NEWEST), requires=["package"])
+@nox.session(python=NEW, requires=["package"])
 def smoke(session: nox.Session) -> None:
     """Install the tarball where nothing but requirements.txt is, and use it."""
     install(session, "execution")
     (tarball,) = (VENVS / "package").glob("*.tar.gz")
     with tempfile.TemporaryDirectory() as folder:
         install_collection(session, tarball, folder)
-        for file in (TESTS / "system/package/smoke.yml", TESTS / "demo/fleet.imds.yml"):
-            shutil.copy(file, folder)
-        shutil.copy(TESTS / "simulator/fleet.json", folder)
-        env = environment(ANSIBLE_COLLECTIONS_PATH=folder, HOME=folder)
-        simulated = (*ISOLATED, "python", str(TESTS / "simulated.py"), folder)
-        session.run(
-            *simulated,
+        for name in ("system/package/smoke.yml", "demo/fleet.imds.yml", "simulator/fleet.json"):
+            shutil.copy(TESTS / name, folder)
+        commands = (
             "ansible-playbook -i hosts.json imds.azure.gather -e imds_snapshot_dir=snapshots",
             "ansible-playbook -i fleet.imds.yml -i hosts.json smoke.yml",
             "ansible-doc --type role imds.azure.guard",
-            env=env,
         )
+        env = environment(ANSIBLE_COLLECTIONS_PATH=folder, HOME=folder)
+        session.run(*ISOLATED, "python", f"{TESTS}/simulated.py", folder, *commands, env=env)
 
 
 def build(session: nox.Session, folder: str | pathlib.Path) -> pathlib.Path:
+    command = ("ansible-galaxy", "collection", "build", f"--output-path={folder}")
     with copied() as tree, session.chdir(tree):
-        session.run(
-            "ansible-galaxy", "collection", "build", f"--output-path={folder}", env=environment()
-        )
-    (tarball,) = pathlib.Path(folder).glob("*.tar.gz")
-    return tarball
+        session.run(*command, env=environment())
+    return next(pathlib.Path(folder).glob("*.tar.gz"))
 
 
 def install_collection(session: nox.Session, tarball: pathlib.Path, folder: str) -> None:
     """Where there is no network at all."""
-    where = ("--offline", f"--collections-path={folder}")
-    for command, what in (("install", str(tarball)), ("verify", "imds.azure")):
-        galaxy = ("ansible-galaxy", "collection", command, *where, what)
-        session.run(*ISOLATED, *galaxy, env=environment(ANSIBLE_COLLECTIONS_PATH=folder))
+    env = environment(ANSIBLE_COLLECTIONS_PATH=folder)
+    for command in (("install", str(tarball)), ("verify", "imds.azure")):
+        where = ("--offline", f"--collections-path={folder}")
+        session.run(*ISOLATED, "ansible-galaxy", "collection", *command, *where, env=env)
 
 
-@nox.session(python=installed("3.13", "3.12", "3.11"))
+@nox.session(python=NEW)
 def fuzz(session: nox.Session) -> None:
     """Try bytes that might break the readers of answers and documents; -- SECONDS for each."""
     install(session, "fuzz")
     (seconds,) = session.posargs or ["20"]
     with session.chdir(TESTS):
         for target in ("answers", "bodies", "documents", "files", "texts"):
-            corpus = VENVS / "fuzz-corpus"
-            session.run("python", "-m", "fuzz", target, seconds, str(corpus), env=environment())
+            fuzzing = ("python", "-m", "fuzz", target, seconds, f"{VENVS}/fuzz-corpus")
+            session.run(*fuzzing, env=environment())
 
 
-@nox.session(python=python_for(NEWEST))
+@nox.session(python=NEW)
 def demo(session: nox.Session) -> None:
     """Show the main job of the collection on simulated virtual machines."""
     install_core(session, NEWEST)
-    with session.chdir(TESTS):
-        env = environment(ANSIBLE_COLLECTIONS_PATH=collections())
-        session.run("python", "-m", "demo", env=env)
+    env = environment(ANSIBLE_COLLECTIONS_PATH=collections())
+    session.run("python", "-m", "demo", env=env)
 
 
-@nox.session(python=python_for(NEWEST))
+@nox.session(python=NEW)
 def simulator(session: nox.Session) -> None:
     """Serve the simulator's sample fleet until Ctrl-C; -- --port 9000 --fleet FILE."""
     install_core(session, NEWEST)
     session.run("python", "-m", "simulator", *session.posargs, env={"PYTHONPATH": IMPORTABLE})
 
 
-@nox.session(python=python_for(NEWEST))
+@nox.session(python=NEW)
 def benchmark(session: nox.Session) -> None:
     """Measure the collection beside its peers, 45 minutes (needs root); -- PARTS --runs 7."""
     install_fleet(session)
-    env = environment(ANSIBLE_COLLECTIONS_PATH=collections()) | REAL
-    with session.chdir(TESTS):
-        session.run("python", "-m", "benchmarks", *session.posargs, env=env)
+    env = environment(**{"ANSIBLE_COLLECTIONS_PATH": collections(), **REAL})
+    session.run("python", "-m", "benchmarks", *session.posargs, env=env)
 
 
-@nox.session(python=installed("3.12", "3.11", "3.13"))
+@nox.session(python=TOOLS)
 def changelog(session: nox.Session) -> None:
     """Write the release notes of the version in galaxy.yml, from the fragments."""
     install(session, "lint")
