@@ -304,9 +304,7 @@ def test_system(session: nox.Session, *prefix: str, **more: str | pathlib.Path |
     env = environment(**{"ANSIBLE_COLLECTIONS_PATH": collections(), **more})
     folder = session.name.partition("-")[0]
     with session.chdir(TESTS / "system"):
-        session.run(
-            *ISOLATED, *prefix, *PYTEST, "-rs", folder, *session.posargs, env=env
-        )
+        session.run(*ISOLATED, *prefix, *PYTEST, "-rs", folder, *session.posargs, env=env)
 
 
 @for_each_core

@@ -79,9 +79,9 @@ def test_an_environment_holds_the_core_it_is_named_for(core: str) -> None:
 
 
 def test_the_newest_core_is_newer_than_the_others() -> None:
-    newest = requirements("tests/requirements/execution.txt")["ansible-core"]
-    last = list(CORES)[-2]
-    assert f"~= 2.{int(last.partition('.')[2]) + 1}.0" in newest or not newest
+    text = (ROOT / "tests/requirements/execution.txt").read_text(encoding="utf-8")
+    before = list(CORES)[-2]
+    assert f"ansible-core ~= 2.{int(before.partition('.')[2]) + 1}.0;" in text
 
 
 def test_a_core_runs_on_the_pythons_that_its_ansible_test_names() -> None:
