@@ -41,7 +41,7 @@ os.environ["AZURE_IMDS_ENDPOINT"] = "http://127.0.0.1:9"
 TESTS = ROOT / "tests"
 REQUIREMENTS = TESTS / "requirements"
 COLLECTION = pathlib.Path("ansible_collections", "imds", "azure")
-IMPORTABLE = os.pathsep.join(str(TESTS / name) for name in ("", "system"))
+IMPORTABLE = os.pathsep.join(str(TESTS / name) for name in ("", "simulator", "system"))
 ISOLATED = ("python", str(TESTS / "tools" / "isolation.py"))
 # By the module, so that the current folder is on the path of processes that a test starts.
 PYTEST = ("python", "-m", "pytest", "--quiet")
@@ -193,9 +193,7 @@ def types(session: nox.Session) -> None:
     with session.chdir(collections()):
         session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
     # Tests of the plugins hand them what no type allows, so they are not among these.
-    typed = (
-        "project.py guides.py simulated.py tools benchmarks demo faults simulator unit/simulator"
-    )
+    typed = "project.py guides.py simulated.py tools benchmarks demo faults vault.py simulator/imds_simulator unit/simulator"
     folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons")
     systems = [f"system/{name}" for name in folders]
     with session.chdir(TESTS):
@@ -404,7 +402,11 @@ def smoke(session: nox.Session) -> None:
     (tarball,) = (VENVS / "package").glob("*.tar.gz")
     with tempfile.TemporaryDirectory() as folder:
         install_collection(session, tarball, folder)
-        for name in ("system/package/smoke.yml", "demo/fleet.imds.yml", "simulator/fleet.json"):
+        for name in (
+            "system/package/smoke.yml",
+            "demo/fleet.imds.yml",
+            "simulator/imds_simulator/fleet.json",
+        ):
             shutil.copy(TESTS / name, folder)
         commands = (
             "ansible-playbook -i hosts.json imds.azure.gather -e imds_snapshot_dir=snapshots",
@@ -453,7 +455,7 @@ def demo(session: nox.Session) -> None:
 def simulator(session: nox.Session) -> None:
     """Serve the simulator's sample fleet until Ctrl-C; -- --port 9000 --fleet FILE."""
     install_core(session, NEWEST)
-    session.run("python", "-m", "simulator", *session.posargs, env={"PYTHONPATH": IMPORTABLE})
+    session.run("python", "-m", "imds_simulator", *session.posargs, env={"PYTHONPATH": IMPORTABLE})
 
 
 @nox.session(python=NEW)

@@ -19,7 +19,7 @@ import typing as t
 
 from benchmarks._measure import Candidate, Run, in_turn, say
 from benchmarks._plays import PROGRAMS
-from project import ROOT, VENVS
+from project import VENVS
 
 WORK = VENVS / "benchmark-inventory"
 LOCATIONS = ("westeurope", "northeurope", "eastus2", "germanywestcentral")
@@ -149,8 +149,7 @@ keyed_groups:
 @functools.cache
 def template() -> str:
     """A whole document of the newest version, of the simulator's sample fleet."""
-    fleet = json.loads((ROOT / "tests" / "simulator" / "fleet.json").read_text(encoding="utf-8"))
-    return json.dumps(fleet["vms"][0]["document"])
+    return json.dumps(sample_fleet()[0].document)
 
 
 def vm(number: int) -> dict[str, t.Any]:

@@ -15,8 +15,8 @@ import time
 
 from benchmarks._measure import say
 from benchmarks._plays import Folder
+from imds_simulator import Simulator, sample_fleet
 from project import VENVS
-from simulator import Simulator, sample_fleet
 
 PROCESSES = 24
 LIMIT = 5

@@ -16,11 +16,11 @@ import tempfile
 
 from benchmarks._measure import Candidate, Counter, Run, in_turn
 from benchmarks._plays import Folder
+from imds_simulator import sample_fleet
 from peers import root
 from peers.machine import ENVIRONMENT, Machine
 from peers.peers import CLOUD_INIT, FACTER, OHAI, Peer
 from project import VENVS
-from simulator import sample_fleet
 
 OURS = "imds.azure.instance_facts in a play of one task"
 _FETCH = """

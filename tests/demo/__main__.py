@@ -84,8 +84,8 @@ def lay_out() -> None:
 
 @contextlib.contextmanager
 def simulator(programs: pathlib.Path) -> t.Iterator[dict[str, str]]:
-    command = [f"{programs}/python", "-m", "simulator", "--port=0", "--quiet"]
-    process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=ROOT / "tests")
+    command = [f"{programs}/python", "-m", "imds_simulator", "--port=0", "--quiet"]
+    process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=ROOT / "tests/simulator")
     try:
         deadline = time.monotonic() + 30
         while not ENDPOINTS.exists():

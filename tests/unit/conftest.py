@@ -113,9 +113,6 @@ def is_address(host: str | bytes) -> bool:
     return True
 
 
-for folder in (TESTS / "system", TESTS):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
 # For what tests share; last, because its folders have names that packages have, too.
 sys.path.append(str(TESTS / "unit"))
 forget_settings()

@@ -93,11 +93,13 @@ class Network:
             json.dumps([{"name": "vm", "document": document, "faults": list(faults)}]),
             encoding="utf-8",
         )
-        self.start("-m", "simulator", "--fleet", str(fleet), "--host", IMDS, "--port", "80")
+        self.start("-m", "imds_simulator", "--fleet", str(fleet), "--host", IMDS, "--port", "80")
 
     def start(self, *arguments: str, namespace: str = "host", port: int = 80) -> None:
         command = ["ip", "netns", "exec", namespace, sys.executable, *arguments]
-        self.services.append(subprocess.Popen(command, cwd=TESTS, stdin=subprocess.DEVNULL))
+        env = {**os.environ, "PYTHONPATH": str(TESTS / "simulator")}
+        service = subprocess.Popen(command, cwd=TESTS, env=env, stdin=subprocess.DEVNULL)
+        self.services.append(service)
         deadline = time.monotonic() + 30
         sign = f":{port:04X} 00000000:0000 0A"
         while sign not in self._run(namespace, ["cat", "/proc/net/tcp"]):

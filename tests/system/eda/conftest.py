@@ -16,7 +16,7 @@ import typing as t
 import pytest
 import yaml
 
-from simulator import Maintenance, Simulator, Vm
+from imds_simulator import Maintenance, Simulator, Vm
 
 FILES = pathlib.Path(__file__).resolve().parent / "files"
 PATIENCE = 90.0

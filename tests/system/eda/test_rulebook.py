@@ -12,7 +12,7 @@ import typing as t
 import pytest
 
 import guides
-from simulator import Fault, Sequence, Vm
+from imds_simulator import Fault, Sequence, Vm
 
 if t.TYPE_CHECKING:
     from conftest import Rulebook

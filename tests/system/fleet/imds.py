@@ -15,7 +15,7 @@ import os
 import pathlib
 import sys
 
-from simulator.__main__ import main as simulate
+from imds_simulator.__main__ import main as simulate
 
 CLONE_NEWNET = 0x40000000
 

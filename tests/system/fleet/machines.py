@@ -9,7 +9,7 @@ import copy
 import typing as t
 import uuid
 
-from simulator import sample_fleet
+from imds_simulator import sample_fleet
 
 AZURE = "7783-7084-3265-9085-8269-3286-77"
 FOREIGN = "Somebody Else's Cloud"

@@ -13,9 +13,9 @@ import typing as t
 
 import pytest
 
+from imds_simulator import Vm, sample_fleet
 from peers import root
 from peers.machine import Machine
-from simulator import Vm, sample_fleet
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Runs one of the playbooks here, with these variables: what it wrote into its result file.

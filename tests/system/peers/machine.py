@@ -15,8 +15,8 @@ import subprocess
 import types
 import typing as t
 
+from imds_simulator import Simulator, Vm
 from peers.peers import Peer
-from simulator import Simulator, Vm
 
 IMDS = "169.254.169.254"
 # What the firmware of a VM says; Facter looks for the product, cloud-init and Ansible's users for the asset tag.

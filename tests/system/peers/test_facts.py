@@ -16,10 +16,10 @@ import typing as t
 
 import pytest
 
+from imds_simulator import API_VERSIONS, Fault, sample_fleet
 from peers.conftest import Play
 from peers.machine import Machine
 from peers.peers import CLOUD_INIT, FACTER, OHAI, PEERS, WAAGENT, Peer
-from simulator import API_VERSIONS, Fault, sample_fleet
 
 NAMES = [vm.name for vm in sample_fleet()]
 VERSIONS = [peer.api_version for peer in PEERS]

@@ -13,10 +13,10 @@ import pytest
 from azure.core.exceptions import ClientAuthenticationError
 from azure.identity import CredentialUnavailableError, DefaultAzureCredential
 
+from imds_simulator import Identity
 from peers.clients import VAULT, azure_identity, msal_client
 from peers.conftest import Play
 from peers.machine import Machine
-from simulator import Identity
 
 OWN = Identity("c0000000-0000-4000-8000-000000000001", "o0000000-0000-4000-8000-000000000001")
 ASSIGNED = Identity(

@@ -22,7 +22,9 @@ from pythons import debian_testing
 PLAYBOOK = pathlib.Path(__file__).resolve().with_name("modules.yml")
 VERSIONS = os.environ.get("IMDS_PYTHONS", "").split()
 # The first of the simulator's sample has an identity and the retired VM extension.
-MODEL = json.loads((ROOT / "tests/simulator/fleet.json").read_text(encoding="utf-8"))["vms"][0]
+MODEL = json.loads(
+    (ROOT / "tests/simulator/imds_simulator/fleet.json").read_text(encoding="utf-8")
+)["vms"][0]
 # So that a timeout and a retry happen on each Python.
 FAULTS = [
     {"kind": "hang", "times": 1, "path": "/metadata/instance"},

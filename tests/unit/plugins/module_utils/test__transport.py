@@ -54,7 +54,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     http_transport,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 from tools import isolation
 
 HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Some faults against whole runs of every plugin, with a proxy in every variable that some library reads.
 
-    PYTHONPATH=tests matrix.py FOLDER_FOR_ITS_FILES
+    PYTHONPATH=tests:tests/simulator matrix.py FOLDER_FOR_ITS_FILES
 
 Each combination of a plugin, a fault and how often it happens has a simulated VM of its own, so that all of
 them can run side by side. What has to come of each is in tests/faults/cases.py.
@@ -23,7 +23,7 @@ import time
 import typing as t
 
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, PROXY_VARIABLES, THRICE, Case
-from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
+from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
 from tools import isolation
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -19,7 +19,6 @@ from doubles import HOSTILE
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
-    report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     Clock,
@@ -33,6 +32,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation 
     observe,
     this_machine,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
 from ansible_collections.imds.azure.plugins.module_utils._firmware import AZURE_TAG
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response

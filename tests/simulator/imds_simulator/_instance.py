@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from simulator._api_versions import api_version
-from simulator._fields import at_version
-from simulator._messages import Answer, RefusedError, Request, as_json, as_text, error
-from simulator._vm import Vm
+from imds_simulator._api_versions import api_version
+from imds_simulator._fields import at_version
+from imds_simulator._messages import Answer, RefusedError, Request, as_json, as_text, error
+from imds_simulator._vm import Vm
 
 # Assumption: the body of a 404; only its status is known.
 NOT_FOUND = error(404, "Not found")

@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-from simulator._identity import checked_resource, chosen, issued, oauth_error
-from simulator._messages import Answer, RefusedError, Request, as_json
+from imds_simulator._identity import checked_resource, chosen, issued, oauth_error
+from imds_simulator._messages import Answer, RefusedError, Request, as_json
 
 if TYPE_CHECKING:
-    from simulator._vm import Vm
+    from imds_simulator._vm import Vm
 
 LIFETIME = 3600
 PATH = "/oauth2/token"

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from simulator._api_versions import API_VERSIONS
-from simulator._faults import Fault
-from simulator._identity import Identity
-from simulator._limit import Concurrency, RateLimit
-from simulator._maintenance import Maintenance
-from simulator._messages import Request
+from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator._faults import Fault
+from imds_simulator._identity import Identity
+from imds_simulator._limit import Concurrency, RateLimit
+from imds_simulator._maintenance import Maintenance
+from imds_simulator._messages import Request
 
 
 @dataclass(eq=False)

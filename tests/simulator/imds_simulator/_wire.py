@@ -18,8 +18,8 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
-from simulator._faults import Fault
-from simulator._messages import Answer
+from imds_simulator._faults import Fault
+from imds_simulator._messages import Answer
 
 _SERVER = "IMDS/150.870.65.1854"
 _DRIP_INTERVAL = 0.05

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
-from simulator._fleet import sample_fleet
-from simulator._server import RATE_LIMIT, Clock, Server
-from simulator._vm import Vm
+from imds_simulator._fleet import sample_fleet
+from imds_simulator._server import RATE_LIMIT, Clock, Server
+from imds_simulator._vm import Vm
 
 
 class Simulator:

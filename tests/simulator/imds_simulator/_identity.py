@@ -15,11 +15,11 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from simulator._api_versions import api_version, unknown
-from simulator._messages import Answer, RefusedError, Request, as_json
+from imds_simulator._api_versions import api_version, unknown
+from imds_simulator._messages import Answer, RefusedError, Request, as_json
 
 if TYPE_CHECKING:
-    from simulator._vm import Vm
+    from imds_simulator._vm import Vm
 
 INTRODUCED = "2018-02-01"
 TENANT = "7a5c1f3e-52d4-4b8e-9c60-3f1e8d2b6a94"
@@ -153,7 +153,7 @@ def issued(vm: Vm, one: Identity, resource: str, lifetime: int = LIFETIME) -> di
     Assumption: a new one each time. The real service keeps each for a while and gives it again.
     """
     # Only whoever asks for tokens needs the library that signs them.
-    from simulator._jwt import signed
+    from imds_simulator._jwt import signed
 
     now = int(time.time())
     claims = _claims(vm, one, resource) | {"iat": now, "nbf": now - 300, "exp": now + lifetime}

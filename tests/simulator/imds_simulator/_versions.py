@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from simulator._instance import NOT_FOUND
-from simulator._messages import Answer, Request, as_json
-from simulator._vm import Vm
+from imds_simulator._instance import NOT_FOUND
+from imds_simulator._messages import Answer, Request, as_json
+from imds_simulator._vm import Vm
 
 
 def versions(vm: Vm, request: Request) -> Answer:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from simulator import _identity
-from simulator._api_versions import api_version
-from simulator._instance import BAD_REQUEST, NOT_FOUND, instance
-from simulator._loadbalancer import loadbalancer, wrong_verb
-from simulator._messages import Answer, RefusedError, Request, as_text, error
-from simulator._scheduledevents import scheduledevents
-from simulator._versions import versions
-from simulator._vm import Vm
+from imds_simulator import _identity
+from imds_simulator._api_versions import api_version
+from imds_simulator._instance import BAD_REQUEST, NOT_FOUND, instance
+from imds_simulator._loadbalancer import loadbalancer, wrong_verb
+from imds_simulator._messages import Answer, RefusedError, Request, as_text, error
+from imds_simulator._scheduledevents import scheduledevents
+from imds_simulator._versions import versions
+from imds_simulator._vm import Vm
 
 # Assumption: the body of a 405; only its status is known.
 METHOD_NOT_ALLOWED = error(405, "Method not allowed")
@@ -44,7 +44,7 @@ def _bare(vm: Vm, request: Request) -> Answer:
 
 def _attested(vm: Vm, request: Request) -> Answer:
     # Signing needs libraries that nothing else here does.
-    from simulator._attested import attested
+    from imds_simulator._attested import attested
 
     return attested(vm, request)
 

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from simulator._given import listed, refuse_unknown
-from simulator._messages import JSON, Answer, Request
+from imds_simulator._given import listed, refuse_unknown
+from imds_simulator._messages import JSON, Answer, Request
 
 # Each kind, and the field it can't do without.
 KINDS: dict[str, str | None] = {

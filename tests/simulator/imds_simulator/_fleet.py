@@ -12,11 +12,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from simulator._faults import PARTS, Fault
-from simulator._given import is_count, list_of, refuse_unknown
-from simulator._identity import Identity
-from simulator._maintenance import Maintenance
-from simulator._vm import Vm
+from imds_simulator._faults import PARTS, Fault
+from imds_simulator._given import is_count, list_of, refuse_unknown
+from imds_simulator._identity import Identity
+from imds_simulator._maintenance import Maintenance
+from imds_simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
 _SETTINGS = {item.name for item in fields(Vm) if item.init}

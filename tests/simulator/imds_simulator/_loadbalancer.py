@@ -6,9 +6,9 @@
 
 from __future__ import annotations
 
-from simulator._api_versions import api_version
-from simulator._messages import Answer, Request, as_json, error
-from simulator._vm import Vm
+from imds_simulator._api_versions import api_version
+from imds_simulator._messages import Answer, Request, as_json, error
+from imds_simulator._vm import Vm
 
 # Assumption: the documented texts of its errors come in the error document of the other routes.
 NONE_FOUND = error(

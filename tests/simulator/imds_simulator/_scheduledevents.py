@@ -10,10 +10,10 @@ import json
 from email.utils import formatdate
 from typing import Any
 
-from simulator._api_versions import missing, unknown
-from simulator._instance import BAD_REQUEST, NOT_FOUND
-from simulator._messages import Answer, RefusedError, Request
-from simulator._vm import Vm
+from imds_simulator._api_versions import missing, unknown
+from imds_simulator._instance import BAD_REQUEST, NOT_FOUND
+from imds_simulator._messages import Answer, RefusedError, Request
+from imds_simulator._vm import Vm
 
 # It has a version line of its own. Assumption: other versions of IMDS aren't known here.
 VERSIONS = (

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple
 
-from simulator._given import is_seconds, list_of, listed, refuse_unknown
+from imds_simulator._given import is_seconds, list_of, listed, refuse_unknown
 
 SCHEDULED = "Scheduled"
 STARTED = "Started"

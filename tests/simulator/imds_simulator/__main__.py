@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""`python -m simulator`: serves a fleet until it is interrupted."""
+"""`imds-simulator`: serves a fleet until it is interrupted."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from simulator._api_versions import API_VERSIONS
-from simulator._fleet import FleetError, load_fleet, sample_fleet
-from simulator._server import RATE_LIMIT, Server, SimulatorError
-from simulator._vm import Vm
+from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._server import RATE_LIMIT, Server, SimulatorError
+from imds_simulator._vm import Vm
 
 _SHOWN = 20
 
@@ -45,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         asyncio.run(_serve(server, options))
     except (FleetError, SimulatorError) as exc:
-        print(f"simulator: {exc}", file=sys.stderr)
+        print(f"imds-simulator: {exc}", file=sys.stderr)
         return 2
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
-        prog="python -m simulator",
+        prog="imds-simulator",
         description="An Azure Instance Metadata Service to develop against, on loopback.",
     )
     add = parser.add_argument

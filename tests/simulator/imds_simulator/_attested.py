@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from simulator._api_versions import api_version
-from simulator._instance import BAD_REQUEST, NOT_FOUND
-from simulator._messages import Answer, Request, as_json
-from simulator._vm import Vm
+from imds_simulator._api_versions import api_version
+from imds_simulator._instance import BAD_REQUEST, NOT_FOUND
+from imds_simulator._messages import Answer, Request, as_json
+from imds_simulator._vm import Vm
 
 DOMAINS = {
     "azurepubliccloud": "metadata.azure.com",

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from simulator._messages import Answer, RefusedError, Request, error
+from imds_simulator._messages import Answer, RefusedError, Request, error
 
 if TYPE_CHECKING:
-    from simulator._vm import Vm
+    from imds_simulator._vm import Vm
 
 # All documented ones, oldest first.
 API_VERSIONS = (

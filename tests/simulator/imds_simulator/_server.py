@@ -15,13 +15,13 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from aiohttp import web
 
-from simulator import _wire
-from simulator._control import control, is_control
-from simulator._extension import extension
-from simulator._faults import take
-from simulator._messages import Answer, Request
-from simulator._routes import answer, is_for_tokens
-from simulator._vm import Vm
+from imds_simulator import _wire
+from imds_simulator._control import control, is_control
+from imds_simulator._extension import extension
+from imds_simulator._faults import take
+from imds_simulator._messages import Answer, Request
+from imds_simulator._routes import answer, is_for_tokens
+from imds_simulator._vm import Vm
 
 RATE_LIMIT = 5
 Clock = Callable[[], float]

@@ -10,11 +10,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from simulator._faults import Fault
-from simulator._given import is_count, is_seconds, list_of
-from simulator._maintenance import Maintenance
-from simulator._messages import Answer, Request, as_json
-from simulator._vm import Vm
+from imds_simulator._faults import Fault
+from imds_simulator._given import is_count, is_seconds, list_of
+from imds_simulator._maintenance import Maintenance
+from imds_simulator._messages import Answer, Request, as_json
+from imds_simulator._vm import Vm
 
 _DONE = Answer(204)
 
@@ -74,7 +74,7 @@ def _replace_document(vm: Vm, request: Request) -> Answer:
 
 def _attested(vm: Vm, _request: Request) -> Answer:
     # Signing needs libraries that nothing else here does.
-    from simulator._attested import authorities
+    from imds_simulator._attested import authorities
 
     return as_json({"stale_nonces": vm.stale_nonces, "claims": vm.claims} | authorities())
 
