@@ -19,6 +19,7 @@ import typing as t
 
 from benchmarks._measure import Candidate, Run, in_turn, say
 from benchmarks._plays import PROGRAMS
+from imds_simulator import sample_fleet
 from project import VENVS
 
 WORK = VENVS / "benchmark-inventory"
