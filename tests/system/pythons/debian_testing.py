@@ -15,15 +15,18 @@ VERSION = "3.14"
 ROOT = VENVS / "debian-testing"
 # Stands for the Python: with pipelining, a module comes by its standard input.
 PYTHON = VENVS / f"python{VERSION}"
+# Modules read the kernel's tables, so they get a /proc, which nobody else sees.
+SCRIPT = """\
+#!/bin/sh
+exec unshare --mount sh -c 'mount -t proc proc {root}/proc && exec chroot {root} "$0" "$@"' /usr/bin/python{version} "$@"
+"""
 
 
 def make() -> None:
     if os.geteuid() != 0 or not isolation.prefix(isolation.VARIANTS[:1]):
         raise debian.Unavailable("it takes root and namespaces")
     debian.root_folder(ROOT, "testing", [f"python{VERSION}"])
-    PYTHON.write_text(
-        f'#!/bin/sh\nexec chroot {ROOT} /usr/bin/python{VERSION} "$@"\n', encoding="utf-8"
-    )
+    PYTHON.write_text(SCRIPT.format(root=ROOT, version=VERSION), encoding="utf-8")
     PYTHON.chmod(0o755)
 
 
