@@ -35,8 +35,9 @@ nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "units-newest", "integration-newest"]
 
 os.environ["PATH"] = project.search_path()
-# Nobody listens there, so a test that forgets to say where IMDS is asks nobody.
-os.environ["AZURE_IMDS_ENDPOINT"] = "http://127.0.0.1:9"
+# A test that forgets to say where IMDS is asks nobody.
+NOBODY = "http://127.0.0.1:9"
+os.environ["AZURE_IMDS_ENDPOINT"] = NOBODY
 
 TESTS = ROOT / "tests"
 REQUIREMENTS = TESTS / "requirements"
@@ -139,9 +140,10 @@ def collections() -> pathlib.Path:
 
 def environment(**more: str | pathlib.Path | None) -> dict[str, str | None]:
     """Without what could change what Ansible does, or send a test to another machine."""
-    others = ("ANSIBLE_", "IDENTITY_", "IMDS_", "MSI_", "PYTHON")
+    others = ("ANSIBLE_", "AZURE_", "IDENTITY_", "IMDS_", "MSI_", "PYTHON")
     hidden = [n for n in os.environ if n.startswith(others) or n.lower().endswith("_proxy")]
-    given = {"ANSIBLE_HOME": VENVS / "home", "PYTHONPATH": IMPORTABLE, **more}
+    own = {"ANSIBLE_HOME": VENVS / "home", "AZURE_IMDS_ENDPOINT": NOBODY, "PYTHONPATH": IMPORTABLE}
+    given = {**own, **more}
     shown = {name: None if each is None else str(each) for name, each in given.items()}
     return {**dict.fromkeys(hidden), **shown}
 

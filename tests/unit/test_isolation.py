@@ -5,20 +5,22 @@
 
 from __future__ import annotations
 
+import pathlib
+import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
+from imds_simulator import Vm
+from peers import machine
 from tools import isolation
-
-pytestmark = pytest.mark.skipif(
-    not isolation.prefix(), reason="this machine doesn't allow namespaces"
-)
 
 
 def run_inside(script: str) -> subprocess.CompletedProcess[str]:
+    if not isolation.prefix():
+        pytest.skip("this machine doesn't allow namespaces")
     command = [*isolation.prefix(), sys.executable, "-c", script]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
@@ -49,3 +51,15 @@ def test_nothing_outlives_the_command() -> None:
     # The sleeper holds standard output open, so this waits for it if it lives on.
     run_inside("import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True)")
     assert time.monotonic() - start < 30
+
+
+def test_other_clients_of_imds_run_beside_loopback_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path
+) -> None:
+    monkeypatch.setattr(socket, "if_nameindex", lambda: [(1, "lo"), (2, "eth0")])
+    monkeypatch.setattr(subprocess, "run", lambda *_command, **_options: pytest.fail("it ran"))
+    with (
+        pytest.raises(RuntimeError, match="there is not only lo, but"),
+        machine.Machine(tmp_path, Vm("vm", {})),
+    ):
+        pass
