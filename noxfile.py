@@ -46,6 +46,8 @@ IMPORTABLE = os.pathsep.join(str(TESTS / name) for name in ("", "simulator", "sy
 ISOLATED = ("python", str(TESTS / "tools" / "isolation.py"))
 # By the module, so that the current folder is on the path of processes that a test starts.
 PYTEST = ("python", "-m", "pytest", "--quiet")
+# Most of what is installed is never imported, so it is not compiled either.
+QUICKLY = ("--quiet", "--no-compile")
 NEWEST = "newest"
 # For tests that have 169.254.169.254 to themselves, in namespaces of their own.
 REAL = {"AZURE_IMDS_ENDPOINT": None}
@@ -102,7 +104,7 @@ def add_sessions(test: Test, core: str, versions: t.Sequence[str]) -> None:
 
 
 def install(session: nox.Session, *names: str) -> None:
-    session.install(*(f"--requirement={REQUIREMENTS / name}.txt" for name in names), "--quiet")
+    session.install(*(f"--requirement={REQUIREMENTS / name}.txt" for name in names), *QUICKLY)
 
 
 def install_core(session: nox.Session, core: str) -> None:
@@ -188,14 +190,14 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=TOOLS)
 def types(session: nox.Session) -> None:
     """Check types with mypy."""
-    install(session, "lint")
+    install(session, "types")
     mypy = ("mypy", f"--config-file={ROOT}/pyproject.toml", f"--cache-dir={VENVS}/mypy-cache")
     env = {"MYPYPATH": f"{collections()}{os.pathsep}{IMPORTABLE}"}
     own = "--package=ansible_collections.imds.azure."
     with session.chdir(collections()):
         session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
     # Tests of the plugins hand them what no type allows, so they are not among these.
-    typed = "project.py guides.py simulated.py tools benchmarks demo faults vault.py simulator/imds_simulator unit/simulator"
+    typed = "project.py ansible_runs.py guides.py simulated.py tools benchmarks demo faults vault.py simulator/imds_simulator unit/simulator"
     folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons")
     systems = [f"system/{name}" for name in folders]
     with session.chdir(TESTS):
@@ -241,7 +243,7 @@ def units(session: nox.Session, _core: str) -> None:
 def coverage(session: nox.Session) -> None:
     """Measure which branches of the plugins the unit tests take."""
     install(session, f"core-{NEWEST}")
-    session.install("--quiet", "pytest-cov")
+    session.install("pytest-cov", *QUICKLY)
     report = ("--cov=plugins", "--cov-branch", "--cov-report=term:skip-covered")
     env = {"COVERAGE_FILE": f"{VENVS}/coverage"}
     session.run(*PYTEST, "--numprocesses=auto", *report, *session.posargs, env=env)
@@ -394,7 +396,7 @@ def browser(session: nox.Session) -> None:
 @nox.session(python=TOOLS)
 def package(session: nox.Session) -> None:
     """Build the tarball into .venv/package; check its contents, and what Galaxy says of it."""
-    install(session, "lint")
+    install(session, "package")
     shutil.rmtree(VENVS / "package", ignore_errors=True)
     env = environment(IMDS_TARBALL=build(session, VENVS / "package"))
     session.run(*PYTEST, "tests/system/package", *session.posargs, env=env)
