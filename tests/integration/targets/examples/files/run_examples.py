@@ -24,9 +24,10 @@ import sys
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[3])]
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
+sys.path.insert(0, str(HERE))
 
-from stand_ins import DEFAULTS, VARIABLES, stand_ins  # noqa: E402
+from stand_ins import DEFAULTS, VARIABLES, stand_ins  # noqa: E402 - ansible-test copies targets to where nothing else is
 
 from ansible_runs import run, shown  # noqa: E402
 

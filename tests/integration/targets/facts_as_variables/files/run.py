@@ -9,13 +9,14 @@ run.py FOLDER_FOR_ITS_FILES PYTHON
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parents[3]))
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
 
-from ansible_runs import cached_in, run  # noqa: E402
+from ansible_runs import cached_in, run  # noqa: E402 - ansible-test copies targets to where nothing else is
 
 FACTS = {
     "ordered_vm_id": "mallory",

@@ -12,12 +12,13 @@ facts.py FOLDER_FOR_ITS_FILES PYTHON ENDPOINT_OF_THE_FIRST ENDPOINT_OF_THE_THIRD
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import sys
 import typing as t
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[4]))
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
 
 from ansible_runs import Done, cached_in, run
 

@@ -9,16 +9,18 @@ run.py FOLDER_FOR_ITS_FILES
 from __future__ import annotations
 
 import json
+import os
 import pathlib
 import re
 import sys
 
 DRAINED = "602D9444-D2CD-49C7-8624-8643E7171293"
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[3])]
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
+sys.path.insert(0, str(HERE))
 from odd_python import ODD  # noqa: E402 - Ansible does not run this where it lies
 
-from ansible_runs import run  # noqa: E402
+from ansible_runs import run  # noqa: E402 - ansible-test copies targets to where nothing else is
 
 # What the terminal, or Ansible, has made of it.
 OBEYED = re.compile(r"^ok: \[x\]|templated|\bNone\b|chosen by the host")
