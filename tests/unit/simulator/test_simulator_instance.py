@@ -201,7 +201,9 @@ def test_the_sample_documents_are_complete() -> None:
     fleet = sample_fleet()
     file = "tests/simulator/imds_simulator/fleet.json"
     missing = documented.difference(*(_paths(vm.document) for vm in fleet))
-    assert not missing, f"{file} has each field of INTRODUCED in _fields.py"
+    assert not missing, (
+        f"{file} has each field of INTRODUCED in tests/simulator/imds_simulator/_fields.py"
+    )
     for vm in fleet:
         absent = {path for path in documented if "dataDisks[]" not in path} - _paths(vm.document)
         assert not absent, f"{vm.name} of {file} lacks fields"
