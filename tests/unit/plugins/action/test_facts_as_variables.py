@@ -169,3 +169,15 @@ def test_a_host_variable_sets_the_option_complete(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(found, "_execute_module", lambda **_options: {})
     found.run(task_vars={**chosen, "ansible_facts": chosen})
     assert found._task.args == {}
+
+
+@pytest.mark.parametrize("name", action_plugins(without=("snapshot",)))
+def test_a_host_does_not_set_the_statistics_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    plugin = action_plugins(without=("snapshot",))[name]
+    found = action(plugin, {"verify": False} if name == "attested_info" else {"step": "plan"})
+    found._play_context = found._connection._play_context = SimpleNamespace(no_log=False)
+    answer = {"ansible_stats": {"data": ["odd"]}, "results": [{"unreachable": "odd"}]}
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)
+    assert not set(answer) & set(found.run(task_vars={}))
