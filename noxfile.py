@@ -136,7 +136,8 @@ def collections() -> pathlib.Path:
     link = VENVS / "collections" / COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
-        link.symlink_to(ROOT)
+        # Relative, so that it also holds in a clone that was moved.
+        link.symlink_to(os.path.relpath(ROOT, link.parent))
     return VENVS / "collections"
 
 
