@@ -257,10 +257,13 @@ def integration(session: nox.Session, core: str) -> None:
     quick = [name for name in targets if name not in SLOW]
     jobs = [[name] for name in SLOW if name in targets] + [quick[start::4] for start in range(4)]
     # What is left of a processor, a second job takes.
-    with ThreadPoolExecutor(2) as pool:
-        failed = [
-            *filter(None, pool.map(functools.partial(run_targets, session), filter(None, jobs)))
-        ]
+    pool = ThreadPoolExecutor(2)
+    try:
+        ended = list(pool.map(functools.partial(run_targets, session), filter(None, jobs)))
+    finally:
+        # After Ctrl-C no other job begins.
+        pool.shutdown(cancel_futures=True)
+    failed = [each for each in ended if each]
     if failed:
         session.error(f"failed, with the output above: {', '.join(failed)}")
 
