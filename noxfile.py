@@ -136,7 +136,8 @@ def collections() -> pathlib.Path:
     link = VENVS / "collections" / COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
-        link.symlink_to(ROOT)
+        # Relative, so that it also holds in a clone that was moved.
+        link.symlink_to(os.path.relpath(ROOT, link.parent))
     return VENVS / "collections"
 
 
@@ -256,10 +257,13 @@ def integration(session: nox.Session, core: str) -> None:
     quick = [name for name in targets if name not in SLOW]
     jobs = [[name] for name in SLOW if name in targets] + [quick[start::4] for start in range(4)]
     # What is left of a processor, a second job takes.
-    with ThreadPoolExecutor(2) as pool:
-        failed = [
-            *filter(None, pool.map(functools.partial(run_targets, session), filter(None, jobs)))
-        ]
+    pool = ThreadPoolExecutor(2)
+    try:
+        ended = list(pool.map(functools.partial(run_targets, session), filter(None, jobs)))
+    finally:
+        # After Ctrl-C no other job begins.
+        pool.shutdown(cancel_futures=True)
+    failed = [each for each in ended if each]
     if failed:
         session.error(f"failed, with the output above: {', '.join(failed)}")
 
