@@ -94,11 +94,34 @@ def test_a_token_says_whose_it_is_and_is_signed(token: Get, vm: Vm) -> None:
     assert found["xms_mirid"].endswith("/virtualMachines/worker-1")
 
 
-def test_each_token_is_another_and_all_are_known(token: Get, get: Get, vm: Vm) -> None:
+def test_the_service_gives_a_token_again_and_its_seconds_run_down(
+    token: Get, get: Get, vm: Vm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     vm.identities = [OWN]
-    given = [token().json()["access_token"] for _each in range(2)]
-    assert given[0] != given[1]
-    assert get("/simulator/tokens").json() == vm.tokens == given
+    start = time.time()
+    given = []
+    for passed in (0, 82, 86399 - 300, 86400 - 300):
+        monkeypatch.setattr("imds_simulator._identity.time.time", lambda now=start + passed: now)
+        given.append(token().json())
+    first, second, third, fourth = given
+    assert first["access_token"] == second["access_token"] == third["access_token"]
+    assert [each["expires_in"] for each in given] == ["86399", "86317", "300", "86399"]
+    assert [each["ext_expires_in"] for each in given] == ["86399", "86317", "300", "86399"]
+    assert first["expires_on"] == second["expires_on"] < fourth["expires_on"]
+    assert fourth["access_token"] != first["access_token"]
+    assert get("/simulator/tokens").json() == vm.tokens
+    assert vm.tokens == [first["access_token"], fourth["access_token"]]
+
+
+def test_tokens_that_are_not_the_same(token: Get, get: Get, vm: Vm) -> None:
+    """Each resource and each identity has its own, and so has everyone after the service has forgotten them."""
+    vm.identities = [OWN, ONE]
+    requests = ({}, {"resource": f"{VAULT}/"}, {"query": "&client_id=c-one"}, {})
+    for request in requests:
+        token(**request)
+    assert len(set(vm.tokens)) == len(vm.tokens) == 3
+    assert get("/simulator/tokens", method="DELETE").status_code == 204
+    assert token().json()["access_token"] == vm.tokens[3]
 
 
 @pytest.mark.parametrize(
@@ -208,7 +231,7 @@ def test_versions_that_do_not(token: Get, vm: Vm, version: str | None) -> None:
 @pytest.mark.parametrize("path", ["", "/", "/oauth2", "/oauth2/token/x", "/info/x"])
 def test_routes_that_are_not_there(get: Get, path: str) -> None:
     answer = get(f"/metadata/identity{path}")
-    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert (answer.status_code, answer.text) == (404, '{"error":"Not Found"}')
 
 
 def test_a_post_is_not_allowed(token: Get, vm: Vm) -> None:
