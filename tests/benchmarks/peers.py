@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What reading IMDS costs outside Ansible: Facter, Ohai and cloud-init, with a play and a bare fetch for scale.
 
-They are whole processes in namespaces of their own, where 169.254.169.254 is the simulator (see tests/peers). Needs root, as tests/peers does.
+They are whole processes in namespaces of their own, where 169.254.169.254 is the simulator (see tests/system/peers). Needs root, as tests/system/peers does.
 """
 
 from __future__ import annotations

@@ -41,7 +41,9 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
             "IMDS_FLEET_REPORT": str(used),
         }
         tests = ["fleet", f"--basetemp={VENVS / 'fleet-tmp'}", *arguments]
-        outcome = pytests.run("fleet", found, tests, env, inside=start, cwd=ROOT / "tests")
+        outcome = pytests.run(
+            "fleet", found, tests, env, inside=start, cwd=ROOT / "tests" / "system"
+        )
     results = report.LOGS / "fleet.xml"
     left = leftovers(used, results.stat().st_mtime if results.exists() else math.inf)
     if left:

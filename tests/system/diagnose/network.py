@@ -17,7 +17,7 @@ import sys
 import time
 import typing as t
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
+TESTS = pathlib.Path(__file__).resolve().parents[2]
 IMDS = "169.254.169.254"
 PRIMARY, SECOND, OTHER = "10.77.0.4", "10.77.0.5", "10.77.1.4"
 LEASES = pathlib.Path("/run/systemd/netif/leases")

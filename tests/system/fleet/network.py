@@ -17,7 +17,7 @@ import subprocess
 import time
 import typing as t
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
+SYSTEM = pathlib.Path(__file__).resolve().parents[1]
 RUN = pathlib.Path("/run")
 # The source that mount tables name for every mount of ours.
 MOUNT = "imds-fleet"
@@ -64,7 +64,7 @@ class Network:
         with log.open("wb") as output:
             process = subprocess.Popen(
                 inside(name, command) if name else command,
-                cwd=TESTS,
+                cwd=SYSTEM,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -19,12 +19,12 @@ from ansible_collections.imds.azure.plugins.module_utils._client import (  # fou
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
-    report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 
 
 def run(command: t.Sequence[str]) -> str:

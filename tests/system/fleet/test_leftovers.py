@@ -16,7 +16,7 @@ import pytest
 from checks.namespaces import prefix
 from fleet.network import mounts, until, users
 
-TESTS = pathlib.Path(__file__).resolve().parents[1]
+SYSTEM = pathlib.Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -25,7 +25,7 @@ def test_an_end_leaves_nothing(tmp_path: pathlib.Path, number: signal.Signals) -
     before = mounts()
     process = subprocess.Popen(
         [*prefix(), sys.executable, "-m", "fleet", str(report)],
-        cwd=TESTS,
+        cwd=SYSTEM,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,

@@ -24,7 +24,7 @@ SITE = pathlib.Path(os.environ["IMDS_SITE"])
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
 GUIDES = sorted(
     path.stem
-    for path in (pathlib.Path(__file__).parents[2] / "docs" / "docsite" / "rst").glob("*.rst")
+    for path in (pathlib.Path(__file__).parents[3] / "docs" / "docsite" / "rst").glob("*.rst")
 )
 
 
@@ -46,7 +46,7 @@ class Page(html.parser.HTMLParser):
 
 
 def test_every_guide_plugin_and_role_has_a_page() -> None:
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(__file__).parents[3]
     assert GUIDES
     wanted = {f"docsite/{name}.html" for name in GUIDES}
     for kind in ("filter", "inventory", "lookup", "test"):

@@ -19,7 +19,7 @@ if t.TYPE_CHECKING:
 
 FILES = pathlib.Path(__file__).resolve().parent / "files"
 SOURCES = (
-    pathlib.Path(__file__).resolve().parents[2] / "extensions" / "eda" / "plugins" / "event_source"
+    pathlib.Path(__file__).resolve().parents[3] / "extensions" / "eda" / "plugins" / "event_source"
 )
 ROUTE = "/metadata/scheduledevents"
 
