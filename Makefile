@@ -14,7 +14,7 @@ CHECKS := cd tests && PYTHONPATH=system $(PYTHON) -m checks
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
-	test-eda test-browser test-peers docs fuzz sanity simulator benchmark benchmark-inventory changelog clean
+	test-eda test-browser test-peers test-simulator docs fuzz sanity simulator benchmark benchmark-inventory changelog clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,7 +26,7 @@ test: ## run the linters, the unit tests and the integration tests
 	@$(CHECKS) integration units lint certificates --cores "$(CORES)"
 
 test-system: ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
-	@$(CHECKS) sanity browser fleet package diagnose eda pythons
+	@$(CHECKS) sanity browser fleet package simulator diagnose eda pythons
 
 test-fleet: ## test over SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(CHECKS) fleet --arguments='$(ARGS)'
@@ -74,9 +74,12 @@ fuzz: ## fuzz the parsers of answers and documents (SECONDS=600 for each)
 sanity: ## run ansible-test sanity (CORES=2.19)
 	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'
 
-simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
+test-simulator: ## run the guide to the simulator as a new user does, with packages from pip (ARGS="-k commands")
+	@$(CHECKS) simulator --arguments='$(ARGS)'
+
+simulator: ## serve the simulator's sample fleet until Ctrl-C, with an inventory (ARGS="--port 9000 --fleet FILE")
 	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
-	PYTHONPATH=tests/simulator exec "$$bin/python" -m imds_simulator $(ARGS)
+	PYTHONPATH=tests/simulator exec "$$bin/python" -m imds_simulator --inventory .venv/simulator.yml $(ARGS)
 
 benchmark: ## measure against similar tools, into docs/benchmarks.md; 45 minutes, needs root (ARGS="facts lookups --runs 7")
 	@cd tests && PYTHONPATH=system $(PYTHON) -m benchmarks $(ARGS)

@@ -25,6 +25,7 @@ from checks.peers import peers
 from checks.pythons import pythons
 from checks.report import Outcome, side_by_side
 from checks.sanity import sanity
+from checks.simulator import simulator
 from checks.units import units
 from environments import ENVIRONMENTS, LINES, EnvironmentFailed, matrix
 
@@ -43,6 +44,7 @@ PARTS: dict[str, Part] = {
     "docs": docs,
     "browser": browser,
     "peers": peers,
+    "simulator": simulator,
     "fuzz": fuzz,
 }
 # These run no tests, so it's no wonder when they count none.

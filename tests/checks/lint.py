@@ -97,7 +97,10 @@ def lint(_cores: t.Sequence[str], _arguments: t.Sequence[str]) -> report.Outcome
             "MYPYPATH": os.pathsep.join(
                 (
                     str(tree.parents[2]),
-                    *(str(tree / folder) for folder in ("tests", "tests/simulator", "tests/system")),
+                    *(
+                        str(tree / folder)
+                        for folder in ("tests", "tests/simulator", "tests/system")
+                    ),
                 )
             ),
             "NO_COLOR": "1",

@@ -152,7 +152,7 @@ def test_without_the_cache_imds_is_asked_for_that_very_route(look: Look, vm: Vm)
 def test_other_roots_are_asked_for_each_time(look: Look, vm: Vm) -> None:
     for _count in range(2):
         assert look("loadbalancer") == [{"loadbalancer": BALANCER}]
-    assert look("versions")[0]["apiVersions"][-1] == "2025-04-07"
+    assert "2025-04-07" in look("versions")[0]["apiVersions"]
     assert targets(vm) == [
         *["/metadata/loadbalancer?api-version=2025-04-07"] * 2,
         "/metadata/versions",

@@ -7,7 +7,7 @@
 
 Files of a guide are written first. Its plays, and its lists of tasks as plays of their own, are one playbook, in their order; then
 come its commands. The variables of the hosts say where the simulator is. Defaults of modules say only which authority it has.
-The guide to fleets is not among these: the fleet test runs it over SSH.
+The fleet test runs the guide to fleets, over SSH. tests/system/simulator runs the guide to the simulator, with packages from pip.
 """
 
 from __future__ import annotations
@@ -18,11 +18,9 @@ import os
 import pathlib
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
 import typing as t
 
 import yaml
@@ -38,7 +36,6 @@ GUIDES = (
     "attested_documents",
     "managed_identity",
     "maintenance",
-    "simulator",
 )
 # Their plays write to /etc, so they are only looked at how they would.
 CHECKED = {"sovereign_clouds", "attested_documents", "maintenance"}
@@ -48,7 +45,6 @@ DEFAULTS = {
         "intermediates": [str(STAGE / "files" / "intermediate.pem")],
     },
 }
-PORT = 8169
 
 
 class Vault(http.server.BaseHTTPRequestHandler):
@@ -74,11 +70,7 @@ def main() -> int:
 def run_guide(name: str, vault: str) -> int:
     folder = STAGE.parent / name
     shutil.copytree(STAGE, folder)
-    (folder / "tests").symlink_to(ROOT / "tests")
-    port = str(free_port())
-    blocks = [
-        block._replace(text=block.text.replace(str(PORT), port)) for block in guides.blocks(name)
-    ]
+    blocks = guides.blocks(name)
     for block in blocks:
         if block.name:
             path = folder / block.name
@@ -90,15 +82,9 @@ def run_guide(name: str, vault: str) -> int:
     plays = playbook_of([b.text for b in blocks if b.kind == "yaml" and not b.name])
     (folder / "guide.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
     lines = [line for b in blocks if b.kind == "shell" for line in b.text.splitlines()]
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        failed = run(folder, playbook, started) if plays else 0
-        for line in lines:
-            failed = max(failed, run(folder, line, started))
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait()
+    failed = run(folder, playbook) if plays else 0
+    for line in lines:
+        failed = max(failed, run(folder, line))
     return failed
 
 
@@ -123,7 +109,7 @@ def playbook_of(texts: t.Iterable[str]) -> list[dict[str, t.Any]]:
     return plays
 
 
-def run(folder: pathlib.Path, command: str | list[str], started: list[t.Any]) -> int:
+def run(folder: pathlib.Path, command: str | list[str]) -> int:
     env = {
         **os.environ,
         # Before what ansible-test has there, which are stand-ins for the programs of this environment.
@@ -134,18 +120,6 @@ def run(folder: pathlib.Path, command: str | list[str], started: list[t.Any]) ->
         "ANSIBLE_CACHE_PLUGIN_CONNECTION": "facts",
     }
     print(f"$ {command if isinstance(command, str) else shlex.join(command)}", flush=True)
-    if isinstance(command, str) and command.endswith(" &"):
-        with (folder / "background.txt").open("wb") as log:
-            process = subprocess.Popen(
-                ["sh", "-c", f"exec env {command[:-2]}"],
-                cwd=folder,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        started.append(process)
-        return wait_for(process, int(command[:-2].split()[-1]))
     answer = subprocess.run(
         ["sh", "-c", command] if isinstance(command, str) else command,
         cwd=folder,
@@ -161,24 +135,6 @@ def run(folder: pathlib.Path, command: str | list[str], started: list[t.Any]) ->
     if broken:
         print(f"failed: {command}\n{answer.stdout}\n{answer.stderr}", file=sys.stderr)
     return 1 if broken else 0
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int) -> int:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return 0
-        time.sleep(0.05)
-    print(f"nothing listens at port {port}", file=sys.stderr)
-    return 1
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":
