@@ -58,6 +58,7 @@ TOOLS = (
             "system/fleet",
             "guides.py",
             "system/peers",
+            "system/simulator",
             "simulated.py",
             "simulator/imds_simulator",
             "unit/checks",

@@ -10,9 +10,10 @@ import pathlib
 import tarfile
 
 import pytest
+import yaml
 
 from checks import package, worktree
-from environments import ROOT
+from environments import ROOT, SIMULATOR
 
 README = "[a](docs/docsite/rst/fleet.rst) [b](https://example.invalid/x) [c](no.md#there)\n"
 
@@ -40,10 +41,17 @@ def test_a_good_tarball_is_good(tmp_path: pathlib.Path, names: set[str]) -> None
     assert (answer.status, answer.output) == (0, "")
 
 
+def test_the_build_leaves_out_the_simulator() -> None:
+    ignored = yaml.safe_load((ROOT / "galaxy.yml").read_text(encoding="utf-8"))["build_ignore"]
+    assert SIMULATOR.relative_to(ROOT).parts[0] in ignored
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "tests/environments.py",
+        "tests/simulator/imds_simulator/__init__.py",
+        "tests/simulator/pyproject.toml",
         ".github/workflows/ci.yml",
         "Makefile",
         "plugins/modules/instance_facts.pyc",
