@@ -116,9 +116,10 @@ def test_the_service_keeps_a_token_and_its_remaining_seconds_decrease(
 def test_each_resource_and_identity_has_its_own_token(token: Get, get: Get, vm: Vm) -> None:
     """There is also a new token after the service was told to forget them."""
     vm.identities = [OWN, ONE]
-    requests = ({}, {"resource": f"{VAULT}/"}, {"query": "&client_id=c-one"}, {})
-    for request in requests:
-        token(**request)
+    token()
+    token(resource=f"{VAULT}/")
+    token("&client_id=c-one")
+    token()
     assert len(set(vm.tokens)) == len(vm.tokens) == 3
     assert get("/simulator/tokens", method="DELETE").status_code == 204
     assert token().json()["access_token"] == vm.tokens[3]
