@@ -333,10 +333,10 @@ _MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 def _no_garbage_collection() -> t.Iterator[None]:
     """Turns the garbage collector off while a fleet is read.
 
-    Reading 10,000 documents creates millions of objects and no garbage. With the collector, it takes
-    50 % longer. `gc.freeze` then exempts all objects of the Ansible process from later collections,
-    because the fleet stays in memory for the whole run. So worker processes do not copy its memory
-    either.
+    Reading 10,000 documents creates millions of objects and no garbage. With the collector, it
+    takes 50 % longer. `gc.freeze` then exempts all objects of the Ansible process from later
+    collections, because the fleet stays in memory for the whole run. So worker processes do not
+    copy its memory either.
     """
     was_enabled = gc.isenabled()
     gc.disable()

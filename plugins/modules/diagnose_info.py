@@ -208,12 +208,12 @@ from ansible_collections.imds.azure.plugins.module_utils._client import checked_
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
-    report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet over SSH: plays over machines that are namespaces (see tests/fleet), each with its own sshd and IMDS."""
+"""A fleet over SSH: plays over machines that are namespaces (see tests/system/fleet), each with its own sshd and IMDS."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import typing as t
 from benchmarks._facts import ROUTE
 from benchmarks._measure import Candidate, Run, medians, rounds
 from benchmarks._plays import Folder
-from environments import VENVS
 from fleet.controller import Controller
 from fleet.fleet import ENDPOINT, Fleet
 from fleet.machines import Machine
 from fleet.network import inside
+from project import VENVS
 
 SIZES = (4, 12, 24)
 PING, PIPED, OURS, GATHER, URI, SETUP = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pytest
 
-import environments
+import project
 from faults.evidence import SECTIONS, Trial
 from faults.guide import PATH, written
 
@@ -22,4 +22,4 @@ def test_the_tables_match_the_cases() -> None:
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.tried)
 def test_every_trial_of_the_guide_has_a_test(trial: Trial) -> None:
     for path, what in trial.where:
-        assert what in (environments.ROOT / path).read_text(encoding="utf-8"), f"{path}: {what}"
+        assert what in (project.ROOT / path).read_text(encoding="utf-8"), f"{path}: {what}"

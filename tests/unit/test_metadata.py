@@ -8,17 +8,13 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
-import sys
 import typing as t
+from importlib.metadata import version
 
 import pytest
 import yaml
 
-import environments
-from checks.architecture import OLDEST_PYTHON
-from checks.pythons import core_pythons
-
-ROOT = environments.ROOT
+from project import CORES, OLDEST_PYTHON, ROOT
 
 
 @functools.cache
@@ -46,75 +42,108 @@ def requirements(name: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
-def test_the_action_group_has_what_takes_the_shared_options() -> None:
-    takers = {
-        name
-        for name in plugin_names("modules")
-        if "imds.azure._imds" in documentation("modules", name)["extends_documentation_fragment"]
-    }
-    assert set(load("meta/runtime.yml")["action_groups"]["all"]) == takers
+MODULES = sorted(plugin_names("modules"))
+# The modules that ask IMDS.
+WITH_SHARED_OPTIONS = [
+    name
+    for name in MODULES
+    if "imds.azure._imds" in documentation("modules", name)["extends_documentation_fragment"]
+]
+
+
+def test_the_action_group_has_the_modules_with_the_shared_options() -> None:
+    grouped = load("meta/runtime.yml")["action_groups"]["all"]
+    assert sorted(grouped) == WITH_SHARED_OPTIONS, (
+        "action_groups of meta/runtime.yml lists the modules with the doc fragment imds.azure._imds"
+    )
+
+
+@pytest.mark.parametrize("name", WITH_SHARED_OPTIONS)
+def test_a_module_reads_the_variables_of_its_host_by_an_action_plugin(name: str) -> None:
+    file = f"plugins/action/{name}.py"
+    assert (ROOT / file).is_file(), (
+        f"add {file}: without it the variables azure_imds_* set no option of {name}"
+    )
 
 
 def test_actions_are_documented_by_modules() -> None:
-    assert plugin_names("action") <= plugin_names("modules")
+    undocumented = plugin_names("action") - set(MODULES)
+    assert not undocumented, f"add modules of these names to plugins/modules: {undocumented}"
 
 
-OLDEST_CORE = next(iter(environments.LINES)).removeprefix("core-")
+OLDEST_CORE = next(iter(CORES))
 PROSE = [ROOT / "README.md", *(ROOT / "docs/docsite/rst").glob("*.rst")]
 
 
 def test_the_oldest_supported_core_is_the_oldest_that_is_tested() -> None:
-    assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0"
-    assert environments.CORES[0] == f"core-{OLDEST_CORE}"
+    assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0", (
+        "requires_ansible of meta/runtime.yml is the first of CORES in tests/project.py"
+    )
 
 
 @pytest.mark.parametrize("file", PROSE, ids=lambda file: file.name)
 def test_the_oldest_versions_are_said_as_they_are(file: pathlib.Path) -> None:
     text = " ".join(file.read_text(encoding="utf-8").split())
+    path = file.relative_to(ROOT)
     cores = re.findall(r"ansible-core ([\d.]+) or newer", text)
     pythons = re.findall(r"[Mm]anaged nodes (?:need|with) Python ([\d.]+)", text)
-    assert set(cores) <= {OLDEST_CORE}
-    assert set(pythons) <= {".".join(map(str, OLDEST_PYTHON))}
-    assert (cores and pythons) or file.name != "README.md"
+    assert set(cores) <= {OLDEST_CORE}, f"{path} names another core than meta/runtime.yml"
+    assert set(pythons) <= {".".join(map(str, OLDEST_PYTHON))}, (
+        f"{path} names another Python than OLDEST_PYTHON of tests/project.py"
+    )
+    assert (cores and pythons) or file.name != "README.md", (
+        "README.md says which core, and which Python of managed nodes, is the oldest"
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in environments.LINES if name != "core-newest"])
-def test_an_environment_holds_the_core_it_is_named_for(name: str) -> None:
-    release = name.removeprefix("core-")
-    assert requirements(f"tests/requirements/{name}.txt")["ansible-core"] == f"~= {release}.0"
+@pytest.mark.parametrize("core", [core for core in CORES if core != "newest"])
+def test_an_environment_holds_the_core_it_is_named_for(core: str) -> None:
+    file = f"tests/requirements/core-{core}.txt"
+    assert requirements(file)["ansible-core"] == f"~= {core}.0", f"{file} has another core"
 
 
-def test_a_line_runs_on_the_pythons_that_its_ansible_test_names() -> None:
-    programs = pathlib.Path(sys.executable).parent
-    if programs.parent.name not in environments.ENVIRONMENTS:
-        pytest.skip("not in an environment of these tests")
-    line = environments.ENVIRONMENTS[programs.parent.name]
-    known = core_pythons(programs)["CONTROLLER"]
-    assert set(line.pythons) <= set(known)
-    if line.name in environments.LINES:
-        assert set(line.pythons) == set(known)
+def test_the_newest_core_is_newer_than_the_others() -> None:
+    text = (ROOT / "tests/requirements/execution.txt").read_text(encoding="utf-8")
+    before = list(CORES)[-2]
+    assert f"ansible-core ~= 2.{int(before.partition('.')[2]) + 1}.0;" in text
 
 
-@pytest.mark.parametrize(
-    "environment", environments.ENVIRONMENTS.values(), ids=lambda each: each.name
-)
-def test_an_environment_has_requirements(environment: environments.Environment) -> None:
-    assert environment.requirements_file.is_file()
+def test_a_core_runs_on_the_pythons_that_its_ansible_test_names() -> None:
+    constants = pytest.importorskip("ansible_test._util.target.common.constants")
+    release = ".".join(version("ansible-core").split(".")[:2])
+    core = release if release in CORES else "newest"
+    nodes = (*constants.REMOTE_ONLY_PYTHON_VERSIONS, *constants.CONTROLLER_PYTHON_VERSIONS)
+    supported = [each for each in nodes if tuple(map(int, each.split("."))) >= OLDEST_PYTHON]
+    told = f"CORES of tests/project.py has other Pythons for {core} than its ansible-test"
+    assert set(CORES[core].controllers) == set(constants.CONTROLLER_PYTHON_VERSIONS), told
+    assert list(CORES[core].nodes) == supported, told
 
 
 def test_sanity_ignores_nothing() -> None:
     assert list((ROOT / "tests").glob("sanity/ignore*.txt")) == []
 
 
+def modules_in(file: str) -> set[str]:
+    """The modules of this collection that are used in a file of plays or tasks."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return set(re.findall(r"^ +imds\.azure\.(\w+):", text, re.MULTILINE))
+
+
 def test_every_module_that_is_sent_is_tried_on_every_python() -> None:
-    text = (ROOT / "tests/pythons/modules.yml").read_text(encoding="utf-8")
-    tried = set(re.findall(r"^      imds\.azure\.(\w+):", text, re.MULTILINE))
     sent = {
         file.stem
         for file in (ROOT / "plugins/modules").glob("*.py")
         if "AnsibleModule" in file.read_text(encoding="utf-8")
     }
-    assert tried == sent
+    file = "tests/system/pythons/modules.yml"
+    assert modules_in(file) == sent, f"{file} has a task for each module that a host runs"
+
+
+def test_every_module_is_tried_with_the_variables_of_a_host() -> None:
+    file = "tests/integration/targets/host_variables/tasks/modules.yml"
+    assert sorted(modules_in(file)) == WITH_SHARED_OPTIONS, (
+        f"{file} has a task for each module with the doc fragment imds.azure._imds"
+    )
 
 
 def test_an_execution_environment_gets_the_same_requirements() -> None:
@@ -128,7 +157,9 @@ def test_plugins_document_the_requirements_there_are(kind: str) -> None:
         for line in documentation(kind, name)["requirements"]:
             match = re.match(r"([\w-]+) (>= [\d.]+)", line)
             if match:
-                assert known[match[1]] == match[2].replace(" ", ""), f"{kind}/{name}.py: {line}"
+                assert known[match[1]] == match[2].replace(" ", ""), (
+                    f"plugins/{kind}/{name}.py says {line}, and requirements.txt says another version"
+                )
 
 
 def test_addresses_are_of_one_repository() -> None:
@@ -145,31 +176,28 @@ def test_the_license_is_there() -> None:
         ).read_bytes()
 
 
-def test_the_workflow_runs_what_everybody_can_run_and_may_only_read() -> None:
-    workflow = load(".github/workflows/ci.yml")
-    (job,) = workflow["jobs"].values()
-    steps = job["steps"]
+WORKFLOW = ".github/workflows/ci.yml"
+
+
+def test_the_workflow_may_only_read_and_uses_what_nobody_can_move() -> None:
+    """A tag may be moved to something else."""
+    workflow = load(WORKFLOW)
     assert workflow["permissions"] == {"contents": "read"}
-    assert [step["run"].split('" ')[-1] for step in steps if "run" in step] == [
-        "bash .ci/run",
-        "make test-matrix",
-    ]
-    # A tag may be moved to something else.
-    assert all(
-        re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", "a@" + "0" * 40)) for step in steps
-    )
+    steps = (step for job in workflow["jobs"].values() for step in job["steps"])
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each)] == []
 
 
-def test_the_workflow_has_every_python() -> None:
-    (job,) = load(".github/workflows/ci.yml")["jobs"].values()
-    (listed,) = (
-        step["with"]["python-version"].split()
-        for step in job["steps"]
-        if "python-version" in step.get("with", {})
+def test_the_workflow_has_every_core() -> None:
+    """Units run on each Python of each core, integration on the first one."""
+    jobs = load(WORKFLOW)["jobs"]
+    units, integration = (
+        [(each["core"], each["python"]) for each in jobs[name]["strategy"]["matrix"]["include"]]
+        for name in ("units", "integration")
     )
-    controllers = {version for pythons in environments.LINES.values() for version in pythons}
-    newest = max(int(version.partition(".")[2]) for version in controllers)
-    assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}
+    assert units == [(core, each) for core, known in CORES.items() for each in known.controllers]
+    assert integration == [(core, known.controllers[0]) for core, known in CORES.items()]
 
 
 def test_the_readme_names_all_there_is() -> None:
@@ -177,10 +205,12 @@ def test_the_readme_names_all_there_is() -> None:
     names = {name for kind in kinds for name in plugin_names(kind)}
     names |= {path.name for path in (ROOT / "roles").iterdir()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {name for name in names if f"`imds.azure.{name}`" not in readme} == set()
+    unnamed = sorted(name for name in names if f"`imds.azure.{name}`" not in readme)
+    assert not unnamed, "the tables below 'What is in it' of README.md name every plugin and role"
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
 def test_a_second_use_of_a_role_with_other_values_is_not_skipped(role: str) -> None:
     """Ansible compares the text of the values, and templates of the same text are one use to it."""
-    assert load(f"roles/{role}/meta/main.yml")["allow_duplicates"] is True
+    file = f"roles/{role}/meta/main.yml"
+    assert load(file).get("allow_duplicates") is True, f"set allow_duplicates: true in {file}"

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 import yaml
 
-import environments
+import project
 from ansible_collections.imds.azure.plugins.doc_fragments import _token
 from ansible_collections.imds.azure.plugins.module_utils import _options
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity import options
@@ -68,7 +68,7 @@ def test_the_role_has_the_modules_defaults(entry: str) -> None:
 
 
 def role_defaults(entry: str) -> dict[str, t.Any]:
-    role = environments.ROOT / "roles" / "managed_identity_migration"
+    role = project.ROOT / "roles" / "managed_identity_migration"
     if entry == "defaults":
         found: dict[str, t.Any] = yaml.safe_load((role / "defaults" / "main.yml").read_text())
         return found

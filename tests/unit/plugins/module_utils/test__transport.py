@@ -54,8 +54,8 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     http_transport,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
-from checks import isolation
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
+from tools import isolation
 
 HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}
 # What a slow machine may take beside the timeout.

@@ -178,8 +178,8 @@ def test_processes_share_the_slots(tmp_path: pathlib.Path) -> None:
         worker.start()
     for worker in workers:
         worker.join(60)
-    spans = [results.get() for _each in range(24)]
     assert [worker.exitcode for worker in workers] == [0] * 8
+    spans = [results.get() for _each in range(24)]
     for start, _end in spans:
         assert sum(other <= start < end for other, end in spans) <= SLOTS
         assert sum(start <= other < start + 1 for other, _end in spans) <= 20

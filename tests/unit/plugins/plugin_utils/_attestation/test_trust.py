@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-import environments
+import project
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.certificates import (
     PUBLIC_ROOTS,
@@ -32,7 +32,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust impo
     shipped_intermediates,
     trust_from,
 )
-from simulator import _attested as azure
+from imds_simulator import _attested as azure
 
 SHIPPED = (*SHIPPED_ROOTS, *SHIPPED_INTERMEDIATES)
 
@@ -86,7 +86,7 @@ def test_every_shipped_certificate_leads_to_a_root() -> None:
 
 
 def test_the_guide_lists_them_all() -> None:
-    guide = environments.ROOT / "docs" / "docsite" / "rst" / "attested_documents.rst"
+    guide = project.ROOT / "docs" / "docsite" / "rst" / "attested_documents.rst"
     rows = re.findall(r"[*] - (Microsoft .*)\n.*\n     - (.*)\n", guide.read_text(encoding="utf-8"))
     for entry in SHIPPED:
         family, number = re.fullmatch(r"(.*?) ?(\d\d)?", entry.name).groups("")
