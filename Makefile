@@ -56,7 +56,7 @@ test-browser: $(NOX) ## test the site and the map of a fleet in a browser (ARGS=
 units: $(NOX) ## run the unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(NOX) -s $(call of,units,2.19 newest) -- $(ARGS)
 
-coverage: $(NOX) ## print the branches of the plugins that the unit tests do not take
+coverage: $(NOX) ## print the branches of the plugins that the unit tests do not cover
 	@$(NOX) -s coverage
 
 integration: $(NOX) ## run the integration targets (CORES=2.16, TARGETS="metadata instances")

@@ -212,8 +212,8 @@ class Folder:
             held = _holder(file)
             if held.get("token") != token:
                 raise LostError(
-                    "this run took so long that another run of the role maintenance took it for dead and "
-                    f"works on the VM now ({self.path}/{_LOCK}): nothing was approved, and this run ends. "
+                    "this run took so long that another run of the role maintenance took the lock over "
+                    f"and works on the VM now ({self.path}/{_LOCK}): nothing was approved, and this run ends. "
                     "Set maintenance_lock_seconds to more than the longest drain or restore takes"
                 )
             self._write_holder(file, held)
@@ -291,7 +291,7 @@ class Folder:
         with self._held(token) as held:
             if done == DRAINED and held.get("disturbed"):
                 raise LostError(
-                    "an earlier run of the role maintenance, which was taken for dead, has restored the VM while "
+                    "an earlier run of the role maintenance, which had lost its lock, has restored the VM while "
                     "this run drained it: nothing was approved, and the next run drains it again. Set "
                     "maintenance_lock_seconds to more than the longest drain or restore takes"
                 )
@@ -440,7 +440,7 @@ def _state_by_name(path: str) -> State | None:
 def _unreadable(path: str, exc: Exception) -> str:
     reason = exc.strerror if isinstance(exc, OSError) else exc
     meaning = (
-        "The VM may be drained for the event of that name, which this run goes by"
+        "The VM may be drained for the event of that name, which this run assumes"
         if _state_by_name(path)
         else "If the VM is still drained for an event that is over, restore it by hand"
     )
