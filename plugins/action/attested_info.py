@@ -41,6 +41,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     OPTIONS,
     with_host_variables,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 
 Verify = t.Callable[[str], Attested]
@@ -150,10 +151,12 @@ class ActionModule(ActionBase):
         # Without defaults, because the module reads the environment of the managed node for the endpoint.
         arguments = with_host_variables(self, task_vars)
         given = {name: arguments[name] for name in OPTIONS if name in arguments}
-        answer: dict[str, t.Any] = self._execute_module(
-            module_name="imds.azure.attested_info",
-            module_args={**given, "nonce": nonce},
-            task_vars=task_vars,
+        answer = checked_result(
+            self._execute_module(
+                module_name="imds.azure.attested_info",
+                module_args={**given, "nonce": nonce},
+                task_vars=task_vars,
+            )
         )
         signature, version = answer.get("signature"), answer.get("api_version")
         if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):

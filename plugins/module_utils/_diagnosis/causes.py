@@ -17,6 +17,8 @@ from .evidence import UNKNOWN_SERVICE, Evidence, Probe, RouteTaken
 from .proxies import SOMEWHERE, Catch, extended
 from .shell import command, word
 
+# The length of the longest IPv4 address, and of the longest name of an interface.
+_LONGEST_NAME = 15
 # The certainty of a cause; also the order of the report.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
 _ORDER = (CERTAIN, LIKELY, POSSIBLE)
@@ -83,9 +85,9 @@ def _route_command(evidence: Evidence) -> str:
     """The command for a route to IMDS through the primary interface, with the primary address."""
     primary = evidence.primary
     address = evidence.address
-    via = f"via {word(primary.gateway)} " if primary.gateway else ""
-    source = f" src {word(primary.address)}" if primary.address else ""
-    interface = word(primary.interface or "eth0")
+    via = f"via {word(primary.gateway, _LONGEST_NAME)} " if primary.gateway else ""
+    source = f" src {word(primary.address, _LONGEST_NAME)}" if primary.address else ""
+    interface = word(primary.interface or "eth0", _LONGEST_NAME)
     return command(f"ip route replace {address}/32 {via}dev {interface}{source}")
 
 

@@ -29,6 +29,7 @@ PATIENCE = 20.0
 
 # The way ansible-rulebook does it.
 source = runpy.run_path(str(SOURCE))
+MOST_EVENTS = source["_MOST_EVENTS"]
 
 
 @pytest.fixture
@@ -124,6 +125,20 @@ def test_cancelled_and_straight_to_started(vm: Vm) -> None:
             assert brief(await watch.next()) == ("appeared", "Started", "")
 
     asyncio.run(scenario())
+
+
+def test_a_flood_of_events_is_cut(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
+    for _number in range(MOST_EVENTS + 1):
+        vm.maintenance.add(Sequence("reboot", ["web-0"]))
+
+    async def scenario() -> None:
+        async with Watch(vm) as watch:
+            await watch.polled(1)
+            await watch.polled(1)
+            assert watch.queue.qsize() == MOST_EVENTS
+
+    asyncio.run(scenario())
+    assert f"IMDS lists {MOST_EVENTS + 1} events" in caplog.text
 
 
 TEMPLATE = "{{ lookup('pipe', 'id') }}{% set x = 1 %}{# \x1b[31m #}\n"
