@@ -14,8 +14,9 @@ import os
 import pathlib
 import re
 
-import guides
 import pytest
+
+import guides
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
@@ -43,7 +44,8 @@ def test_an_example_is_the_one_that_is_shown(name: str) -> None:
     if os.environ.get("UPDATE_EXAMPLES"):
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(SHOWN[name], encoding="utf-8")
-    assert file.is_file() and file.read_text(encoding="utf-8") == SHOWN[name], (
+    found = file.read_text(encoding="utf-8") if file.is_file() else None
+    assert found == SHOWN[name], (
         f"run this test with UPDATE_EXAMPLES=1 to write {file.relative_to(ROOT)} anew"
     )
 
