@@ -125,6 +125,7 @@ options:
         is the location without its edge zones, with V(edge_zone) in this list.
       - V(dedicated_host) gives C(dedicated_host_HOSTGROUP_HOST) for the VMs that were placed on a dedicated host by its name. VMs that share such a group fail
         together. Host groups of one name in two resource groups share it, too.
+      - V(service) gives C(service_arc) for Azure Arc-enabled servers and C(service_imds) for VMs of Azure, below C(services).
     type: list
     elements: str
     choices:
@@ -142,6 +143,7 @@ options:
       - subscription
       - edge_zone
       - dedicated_host
+      - service
     default:
       - zone
       - fault_domain

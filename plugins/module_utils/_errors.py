@@ -28,6 +28,10 @@ class ImdsError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
+    def add(self, sentence: str) -> None:
+        """Ends the message with one more sentence."""
+        self.args = (one_line(f"{str(self).rstrip('.')}. {sentence}"),)
+
     # The HTTP status of the last answer; None where there was no answer.
     status: int | None = None
     # Whether something answered, IMDS or not, with or without a status.

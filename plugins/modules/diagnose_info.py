@@ -203,7 +203,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imds.azure.plugins.module_utils._client import checked_endpoint
+from ansible_collections.imds.azure.plugins.module_utils._client import System
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
@@ -216,6 +216,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation 
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import (
+    endpoint_from,
     seconds,
     shared_argument_spec,
 )
@@ -233,7 +234,7 @@ def argument_spec() -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        endpoint = checked_endpoint(module.params["endpoint"])
+        endpoint = endpoint_from(module.params["endpoint"], System())
         timeout = min(
             seconds("timeout", module.params["timeout"]),
             seconds("deadline", module.params["deadline"]) / _MAX_REQUESTS,

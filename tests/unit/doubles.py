@@ -85,6 +85,7 @@ class Clock:
             sleep=self.sleep,
             jitter=lambda: jitter,
             in_azure=lambda: in_azure,
+            has_arc_agent=lambda: False,
         )
 
 

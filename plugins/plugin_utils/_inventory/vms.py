@@ -24,10 +24,13 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
+    OF_MACHINE,
     SUBSETS,
     azure_imds,
     marks_notice,
+    service_of,
 )
+from ansible_collections.imds.azure.plugins.module_utils._service import ARC
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
     EvaluationError,
     Expression,
@@ -60,8 +63,8 @@ _Evaluated = t.Callable[[Expression], t.Any]
 
 ADDRESSES = ("private", "public", "none")
 _ALL_SUBSETS = frozenset(SUBSETS)
-# What differs from one gathering to the next.
-_OF_GATHERING = ("api_version", "gathered_at")
+# What differs from one gathering to the next, and what older versions of this collection did not have.
+_OF_GATHERING = ("api_version", "gathered_at", *OF_MACHINE)
 
 
 class Choices(t.NamedTuple):
@@ -96,6 +99,7 @@ class _UnnamedVm(t.NamedTuple):
     """A VM before all VMs are known, and so before it has its final name."""
 
     has_vm_id: bool
+    has_network: bool  # documents of its kind say which addresses it has
     identity: str  # its vmId, or a fingerprint of its host or its document where it has none
     host: str  # the host of an earlier source, or of a snapshot; "" where it is not known
     azure_name: str  # which a VM keeps for as long as it exists
@@ -226,7 +230,7 @@ class Fleet:
         return [vm for vm in new_vms if vm.has_vm_id or vm.host not in lesser]
 
     def _missing_addresses_warnings(self, new_vms: list[_UnnamedVm]) -> list[str]:
-        count = sum(not vm.address and not vm.unusable_address for vm in new_vms)
+        count = sum(not vm.address and not vm.unusable_address and vm.has_network for vm in new_vms)
         if not count or self._address == "none":
             return []
         return [f"ansible_host is not set: no {self._address} address is known ({count} VMs)"]
@@ -278,6 +282,7 @@ class Fleet:
         groups = self._groups_of(compute, tags)
         return _UnnamedVm(
             has_vm_id=bool(vm_id),
+            has_network=service_of(compute) != ARC.name,
             identity=identity,
             host=host,
             azure_name=str(compute.get("name") or "").lower(),
@@ -324,7 +329,7 @@ class Fleet:
     def _subset_of(self, fact: dict[str, t.Any]) -> dict[str, t.Any]:
         if self._subsets == _ALL_SUBSETS:
             return fact
-        kept = (*self._subsets, "api_version", "gathered_at")
+        kept = (*self._subsets, *_OF_GATHERING)
         return {key: fact[key] for key in kept if key in fact}
 
 
