@@ -89,6 +89,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.arc_key import read_key
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
     rate_limit_in,
@@ -139,7 +140,9 @@ class LookupModule(ImdsLookup):
 
         unread: list[str] = []
         rate_limit = rate_limit_in(C.DEFAULT_LOCAL_TMP)
-        token = token_from(option, self._imds(), self._newest_document, rate_limit, unread)
+        token = token_from(
+            option, self._imds(), self._newest_document, rate_limit, unread, read_key
+        )
         if not self.get_option("as_dict"):
             return token["access_token"]
         for name in unread:

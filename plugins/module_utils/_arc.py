@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import _errors, _service
+from . import _errors
 
 # An Endpoint and the type of its `advise`. Their files import this one, so this one cannot import them.
 _Endpoint = t.Any

@@ -142,8 +142,8 @@ class ImdsClient:
         system: System | None = None,
     ) -> None:
         self._send = send
-        self._endpoint = checked_endpoint(endpoint)
-        self.service = service_at(self._endpoint)
+        self.endpoint = checked_endpoint(endpoint)
+        self.service = service_at(self.endpoint)
         self._fixed = checked_version(api_version)
         self._agreed: str | None = None
         self._answered: set[str] = set()
@@ -188,7 +188,7 @@ class ImdsClient:
 
         This client may be pinned to a version of another endpoint, such as that of events or tokens.
         """
-        newest = ImdsClient(self._send, self._endpoint, LATEST, self._limits, self._system)
+        newest = ImdsClient(self._send, self.endpoint, LATEST, self._limits, self._system)
         return newest.instance(("compute",)).data
 
     def get(
@@ -229,7 +229,7 @@ class ImdsClient:
         # Imported here because hardly any host is an Azure Arc-enabled server.
         from . import _arc
 
-        return t.cast(Endpoint, _arc.adapted(endpoint, self._endpoint, self._system.has_arc_agent))
+        return t.cast(Endpoint, _arc.adapted(endpoint, self.endpoint, self._system.has_arc_agent))
 
     def sending_by(
         self, wrapped: t.Callable[[_transport.Transport], _transport.Transport]
@@ -245,7 +245,7 @@ class ImdsClient:
         try:
             yield
         except _errors.ImdsError as exc:
-            if self._endpoint == DEFAULT_ENDPOINT:
+            if self.endpoint == DEFAULT_ENDPOINT:
                 # Imported here because only a failure needs it.
                 from . import _arc
 
@@ -325,7 +325,7 @@ class ImdsClient:
         endpoint, params = query.endpoint, query.params
         if version:
             params = (("api-version", version), *params)
-        base = endpoint.base_url or f"{self._endpoint}/metadata"
+        base = endpoint.base_url or f"{self.endpoint}/metadata"
         url = f"{base}/{'/'.join(map(_quoted, endpoint.path.split('/')))}"
         if params:
             url += "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params)

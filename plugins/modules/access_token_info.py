@@ -111,6 +111,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.arc_key import read_key
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
     token_argument_spec,
     token_from,
@@ -139,7 +140,7 @@ def main() -> None:
     try:
         client = client_from(option, http_transport)
         rate_limit = rate_limit_in(tempfile.gettempdir())
-        token = token_from(option, client, client.newest_instance, rate_limit, unread)
+        token = token_from(option, client, client.newest_instance, rate_limit, unread, read_key)
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     # The action plugin warns, because Ansible does not show warnings of a result that it hides.

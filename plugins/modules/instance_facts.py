@@ -26,7 +26,7 @@ options:
   gather_subset:
     description:
       - The parts of the fact to return. A name adds a part, C(!name) takes it away. Where every entry is a C(!name), all other parts are
-        returned.
+        returned. C(api_version), C(gathered_at), C(service) and C(resource_type) are always there.
     type: list
     elements: str
     default:
@@ -75,7 +75,7 @@ options:
       - V(true) fails where IMDS does not answer.
       - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module.
       - With V(false) a warning says so where the firmware is that of an Azure VM. Where the firmware can't be read, a warning says so if something
-        answered, for example the page of a proxy. Where the firmware is another one, there is no warning.
+        answered, for example the page of a proxy. Where the firmware is another one, there is a warning only where the Azure Arc agent is installed.
     type: bool
     default: true
   user_data:
@@ -144,6 +144,19 @@ ansible_facts:
           returned: when IMDS answered
           type: str
           sample: '2025-04-07'
+        service:
+          description: V(imds) of an Azure VM, and V(arc) of an Azure Arc-enabled server.
+          returned: when IMDS answered
+          type: str
+          sample: imds
+          version_added: 1.0.0
+        resource_type:
+          description: The type in C(compute.resourceId), for example C(Microsoft.HybridCompute/machines) of an Azure Arc-enabled server. Empty where the
+            document has no C(resourceId), as before the version 2019-06-04.
+          returned: when IMDS answered
+          type: str
+          sample: Microsoft.Compute/virtualMachines
+          version_added: 1.0.0
         compute:
           description:
             - The VM in the names and the nesting of IMDS. Documented booleans are booleans and documented quantities integers (unless O(raw=true));

@@ -50,8 +50,8 @@ def _cloud(compute: _Compute) -> str:
 
 
 def _service(compute: _Compute) -> str:
-    # Nothing says of which service a fact without compute is.
-    return service_of(compute) if compute else ""
+    # Nothing says of which service a document is that names no machine.
+    return service_of(compute) if compute.get("resourceId") or compute.get("vmId") else ""
 
 
 def _dedicated_host(compute: _Compute) -> str:

@@ -123,7 +123,7 @@ def test_only_a_raw_fact_has_nulls(run: Run, vm: Vm, raw: bool, empty: str | Non
 )
 def test_some_of_it(run: Run, subset: t.Any, keys: set[str]) -> None:
     fact = run(gather_subset=subset)["ansible_facts"]["azure_imds"]
-    assert set(fact) == {"api_version", "gathered_at", *keys}
+    assert set(fact) == {"api_version", "gathered_at", "service", "resource_type", *keys}
 
 
 def test_old_tags_come_with_a_warning(run: Run, vm: Vm) -> None:

@@ -307,7 +307,7 @@ def test_no_filters(entry: t.Any) -> None:
 
 def test_only_the_parts_that_are_wanted() -> None:
     (found,) = vms([EVERYTHING], subsets=frozenset({"tags"}))
-    assert set(found.fact) == {"tags"}
+    assert set(found.fact) == {"service", "resource_type", "tags"}
     assert ("zone_3", "zones") in [group[:2] for group in found.groups]
 
 
