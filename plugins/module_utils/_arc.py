@@ -40,10 +40,10 @@ _BY_STATUS = {
 
 
 def adapted(endpoint: _Endpoint, url: str, has_agent: t.Callable[[], bool]) -> _Endpoint:
-    """The endpoint as the agent has it. Raises NotFoundError if it does not have it."""
+    """The endpoint as the agent has it. Raises AbsentError if it does not have it."""
     absent = _ABSENT.get(endpoint.path.partition("/")[0].lower())
     if absent:
-        raise _errors.NotFoundError(
+        raise _errors.AbsentError(
             f"Azure Arc has no {absent}, so {url}/metadata/{_errors.printable(endpoint.path)} was not asked: an Azure "
             "Arc-enabled server has only instance documents and tokens. Leave this host out"
         )

@@ -223,7 +223,7 @@ class ImdsClient:
             self._answer(query, self.attempts(endpoint))
 
     def adapted(self, endpoint: Endpoint) -> Endpoint:
-        """The endpoint as this service has it. Raises NotFoundError if the service is known not to have it."""
+        """The endpoint as this service has it. Raises AbsentError if the service never has it."""
         if self.service is _service.IMDS or endpoint.base_url:
             return endpoint
         # Imported here because hardly any host is an Azure Arc-enabled server.

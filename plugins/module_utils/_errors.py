@@ -10,6 +10,7 @@ ImdsError                  one message for a person: what, where, what to do
 ├── UnavailableError       no usable answer within the deadline
 ├── RefusedError           IMDS answered and said no
 │   ├── NotFoundError      there is nothing at that route
+│   │   └── AbsentError    the service never has it; nothing was sent
 │   └── VersionError       no api-version that both sides know
 ├── MalformedError         an answer or a file with the wrong content
 └── AttestationError       an attested document that proves nothing; `reason` is a code for it
@@ -51,6 +52,10 @@ class RefusedError(ImdsError):
 
 
 class NotFoundError(RefusedError):
+    pass
+
+
+class AbsentError(NotFoundError):
     pass
 
 
@@ -144,6 +149,7 @@ def listed(names: t.Iterable[str], limit: int = 60) -> str:
 
 __all__ = (
     "NOT_IMDS",
+    "AbsentError",
     "AttestationError",
     "ImdsError",
     "MalformedError",

@@ -83,7 +83,9 @@ causes:
     name:
       description:
         - One of C(own_address), C(no_route), C(policy_route), C(not_azure), C(wrong_interface), C(wrong_address), C(foreign_service), C(forbidden),
-          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained).
+          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained). Of Azure Arc-enabled servers also
+          C(arc_agent) (the agent is there, and IMDS was asked), C(arc_agent_down), C(arc_not_connected), C(arc_key_unreadable) and
+          C(arc_foreign_listener).
       type: str
       returned: always
       sample: wrong_interface
@@ -191,6 +193,12 @@ observed:
       description: The time C(now), and how many seconds it is C(ahead) of whoever answered (V(null) without an answer).
       type: dict
       returned: always
+    arc:
+      description: Whether the Azure Arc agent is C(installed), whether it was C(asked), the users who are C(listeners) on its port, and whether this C(user)
+        C(may_read_keys) for tokens (V(null) where there is no folder of keys).
+      type: dict
+      returned: always
+      version_added: 1.0.0
 report:
   description: All of it as lines for a terminal.
   returned: success

@@ -63,7 +63,8 @@ def start_event(client: ImdsClient, event_id: str) -> None:
 
 
 def own_name(client: ImdsClient) -> str:
-    """What events call this VM."""
+    """What events call this VM. A service without events is not asked."""
+    client.adapted(EVENTS)
     return name_in(client.newest_instance())
 
 

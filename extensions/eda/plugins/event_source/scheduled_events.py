@@ -239,12 +239,12 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 async def with_retries(ask: t.Callable[[], T], interval: float, system: System) -> T:
-    """The answer, after any number of failures. No fault of the service ends the source."""
+    """The answer, after any number of failures. No fault of the service ends the source, unless it has no events."""
     failures = 0
     while True:
         try:
             answer = await in_thread(ask)
-        except _errors.OptionError:
+        except (_errors.OptionError, _errors.AbsentError):
             raise
         except _errors.ImdsError as exc:
             failures += 1
