@@ -14,7 +14,10 @@ class ModuleDocFragment:
 options:
   endpoint:
     description:
-      - Base URL of IMDS.
+      - Base URL of IMDS, or one of the words V(arc) and V(auto).
+      - V(arc) stands for V(http://127.0.0.1:40342), where the agent of an Azure Arc-enabled server answers. So does any loopback address with that port.
+      - V(auto) stands for IMDS where the firmware is that of an Azure VM, for the agent where the firmware is another one and the agent is installed
+        (C(/opt/azcmagent/bin/himds)), and for IMDS everywhere else.
       - Only link-local and loopback addresses are accepted. Anything else is refused before a packet is sent,
         because IMDS answers only inside its own VM.
       - Written as C(http://ADDRESS) or C(http://ADDRESS:PORT), with an IPv4 address, an IPv6 address in brackets, or V(localhost).
@@ -26,6 +29,7 @@ options:
       - The version of IMDS to ask for.
       - V(latest) stands for the newest version that this collection is tested with (2025-04-07). Where IMDS does not know it yet,
         the newest version that IMDS offers and that is not newer is used, then the newest of its V(/metadata/versions), then 2017-12-01.
+      - On an Azure Arc-enabled server it stands for 2020-06-01, then the newest version that its agent offers and that is not newer, then 2019-08-15.
       - A date is used as it is and never replaced.
     type: str
     default: latest
@@ -41,7 +45,8 @@ options:
         waits that grow and are partly random; a C(Retry-After) of the service wins. 410 means that IMDS is being updated and is
         tried again for 70 seconds. 404 is tried again for 30 seconds where the document always exists.
       - A connection that is refused or forbidden, or has no route, is tried again for 15 seconds. Timeouts and resets have the whole deadline.
-      - Where the firmware says that the host is not in Azure, and the default endpoint is asked, there is a single attempt of 2 seconds.
+      - Where the firmware says that the host is not in Azure, and the default endpoint is asked, there is a single attempt of 2 seconds. The same holds
+        for V(arc) where the agent is not installed.
     type: float
     default: 90.0
 notes:

@@ -34,6 +34,7 @@ options:
   resource_id:
     description:
       - The identity by its resource id in Azure, which IMDS takes as C(msi_res_id).
+      - On an Azure Arc-enabled server the agent must confirm this identity, or one of O(client_id) or O(object_id), in its answer. Agents before 1.67 do not.
       - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not know it.
     type: str
   port:
@@ -44,6 +45,7 @@ options:
   api_version:
     description:
       - Of the request for the token. V(latest) stands for 2018-02-01, the version that every SDK of Azure asks for tokens with.
+      - On an Azure Arc-enabled server it stands for 2020-06-01, then the newest version that its agent offers and that is not newer, then 2019-08-15.
       - The cloud that a name of a O(resource) takes is read from the newest instance document in any case.
 """
 
@@ -51,7 +53,7 @@ options:
 options:
   source:
     description:
-      - V(imds) asks the Instance Metadata Service.
+      - V(imds) asks the service at O(endpoint), which is the Instance Metadata Service or the agent of an Azure Arc-enabled server.
       - V(vm_extension) asks the retired VM extension at C(http://localhost:50342/oauth2/token), to compare the two while moving away from it. The role
         P(imds.azure.managed_identity_migration#role) does that for a whole fleet.
     type: str
@@ -60,6 +62,7 @@ options:
       - vm_extension
     default: imds
 notes:
+  - The agent of an Azure Arc-enabled server gives tokens to root and to the group C(himds) only.
   - Azure caches tokens. What a token may do can be up to a day older than the assignment of a role.
   - IMDS gives a VM 20 tokens a second and 5 at once, whatever asks for them. What goes wrong for the moment is tried again as for
     every document of IMDS, 404 included, which is believed after 30 seconds.

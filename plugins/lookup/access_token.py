@@ -74,7 +74,7 @@ RETURN = r"""
 _list:
   description:
     - One token for each resource. With O(as_dict=true) a dictionary with the keys C(access_token), C(token_type), C(client_id), C(resource),
-      C(expires_on), C(expires_in) and C(not_before), as M(imds.azure.access_token_info) returns them.
+      C(expires_on), C(expires_in), C(not_before), C(service) and, on an Azure Arc-enabled server, C(identity), as M(imds.azure.access_token_info) returns them.
   type: list
   elements: raw
 """

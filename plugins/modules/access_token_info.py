@@ -66,6 +66,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+service:
+  description: What gave the token, V(imds), V(arc) of an Azure Arc-enabled server, or V(vm_extension).
+  returned: success
+  type: str
+  sample: imds
+  version_added: 1.0.0
+identity:
+  description: V(user), the identity that was asked for, which the agent confirms; V(system), the identity of the server itself.
+  returned: when RV(service) is V(arc)
+  type: str
+  sample: system
+  version_added: 1.0.0
 access_token:
   description: The token.
   returned: success
@@ -76,7 +88,7 @@ token_type:
   type: str
   sample: Bearer
 client_id:
-  description: The client id of the identity; empty from the VM extension, which does not say.
+  description: The client id of the identity; empty where the service does not say, such as the VM extension.
   returned: success
   type: str
   sample: 059a91e1-c527-4279-91c3-42505f877031

@@ -31,6 +31,8 @@ options:
   endpoint:
     description:
       - Base URL of IMDS. Only link-local and loopback addresses are accepted.
+      - The words V(arc) and V(auto) of the modules are accepted as well. Azure Arc has no events, so the source ends with a message where the agent of an
+        Azure Arc-enabled server would be asked.
       - V(localhost) stands for 127.0.0.1, and for ::1 where 127.0.0.1 refuses the connection. No resolver and no hosts file is asked for it.
       - Taken from the environment variable E(AZURE_IMDS_ENDPOINT) when it is not set.
     type: str

@@ -303,6 +303,18 @@ def test_not_required_means_an_empty_fact(
     assert [words[:33] for words in found["said"]] == ["azure_imds is empty: GET http://1"] * warns
 
 
+@pytest.mark.parametrize("in_azure", [True, False, None])
+def test_an_empty_fact_of_a_host_with_the_arc_agent_comes_with_a_warning(
+    run: Run, vm: Vm, monkeypatch: pytest.MonkeyPatch, in_azure: bool | None
+) -> None:
+    firmware(monkeypatch, in_azure)
+    monkeypatch.setattr(instance_facts._firmware, "has_arc_agent", lambda: True)
+    vm.faults = [Fault("close")]
+    found = run(required=False, deadline=0.3)
+    assert found["ansible_facts"] == {"azure_imds": {}}
+    assert [words[:33] for words in found["said"]] == ["azure_imds is empty: GET http://1"]
+
+
 ANSWERS = {
     "a page": Fault("status", status=200, body="<html>", headers={"Content-Type": "text/html"}),
     "JSON of another service": Fault("status", status=200, body="[]"),

@@ -18,6 +18,7 @@ from doubles import NETWORK, load
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.imds.azure.plugins.module_utils._document import without_nulls
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
@@ -241,6 +242,30 @@ def test_a_text_without_quotes_in_a_filter_is_named(expression: str, name: str) 
 def test_an_address_that_is_missing_is_said_once_for_all() -> None:
     _found, said = fleet_of([vm("a"), vm("b")]).vms(())
     assert said == ["ansible_host is not set: no private address is known (2 VMs)"]
+
+
+@pytest.mark.parametrize("name", ["linux", "linux-of-a-lab", "windows"])
+@pytest.mark.parametrize("is_fact", [True, False])
+def test_an_arc_enabled_server(name: str, is_fact: bool) -> None:
+    document = without_nulls(load(f"arc/{name}"))
+    fact = azure_imds(document, "2020-06-01")[0] if is_fact else document
+    (found,), said = fleet_of([Document(fact, is_fact=is_fact)]).vms(())
+    assert said == []
+    assert found.address == ""
+    assert found.fact["service"] == "arc"
+    groups = {(group, parent) for group, parent, _source in found.groups}
+    compute = document["compute"]
+    assert ("service_arc", "services") in groups
+    assert (f"os_type_{compute['osType']}", "os_types") in groups
+    assert (f"location_{compute['location']}", "locations") in groups
+    assert {group for group, parent in groups if parent == "zones"} == set()
+    tags = {group for group, parent in groups if parent == "tags"}
+    assert len(tags) == len(compute["tagsList"])
+
+
+def test_an_arc_enabled_server_is_not_counted_among_vms_without_an_address() -> None:
+    _found, said = fleet_of([vm("a"), load("arc/linux")]).vms(())
+    assert said == ["ansible_host is not set: no private address is known (1 VMs)"]
 
 
 def test_names_that_clash_move_on_together() -> None:

@@ -135,7 +135,7 @@ def test_an_edge_zone_is_not_the_location_that_it_belongs_to() -> None:
 
 
 def test_every_requirement_is_reported() -> None:
-    wanted: dict[str, t.Any] = dict.fromkeys(REQUIREMENTS, ["=x"])
+    wanted: dict[str, t.Any] = {name: ["=x"] for name in REQUIREMENTS}
     wanted.update(tags={"x": "y"}, services=["arc"])
     found = mismatches({}, **wanted)
     assert [mismatch.what for mismatch in found] == list(REQUIREMENTS)
