@@ -27,13 +27,13 @@ _HINT = (
     "This host is an Azure Arc-enabled server: set the option endpoint (variable "
     "azure_imds_endpoint) to arc or auto"
 )
-_STATE = "systemctl status himdsd and azcmagent show say how the Azure Arc agent is"
-_NO_AGENT = "The Azure Arc agent is not installed on this host: set endpoint=auto for a fleet of which only a part is connected by Azure Arc"
+_STATE = "Run systemctl status himdsd and azcmagent show on the server"
+_NO_AGENT = "The Azure Arc agent is not installed on this host. For a fleet with other hosts, set endpoint=auto"
 _BY_STATUS = {
-    401: f"The Azure Arc agent asks for a key. {_STATE}",
+    401: f"The Azure Arc agent requires a key for this request. {_STATE}",
     403: f"The Azure Arc agent forbids the request. {_STATE}",
-    404: f"The Azure Arc agent has nothing there, or is not connected. {_STATE}",
-    429: "This host asks the Azure Arc agent too often. Try again later, or raise the option deadline",
+    404: f"The Azure Arc agent does not have this route, or it is not connected. {_STATE}",
+    429: "This host sends too many requests to the Azure Arc agent. Try again later, or raise the option deadline",
     500: f"The Azure Arc agent is in trouble. {_STATE}",
     503: f"The Azure Arc agent has not loaded its configuration yet. Try again later. {_STATE}",
 }
@@ -44,8 +44,8 @@ def adapted(endpoint: _Endpoint, url: str, has_agent: t.Callable[[], bool]) -> _
     absent = _ABSENT.get(endpoint.path.partition("/")[0].lower())
     if absent:
         raise _errors.AbsentError(
-            f"Azure Arc has no {absent}, so {url}/metadata/{_errors.printable(endpoint.path)} was not asked: an Azure "
-            "Arc-enabled server has only instance documents and tokens. Leave this host out"
+            f"Azure Arc has no {absent}, so no request for {url}/metadata/{_errors.printable(endpoint.path)} was sent. An "
+            "Azure Arc-enabled server has only instance documents and tokens: exclude this host"
         )
     usual: _Advise | None = endpoint.advise
 

@@ -30,7 +30,7 @@ class Rejection(t.NamedTuple):
             data = _document.parse_json(self.response.body)
         except ValueError:
             data = None
-        return _versions(data, "newest-versions") or self._named_in_words()
+        return listed_versions(data, "newest-versions") or self._named_in_words()
 
     def _named_in_words(self) -> list[str]:
         """The versions of a text such as "Supported are 2020-06-01 2019-11-01", which may be within JSON."""
@@ -115,7 +115,7 @@ def _listed(listing: t.Any) -> list[str]:
     if isinstance(listing, Rejection):
         # An IMDS that wants a version for its list of versions names some when it refuses.
         return listing.offered()
-    return _versions(listing, "apiVersions")
+    return listed_versions(listing)
 
 
 def _newest(versions: t.Iterable[str], limit: str) -> list[str]:
@@ -123,11 +123,11 @@ def _newest(versions: t.Iterable[str], limit: str) -> list[str]:
     return [max(usable)] if usable else []
 
 
-def _versions(data: t.Any, key: str) -> list[str]:
+def listed_versions(data: t.Any, key: str = "apiVersions") -> list[str]:
     """The dates of a list. Any other text may be a secret, and no message quotes it."""
     found = data.get(key) if isinstance(data, dict) else None
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     return [text for text in texts if _validation.is_version(text)]
 
 
-__all__ = ("Rejection",)
+__all__ = ("Rejection", "listed_versions")

@@ -38,8 +38,8 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, THRICE, WHEN, Case
-from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
-from simulator._limit import RateLimit
+from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
+from imds_simulator._limit import RateLimit
 
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 # What a slow machine may take beside the deadline.

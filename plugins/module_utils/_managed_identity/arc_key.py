@@ -38,8 +38,8 @@ _SEARCH_ONLY = getattr(os, "O_PATH", os.O_RDONLY)
 _REFUSED = "is refused, and nothing was read"
 _UNREADABLE = "can't be read"
 _ADVICE = {
-    _REFUSED: "Something else than the Azure Arc agent may listen there. The role imds.azure.diagnose says what does",
-    _UNREADABLE: "Use become: true, or put the user into the group himds and log in again",
+    _REFUSED: "Another program may listen on the port of the Azure Arc agent. The role imds.azure.diagnose names its user",
+    _UNREADABLE: "Use become: true, or add the user to the group himds and log in again",
     "holds no key": "Restart the agent: systemctl restart himdsd",
     "identity not found": "Assign a managed identity to the server, and check that one with the given client_id, "
     "object_id or resource_id is among those assigned to it",

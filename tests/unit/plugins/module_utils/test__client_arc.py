@@ -232,8 +232,9 @@ def test_what_arc_does_not_have_is_not_asked(
 ) -> None:
     with Script() as send, pytest.raises(NotFoundError) as raised:
         ask(arc(send))
-    assert f"Azure Arc has no {absent}, so {ARC.endpoint}/metadata/" in str(raised.value)
-    assert "an Azure Arc-enabled server has only instance documents and tokens" in str(raised.value)
+    said = str(raised.value)
+    assert f"Azure Arc has no {absent}, so no request for {ARC.endpoint}/metadata/" in said
+    assert "An Azure Arc-enabled server has only instance documents and tokens" in said
 
 
 # Failures
@@ -277,11 +278,14 @@ def test_no_hint_where_the_firmware_may_be_that_of_azure(in_azure: bool | None) 
 @pytest.mark.parametrize(
     ("outcome", "advice"),
     [
-        (REFUSED, "Nothing listens there. systemctl status himdsd and azcmagent show say how"),
+        (
+            REFUSED,
+            "Nothing listens there. Run systemctl status himdsd and azcmagent show on the server",
+        ),
         (TransportError("no complete answer within 10 s"), "systemctl status himdsd"),
         (refusal(503, "Service Unavailable"), "has not loaded its configuration yet"),
         (refusal(500), "The Azure Arc agent is in trouble"),
-        (refusal(404), "or is not connected"),
+        (refusal(404), "or it is not connected"),
         (refusal(403), "The Azure Arc agent forbids the request"),
     ],
 )

@@ -20,9 +20,9 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes impor
     Cause,
     causes,
     is_healthy,
-    report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import Evidence
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 
 ARC = "http://127.0.0.1:40342"
