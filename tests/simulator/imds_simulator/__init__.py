@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from imds_simulator._api_versions import API_VERSIONS
 from imds_simulator._faults import Fault
-from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._fleet import FleetError, arc_fleet, load_fleet, sample_fleet
 from imds_simulator._identity import Identity
 from imds_simulator._maintenance import Maintenance, Sequence
 from imds_simulator._messages import Request
@@ -32,6 +32,7 @@ __all__ = (
     "Simulator",
     "SimulatorError",
     "Vm",
+    "arc_fleet",
     "load_fleet",
     "sample_fleet",
 )

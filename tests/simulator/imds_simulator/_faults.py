@@ -101,6 +101,7 @@ class Fault:
             answer.body,
             answer.content_type,
             (*answer.headers, *self.headers.items()),
+            bare=normal.bare,
         )
 
     @property

@@ -95,6 +95,7 @@ class Answer:
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0  # that it takes
+    bare: bool = False  # without the headers that only IMDS sends
 
 
 class RefusedError(Exception):

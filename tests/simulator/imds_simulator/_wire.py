@@ -37,6 +37,14 @@ def response(answer: Answer) -> web.StreamResponse:
     return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
 
 
+def send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """By hand where aiohttp would add a header of its own."""
+    if not answer.bare:
+        return response(answer)
+    _Wire(request).write(_head(answer) + answer.body)
+    return _Sent()
+
+
 async def send_spoilt(
     request: web.BaseRequest, fault: Fault, normal: Callable[[], Answer]
 ) -> web.StreamResponse:
@@ -49,7 +57,7 @@ async def send_spoilt(
     if fault.kind in _BY_HAND:
         await _BY_HAND[fault.kind](_Wire(request), fault, answer)
         return _Sent()
-    return response(answer)
+    return send(request, answer)
 
 
 class _Wire:
@@ -170,6 +178,8 @@ def _headers(answer: Answer) -> CIMultiDict[str]:
             "Date": formatdate(usegmt=True),
         }
     )
+    if answer.bare:
+        del headers["Server"], headers["x-ms-request-id"]
     headers.update(answer.headers)
     return headers
 

@@ -16,7 +16,7 @@ from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 from doubles import ARC_HOST, ARC_URL, load
 
-from simulator import Simulator, Vm
+from imds_simulator import Simulator, Vm
 
 DOCUMENT = load("arc/linux")
 
