@@ -11,6 +11,7 @@ import shutil
 
 from checks import namespaces, programs
 from environments import VENVS, lock, run, say
+from peers import node
 from peers.peers import PEERS
 
 ROOT = VENVS / "peers"
@@ -34,6 +35,7 @@ def folder() -> pathlib.Path:
     with lock(ROOT):
         if not is_current():
             make()
+    node.install()
     return ROOT
 
 
