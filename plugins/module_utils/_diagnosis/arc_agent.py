@@ -31,7 +31,7 @@ class ArcAgent(t.NamedTuple):
 
 def owners_of_listeners(tables: t.Iterable[str], port: int, passwd: str) -> list[str]:
     """The users who listen on a port, by the texts of /proc/net/tcp and tcp6 and of /etc/passwd."""
-    names = {}
+    names: dict[str, str] = {}
     for line in passwd.splitlines():
         name, _password, number = (*line.split(":", 3), "", "", "")[:3]
         names.setdefault(number, name)

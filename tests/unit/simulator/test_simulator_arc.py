@@ -16,10 +16,12 @@ import typing as t
 
 import pytest
 import requests
-from doubles import ARC_HOST, FIXTURES
 
 from imds_simulator import Identity, Simulator, Vm, arc_fleet
 
+FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
+# An address of this process, because the port of the agent is fixed.
+ARC_HOST = f"127.32.{os.getpid() >> 8 & 255}.{os.getpid() & 255 | 1}"
 OWN = Identity("c-own", "o-own")
 ASSIGNED = Identity("c-one", "o-one", "/subscriptions/1/one")
 TOKEN = "/metadata/identity/oauth2/token?api-version=2020-06-01&resource=https://vault.azure.net"
