@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the module which process of this controller the run is, and which of its runs are dead.
+"""Tells the module the process of this run on the controller, and whether an earlier run of this controller is dead.
 
-A VM can't know that of a process of another machine. Documented in plugins/modules/maintenance_state.py.
+A VM can't find that out itself. Documented in plugins/modules/maintenance_state.py.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         if self._task.args.get("step") != "take":
             return {**result, **self._module({}, variables)}
-        # Actions run in a worker of the process that is the run.
+        # Actions run in a worker process. Its parent is the process of the run.
         run = {"run": process(os.getppid())}
         answer = self._module({**run, "wait": 0}, variables)
         if answer.get("holder"):
@@ -46,7 +46,7 @@ class ActionModule(ActionBase):
 
 def _dead(holder: t.Any) -> str:
     """The token of a run of this controller that has ended without freeing the lock."""
-    # A VM may answer whatever it likes.
+    # A hostile VM may return anything.
     run = holder.get("run") if isinstance(holder, dict) else None
     token = holder.get("token") if isinstance(holder, dict) else None
     return token if isinstance(run, dict) and isinstance(token, str) and is_dead(run) else ""

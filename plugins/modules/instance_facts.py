@@ -308,7 +308,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str, t.Any]:
-    """The empty fact, with a warning where a VM may have lost what it should have had."""
+    """The empty fact, with a warning if the host may be a VM in Azure."""
     in_azure = _firmware.firmware_says_azure()
     if in_azure or (in_azure is None and exc.answered) or _firmware.has_arc_agent():
         module.warn(f"azure_imds is empty: {exc}")

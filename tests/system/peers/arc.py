@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """This machine as an Azure Arc-enabled server: the agent's program, its folder of keys, and the simulator at its port.
 
-Needs the network namespace and the mount namespace to be its own: see tests/checks/namespaces.py.
+Needs the network namespace and the mount namespace to be its own, as those of the session peers are.
 """
 
 from __future__ import annotations

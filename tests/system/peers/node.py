@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import typing as t
 
-from environments import VENVS, lock, run, say
+from project import VENVS
 
 FOLDER = VENVS / "peers-node"
 PACKAGE = "@azure/identity@4"
@@ -33,14 +33,12 @@ def install() -> None:
     """Downloads it, with the network of this machine, where npm is and it is not there yet."""
     npm = shutil.which("npm")
     if npm is None:
-        say(f"peers: without npm, {PACKAGE} is not tested")
+        print(f"without npm, {PACKAGE} is not tested", flush=True)
         return
-    with lock(FOLDER):
-        if not is_installed():
-            say(f"peers: installing {PACKAGE}")
-            FOLDER.mkdir(parents=True, exist_ok=True)
-            command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
-            run([*command, "--prefix", str(FOLDER), PACKAGE], f"npm can't install {PACKAGE}")
+    if not is_installed():
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        options = ["--silent", "--no-audit", "--no-fund", "--ignore-scripts"]
+        subprocess.run([npm, "install", *options, "--prefix", str(FOLDER), PACKAGE], check=True)
 
 
 def is_installed() -> bool:

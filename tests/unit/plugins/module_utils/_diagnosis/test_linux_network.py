@@ -181,7 +181,7 @@ table ip nat {{ # handle 2
 """
 
 
-def test_obstacles_are_the_rules_in_the_way_with_the_surest_first() -> None:
+def test_blocking_rules_with_the_most_certain_first() -> None:
     assert [(found.command, found.named) for found in linux_network.obstacles(RULES, IMDS)] == [
         ("nft delete rule inet filter output handle 8", True),
         ("nft delete rule ip nat MINE handle 2", True),
