@@ -46,7 +46,7 @@ def arc(vm: Vm, request: Request) -> Answer:
     try:
         return _answer(vm, request)
     except RefusedError as refused:
-        return _bare(refused.answer.status, refused.answer.body)
+        return _plain(refused.answer.status, refused.answer.body)
 
 
 def _answer(vm: Vm, request: Request) -> Answer:
@@ -116,7 +116,7 @@ def _challenge(vm: Vm) -> Answer:
         answer.body,
         answer.content_type,
         (("Www-Authenticate", f"{_SCHEME}realm={path}"),),
-        bare=True,
+        foreign=True,
     )
 
 
@@ -164,8 +164,8 @@ def _error(status: int, error: str, description: str) -> Answer:
 
 def _json(value: Any, status: int = 200) -> Answer:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return _bare(status, f"{text}\n".encode(errors="surrogatepass"))
+    return _plain(status, f"{text}\n".encode(errors="surrogatepass"))
 
 
-def _bare(status: int, body: bytes) -> Answer:
-    return Answer(status, body, "application/json", bare=True)
+def _plain(status: int, body: bytes) -> Answer:
+    return Answer(status, body, "application/json", foreign=True)

@@ -39,7 +39,7 @@ def response(answer: Answer) -> web.StreamResponse:
 
 def send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
     """By hand where aiohttp would add a header of its own."""
-    if not answer.bare:
+    if not answer.foreign:
         return response(answer)
     _Wire(request).write(_head(answer) + answer.body)
     return _Sent()
@@ -170,16 +170,12 @@ async def _oversize(request: web.BaseRequest, fault: Fault) -> web.StreamRespons
 
 
 def _headers(answer: Answer) -> CIMultiDict[str]:
-    headers = CIMultiDict(
-        {
-            "Content-Type": answer.content_type,
-            "Server": _SERVER,
-            "x-ms-request-id": str(uuid.uuid4()),
-            "Date": formatdate(usegmt=True),
-        }
-    )
-    if answer.bare:
-        del headers["Server"], headers["x-ms-request-id"]
+    """Assumption: every answer of IMDS has these; captures of tokens are known without the request's id."""
+    headers = CIMultiDict({"Content-Type": answer.content_type, "Date": formatdate(usegmt=True)})
+    if not answer.foreign:
+        headers["Server"] = _SERVER
+        if answer.request_id:
+            headers["x-ms-request-id"] = str(uuid.uuid4())
     headers.update(answer.headers)
     return headers
 
