@@ -466,8 +466,21 @@ def demo(session: nox.Session) -> None:
 def simulator(session: nox.Session) -> None:
     """Serve the simulator's sample fleet until Ctrl-C; -- --port 9000 --fleet FILE."""
     install_core(session, NEWEST)
-    serve = ("python", "-m", "imds_simulator", f"--inventory={VENVS}/simulator.yml")
+    lab = lay_out_lab()
+    session.log(f"to try the README: . {session.virtualenv.location}/bin/activate; cd {lab}")
+    serve = ("python", "-m", "imds_simulator", f"--inventory={lab}/hosts.yml")
     session.run(*serve, *session.posargs, env={"PYTHONPATH": IMPORTABLE})
+
+
+def lay_out_lab() -> pathlib.Path:
+    """A folder with the files of the README, and settings with which its commands use the simulator."""
+    lab = VENVS / "lab"
+    shutil.copytree(ROOT / "examples" / "readme", lab, dirs_exist_ok=True)
+    settings = (TESTS / "demo" / "ansible.cfg").read_text(encoding="utf-8")
+    found = f"collections_path = {collections()}"
+    settings = settings.replace("collections_path = collections", found)
+    (lab / "ansible.cfg").write_text(settings, encoding="utf-8")
+    return lab
 
 
 @nox.session(python=NEW)
