@@ -14,7 +14,11 @@ class ModuleDocFragment:
 options:
   endpoint:
     description:
-      - Base URL of IMDS.
+      - Base URL of IMDS, or V(arc) or V(auto).
+      - V(arc) means V(http://127.0.0.1:40342), the metadata service of the agent on an Azure Arc-enabled server. Any other loopback address with the port 40342
+        means the agent, too.
+      - V(auto) means the agent if the firmware shows that the host is not in Azure and the agent is installed (C(/opt/azcmagent/bin/himds)). Otherwise it
+        means IMDS.
       - Only link-local and loopback addresses are accepted. Anything else is refused before a packet is sent,
         because IMDS answers only inside its own VM.
       - The form is C(http://ADDRESS) or C(http://ADDRESS:PORT), with an IPv4 address, an IPv6 address in brackets, or V(localhost).
@@ -26,6 +30,8 @@ options:
       - The API version of IMDS to use.
       - V(latest) means the newest version that this collection is tested with (2025-04-07). If IMDS does not know that version yet, the newest
         version that IMDS offers in its error message and that is not newer is used, then the newest of its V(/metadata/versions), then 2017-12-01.
+      - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, the newest version that the agent offers and that
+        is not newer is used, then 2019-08-15.
       - A date is used unchanged and never replaced.
     type: str
     default: latest
@@ -41,7 +47,8 @@ options:
         backoff and jitter. A C(Retry-After) of the service takes precedence. 410 means that IMDS is being updated; it is retried for 70 seconds. 404
         is retried for 30 seconds if the document always exists.
       - A connection that is refused or forbidden, or has no route, is retried for 15 seconds. Timeouts and resets are retried until the deadline.
-      - If the firmware shows that the host is not in Azure, and the endpoint is the default one, there is a single attempt of 2 seconds.
+      - If the firmware shows that the host is not in Azure, and the endpoint is the default one, there is a single attempt of 2 seconds. The same applies to
+        the endpoint V(arc) if the agent is not installed.
     type: float
     default: 90.0
 notes:

@@ -35,6 +35,7 @@ options:
     description:
       - The Azure resource ID of the identity. IMDS calls this parameter C(msi_res_id).
       - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not support it.
+      - On an Azure Arc-enabled server, the agent must confirm this identity, or that of O(client_id) or O(object_id), in its answer. Agents before 1.67 do not.
     type: str
   port:
     description:
@@ -44,6 +45,7 @@ options:
   api_version:
     description:
       - The API version of the request for the token. V(latest) means 2018-02-01, the version that all Azure SDKs use for tokens.
+      - On an Azure Arc-enabled server, V(latest) means 2020-06-01, or an older version as for instance documents.
       - The cloud of a named O(resource) is always read from the newest version of the instance document.
 """
 
@@ -51,7 +53,7 @@ options:
 options:
   source:
     description:
-      - V(imds) queries the Instance Metadata Service.
+      - V(imds) queries the service at O(endpoint), the Instance Metadata Service or the agent of an Azure Arc-enabled server.
       - V(vm_extension) queries the retired VM extension at C(http://localhost:50342/oauth2/token), to compare its token with that of IMDS during a
         migration. The role P(imds.azure.managed_identity_migration#role) does that for a whole fleet.
     type: str
@@ -60,6 +62,7 @@ options:
       - vm_extension
     default: imds
 notes:
+  - The agent of an Azure Arc-enabled server gives tokens only to root and the group C(himds).
   - Azure caches tokens. So it can take up to a day until a new role assignment takes effect.
   - IMDS limits each VM to 20 token requests a second and 5 at once, for all clients together. Transient failures are retried as for all other
     documents of IMDS. 404 is retried for 30 seconds.

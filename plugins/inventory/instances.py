@@ -125,6 +125,7 @@ options:
         V(edge_zone) to this list and use the host pattern C(location_westus:!edge_zones).
       - V(dedicated_host) creates C(dedicated_host_HOSTGROUP_HOST) for VMs that were placed on a dedicated host by its name. VMs on one dedicated host
         fail together. Host groups with the same name in two resource groups share the group.
+      - V(service) creates C(service_imds) for Azure VMs and C(service_arc) for Azure Arc-enabled servers, below C(services).
     type: list
     elements: str
     choices:
@@ -142,6 +143,7 @@ options:
       - subscription
       - edge_zone
       - dedicated_host
+      - service
     default:
       - zone
       - fault_domain

@@ -74,7 +74,7 @@ RETURN = r"""
 _list:
   description:
     - One token for each resource. With O(as_dict=true) a dictionary with the keys C(access_token), C(token_type), C(client_id), C(resource),
-      C(expires_on), C(expires_in) and C(not_before), as M(imds.azure.access_token_info) returns them.
+      C(expires_on), C(expires_in), C(not_before), C(service) and, on an Azure Arc-enabled server, C(identity), as M(imds.azure.access_token_info) returns them.
   type: list
   elements: raw
 """
@@ -89,6 +89,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.arc_key import read_key
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import token_from
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
     rate_limit_in,
@@ -138,7 +139,9 @@ class LookupModule(ImdsLookup):
 
         unread: list[str] = []
         rate_limit = rate_limit_in(C.DEFAULT_LOCAL_TMP)
-        token = token_from(option, self._imds(), self._newest_document, rate_limit, unread)
+        token = token_from(
+            option, self._imds(), self._newest_document, rate_limit, unread, read_key
+        )
         if not self.get_option("as_dict"):
             return token["access_token"]
         for name in unread:

@@ -110,6 +110,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._service import ARC
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.base import ImdsLookup
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import (
@@ -193,11 +194,16 @@ class LookupModule(ImdsLookup):
 
     def _ask_instance(self, segments: tuple[str, ...], params: list[tuple[str, str]]) -> t.Any:
         root, *below = segments
-        if self.get_option("complete"):
+        # The Azure Arc agent may have no route below the whole document.
+        is_arc = self._imds().service is ARC
+        if is_arc or self.get_option("complete"):
             if params:
-                raise OptionError(
-                    "params and complete=true exclude each other for routes below instance"
+                reason = (
+                    "Azure Arc knows no params"
+                    if is_arc
+                    else "params and complete=true exclude each other"
                 )
+                raise OptionError(f"{reason} for routes below instance")
             return walk(self._instance_with_warnings(self._imds()), below, root)
         try:
             found = self._ask("/".join(segments), params)

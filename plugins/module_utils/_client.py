@@ -16,11 +16,12 @@ answer, or without one.
 from __future__ import annotations
 
 import contextlib
+import copy
 import random
 import time
 import typing as t
 
-from . import _document, _errors, _firmware, _transport
+from . import _document, _errors, _firmware, _service, _transport
 
 if t.TYPE_CHECKING:
     from . import _failures, _negotiation, _retry
@@ -28,10 +29,8 @@ if t.TYPE_CHECKING:
     _Outcome = t.Union[_transport.Response, _errors.TransportError]
     _Shape = t.Callable[[t.Any], t.Any]
 
-DEFAULT_ENDPOINT = "http://169.254.169.254"
+DEFAULT_ENDPOINT = _service.IMDS.endpoint
 LATEST = "latest"
-# The newest version whose documents this collection is tested with.
-NEWEST_TESTED = "2025-04-07"
 
 # IMDS refuses a request without Metadata.
 HEADERS = {"Metadata": "true", **_transport.HEADERS}
@@ -115,6 +114,7 @@ class System(t.NamedTuple):
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[], float] = random.random
     in_azure: t.Callable[[], bool | None] = _firmware.firmware_says_azure
+    has_arc_agent: t.Callable[[], bool] = _firmware.has_arc_agent
 
 
 class _Query(t.NamedTuple):
@@ -143,7 +143,8 @@ class ImdsClient:
         system: System | None = None,
     ) -> None:
         self._send = send
-        self._endpoint = checked_endpoint(endpoint)
+        self.endpoint = checked_endpoint(endpoint)
+        self.service = service_at(self.endpoint)
         self._fixed = checked_version(api_version)
         self._agreed: str | None = None
         self._answered: set[str] = set()
@@ -158,13 +159,16 @@ class ImdsClient:
         With `complete`, IMDS fails instead of leaving parts out. `wanted` has the parts that the caller needs.
         """
         attempts = self.attempts(INSTANCE)
-        first = None if complete else self.document(attempts)
+        has_all_parts = self.service.parts == _document.PARTS
+        first = None if complete and has_all_parts else self.document(attempts)
         if first and not _document.missing_parts(first.data):
             return first
         # Imported here because only an incomplete document, or the option complete, needs it.
         from . import _incomplete
 
-        found: Instance = _incomplete.completed(self, attempts, first, wanted)
+        wanted = [name for name in wanted if name in self.service.parts]
+        with self._hint():
+            found: Instance = _incomplete.completed(self, attempts, first, wanted)
         return found
 
     def document(
@@ -184,7 +188,7 @@ class ImdsClient:
 
         This client may be pinned to a version of another endpoint, such as that of events or tokens.
         """
-        newest = ImdsClient(self._send, self._endpoint, LATEST, self._limits, self._system)
+        newest = ImdsClient(self._send, self.endpoint, LATEST, self._limits, self._system)
         return newest.instance(("compute",)).data
 
     def get(
@@ -201,19 +205,52 @@ class ImdsClient:
         `shape` converts the data into the result, or raises MalformedError. Requests with the same
         `attempts` share one deadline.
         """
-        query = _Query(endpoint, params, body_format=body_format)
-        answer = self._answer(query, attempts or self.attempts(endpoint))
-        if shape is None:
-            return answer
-        try:
-            return answer._replace(data=shape(answer.data))
-        except _errors.MalformedError as exc:
-            line = self._request(query, answer.api_version).line
-            raise _errors.malformed_answer(f"{line} was answered, but {exc}") from None
+        query = _Query(self.adapted(endpoint), params, body_format=body_format)
+        with self._hint():
+            answer = self._answer(query, attempts or self.attempts(endpoint))
+            if shape is None:
+                return answer
+            try:
+                return answer._replace(data=shape(answer.data))
+            except _errors.MalformedError as exc:
+                line = self._request(query, answer.api_version).line
+                raise _errors.malformed_answer(f"{line} was answered, but {exc}") from None
 
     def post(self, endpoint: Endpoint, body: bytes) -> None:
         """Sends a body. The client repeats the request after a lost answer, so the request must be idempotent."""
-        self._answer(_Query(endpoint, (), body, ANY_BODY), self.attempts(endpoint))
+        query = _Query(self.adapted(endpoint), (), body, ANY_BODY)
+        with self._hint():
+            self._answer(query, self.attempts(endpoint))
+
+    def adapted(self, endpoint: Endpoint) -> Endpoint:
+        """The endpoint as this service has it. Raises AbsentError if the service never has it."""
+        if self.service is _service.IMDS or endpoint.base_url:
+            return endpoint
+        # Imported here because hardly any host is an Azure Arc-enabled server.
+        from . import _arc
+
+        return t.cast(Endpoint, _arc.adapted(endpoint, self.endpoint, self._system.has_arc_agent))
+
+    def sending_by(
+        self, wrapped: t.Callable[[_transport.Transport], _transport.Transport]
+    ) -> ImdsClient:
+        """The same client with another transport, which is made of its own."""
+        other = copy.copy(self)
+        other._send = wrapped(self._send)
+        return other
+
+    @contextlib.contextmanager
+    def _hint(self) -> t.Iterator[None]:
+        """Lets each failure of the default endpoint on an Azure Arc-enabled server say which endpoint works there."""
+        try:
+            yield
+        except _errors.ImdsError as exc:
+            if self.endpoint == DEFAULT_ENDPOINT:
+                # Imported here because only a failure needs it.
+                from . import _arc
+
+                _arc.add_hint(exc, self._system.in_azure, self._system.has_arc_agent)
+            raise
 
     def attempts(self, endpoint: Endpoint, rate_limit: RateLimit | None = None) -> Attempts:
         """Begins a call, and with it its deadline."""
@@ -236,7 +273,7 @@ class ImdsClient:
     def _first_version(self, endpoint: Endpoint) -> str:
         if endpoint.version == "":
             return ""
-        return self._fixed or endpoint.version or self._agreed or NEWEST_TESTED
+        return self._fixed or endpoint.version or self._agreed or self.service.newest
 
     def _run(self, query: _Query, version: str, attempts: Attempts) -> Result:
         return attempts.run(query.endpoint, self._request(query, version), query.body_format)
@@ -244,8 +281,8 @@ class ImdsClient:
     def _negotiated(
         self, query: _Query, first: str, rejection: _negotiation.Rejection, attempts: Attempts
     ) -> Answer:
-        """The answer with another version, at most `newest`, after IMDS rejected the first one."""
-        newest = query.endpoint.version or NEWEST_TESTED
+        """The answer with another version, at most `newest`, after the service rejected the first one."""
+        newest = query.endpoint.version or self.service.newest
         rejections = {first: rejection}
         answer = None
         # A version that the user set is never replaced.
@@ -253,10 +290,11 @@ class ImdsClient:
             offered = rejection.offered_candidates(newest)
             answer = self._first_accepted(query, offered, rejections, attempts)
             if answer is None:
-                listed = rejection.listed_candidates(first, self._version_list(attempts), newest)
+                listing = self._version_list(attempts) if self.service.lists_versions else None
+                listed = rejection.listed_candidates(first, listing, newest, self.service.floor)
                 answer = self._first_accepted(query, listed, rejections, attempts)
         if answer is None:
-            raise rejection.final_error(rejections, self._fixed is not None)
+            raise rejection.final_error(rejections, self._fixed is not None, self.service.title)
         return answer
 
     def _first_accepted(
@@ -287,7 +325,7 @@ class ImdsClient:
         endpoint, params = query.endpoint, query.params
         if version:
             params = (("api-version", version), *params)
-        base = endpoint.base_url or f"{self._endpoint}/metadata"
+        base = endpoint.base_url or f"{self.endpoint}/metadata"
         url = f"{base}/{'/'.join(map(_quoted, endpoint.path.split('/')))}"
         if params:
             url += "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params)
@@ -312,13 +350,22 @@ def _quoted(text: str) -> str:
 
 
 def checked_endpoint(endpoint: str) -> str:
-    """The base URL, or OptionError unless it can only mean this machine's IMDS."""
+    """The base URL, or OptionError unless it can only mean a metadata service of this machine."""
     if endpoint == DEFAULT_ENDPOINT:
         return endpoint
     # Imported here because the option is rarely set.
     from . import _validation
 
     return _validation.local_endpoint(endpoint, DEFAULT_ENDPOINT)
+
+
+def service_at(endpoint: str) -> _service.Service:
+    """The service that a checked endpoint is of."""
+    if endpoint == DEFAULT_ENDPOINT:
+        return _service.IMDS
+    from . import _validation
+
+    return _service.ARC if _validation.is_arc(endpoint) else _service.IMDS
 
 
 def checked_version(api_version: str) -> str | None:
@@ -328,7 +375,7 @@ def checked_version(api_version: str) -> str | None:
     # Imported here because the option is rarely set.
     from . import _validation
 
-    return _validation.dated_version(api_version, LATEST, NEWEST_TESTED)
+    return _validation.dated_version(api_version, LATEST, _service.IMDS.newest)
 
 
 class Attempts:
@@ -436,7 +483,6 @@ __all__ = (
     "HEADERS",
     "INSTANCE",
     "LATEST",
-    "NEWEST_TESTED",
     "VERSIONS",
     "Answer",
     "Attempts",
@@ -450,4 +496,5 @@ __all__ = (
     "System",
     "checked_endpoint",
     "checked_version",
+    "service_at",
 )

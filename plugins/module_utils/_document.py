@@ -35,6 +35,10 @@ _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 MARK = "__ansible_"
 # The parts of an instance document.
 PARTS = ("compute", "network")
+# Keys whose values are lists. A null instead means that there is none.
+_LISTS = frozenset(
+    ("dataDisks", "interface", "ipAddress", "ipAddressBlock", "publicKeys", "subnet")
+)
 # Escapes that may encode a part of a mark (`\u005f` is an underscore) or a lone surrogate.
 _ESCAPES = re.compile(r"\\u(?:00[567]|[dD][89a-fA-F])")
 
@@ -229,14 +233,19 @@ def _typed(value: t.Any, types: t.Any) -> t.Any:
 
 
 def without_nulls(value: t.Any) -> t.Any:
-    """A copy with "" for each null, because IMDS uses both for a value that does not apply."""
+    """A copy with "" for each null, because IMDS uses both for a value that does not apply, and [] for the null of a list."""
     if value is None:
         return ""
     if isinstance(value, dict):
-        return {key: without_nulls(child) for key, child in value.items()}
+        return {key: without_null(key, child) for key, child in value.items()}
     if isinstance(value, list):
         return [without_nulls(child) for child in value]
     return value
+
+
+def without_null(key: str, value: t.Any) -> t.Any:
+    """The same for the value of a key."""
+    return [] if value is None and key in _LISTS else without_nulls(value)
 
 
 def part(document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
@@ -324,5 +333,6 @@ __all__ = (
     "part",
     "tags_of",
     "typed",
+    "without_null",
     "without_nulls",
 )

@@ -10,6 +10,7 @@ ImdsError                  one message for the user: what happened, where, what 
 ├── UnavailableError       no usable answer within the deadline
 ├── RefusedError           IMDS answered with a refusal
 │   ├── NotFoundError      the route does not exist
+│   │   └── AbsentError    the service never has the route; nothing was sent
 │   └── VersionError       no api-version that both sides know
 ├── MalformedError         an answer or a file with the wrong content
 └── AttestationError       an attested document that is not accepted; `reason` is a code for the cause
@@ -27,6 +28,10 @@ class ImdsError(Exception):
 
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
+
+    def add(self, sentence: str) -> None:
+        """Ends the message with one more sentence."""
+        self.args = (one_line(f"{str(self).rstrip('.')}. {sentence}"),)
 
     # The HTTP status of the last answer; None without an answer.
     status: int | None = None
@@ -47,6 +52,10 @@ class RefusedError(ImdsError):
 
 
 class NotFoundError(RefusedError):
+    pass
+
+
+class AbsentError(NotFoundError):
     pass
 
 
@@ -140,6 +149,7 @@ def listed(names: t.Iterable[str], limit: int = 60) -> str:
 
 __all__ = (
     "NOT_IMDS",
+    "AbsentError",
     "AttestationError",
     "ImdsError",
     "MalformedError",

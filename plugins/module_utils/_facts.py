@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from . import _clouds, _document, _errors, _times
+from . import _clouds, _document, _errors, _service, _times
 
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
 # The subsets of the fact that come from each part of an instance document.
@@ -18,6 +18,10 @@ _SOURCES = {
 # The time when a fact was gathered, in UTC, by the clock of the VM.
 GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
+# What every fact says of the machine, whatever its subsets.
+OF_MACHINE = ("service", "resource_type")
+# The resource provider of Azure Arc-enabled servers.
+_ARC_PROVIDER = "microsoft.hybridcompute"
 
 
 def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
@@ -59,6 +63,7 @@ def azure_imds(
     compute, network = _document.part(document, "compute"), _document.part(document, "network")
     warnings: list[str] = []
     facts: dict[str, t.Any] = {"api_version": api_version} if api_version else {}
+    facts.update(service=service_of(compute), resource_type=resource_type(compute))
     for name, content in (("compute", compute), ("network", network)):
         if name in subsets and isinstance(document.get(name), dict):
             facts[name] = dict(content) if raw else _document.typed(name, content)
@@ -82,6 +87,23 @@ def azure_imds(
             {key: document[key] for key in document if key not in facts and key not in SUBSETS}
         )
     return facts, warnings
+
+
+def resource_type(compute: dict[str, t.Any]) -> str:
+    """The type in a resource id such as /subscriptions/S/resourceGroups/G/providers/PROVIDER/TYPE/NAME; "" without one."""
+    parts = _text(compute, "resourceId").split("/")
+    names = [part.lower() for part in parts]
+    if "providers" not in names:
+        return ""
+    provider, *rest = parts[names.index("providers") + 1 :] or [""]
+    # Types and names take turns, because a resource may be within another one.
+    return "/".join((provider, *rest[::2]))
+
+
+def service_of(compute: dict[str, t.Any]) -> str:
+    """The name of the service that such a document is of."""
+    provider = resource_type(compute).partition("/")[0].lower()
+    return (_service.ARC if provider == _ARC_PROVIDER else _service.IMDS).name
 
 
 def marks_notice(names: t.Collection[str]) -> list[str]:
@@ -121,10 +143,13 @@ def _decoded(user_data: t.Any, warnings: list[str]) -> str:
 
 __all__ = (
     "GATHERED_AT",
+    "OF_MACHINE",
     "SUBSETS",
     "USER_DATA",
     "azure_imds",
     "chosen_subsets",
     "marks_notice",
     "needed_parts",
+    "resource_type",
+    "service_of",
 )

@@ -1,12 +1,16 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Detects by the firmware, without the network, whether this machine is in Azure. Private to imds.azure."""
+"""Detects by firmware and files, without the network, whether this machine is in Azure or Azure Arc-enabled. Private to imds.azure."""
 
 from __future__ import annotations
 
+import os
+
 _CHASSIS_ASSET_TAG = "/sys/class/dmi/id/chassis_asset_tag"
 AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
+# Every client of Microsoft knows an Azure Arc-enabled server by this program.
+ARC_AGENT = "/opt/azcmagent/bin/himds"
 
 
 def firmware_says_azure(path: str = _CHASSIS_ASSET_TAG) -> bool | None:
@@ -18,4 +22,9 @@ def firmware_says_azure(path: str = _CHASSIS_ASSET_TAG) -> bool | None:
         return None
 
 
-__all__ = ("AZURE_TAG", "firmware_says_azure")
+def has_arc_agent(path: str = ARC_AGENT) -> bool:
+    """Whether the agent that makes a machine an Azure Arc-enabled server is installed."""
+    return os.path.exists(path)
+
+
+__all__ = ("ARC_AGENT", "AZURE_TAG", "firmware_says_azure", "has_arc_agent")

@@ -51,7 +51,10 @@ def read_answer(
         body = read_body(answer.read, answer.length, limit)
         if answer.length:
             raise _errors.cut_short(len(body), answer.length)
-        headers = {name.lower(): value for name, value in answer.getheaders()}
+        # A header that is there several times is one with all values, as for the library requests.
+        headers = {
+            name.lower(): answer.getheader(name) or "" for name, _value in answer.getheaders()
+        }
         return answer.status, headers, body, own_words(answer.status, answer.reason)
 
 

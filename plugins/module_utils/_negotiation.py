@@ -8,12 +8,14 @@ These functions send no requests. The client tries each candidate in turn.
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from . import _document, _errors, _failures, _transport, _validation
 
-# The last candidate: the oldest version that every kind of Azure knows, Azure Stack Hub included.
-FLOOR = "2017-12-01"
+# Before the versions that an agent of Azure Arc names in words.
+_IN_WORDS = "Supported are"
+_WORD = re.compile(r"[0-9-]+")
 
 
 class Rejection(t.NamedTuple):
@@ -25,18 +27,27 @@ class Rejection(t.NamedTuple):
     def offered(self) -> list[str]:
         """The versions that IMDS offers instead of the rejected one."""
         try:
-            return listed_versions(_document.parse_json(self.response.body), "newest-versions")
+            data = _document.parse_json(self.response.body)
         except ValueError:
+            data = None
+        return listed_versions(data, "newest-versions") or self._named_in_words()
+
+    def _named_in_words(self) -> list[str]:
+        """The versions of a text such as "Supported are 2020-06-01 2019-11-01", which may be within JSON."""
+        if self.response.status != 400:
             return []
+        text = self.response.body[:4096].decode("utf-8", "replace")
+        words = _WORD.findall(text.partition(_IN_WORDS)[2])
+        return [word for word in words if _validation.is_version(word)]
 
     def offered_candidates(self, newest: str) -> list[str]:
         """The newest version that IMDS offers and this collection knows, or none."""
         return _newest(self.offered(), newest)
 
-    def listed_candidates(self, version: str, listing: t.Any, newest: str) -> list[str]:
-        """The newest version of IMDS' list that this collection knows, and the oldest version of all.
+    def listed_candidates(self, version: str, listing: t.Any, newest: str, floor: str) -> list[str]:
+        """The newest version of IMDS' list that this collection knows, and the oldest version of all, which is `floor`.
 
-        `listing` is the data of the list, or the Rejection or ImdsError that came instead.
+        `listing` is the data of the list, or the Rejection or ImdsError that came instead, or None if there is no list.
         Raises an ImdsError if IMDS rejected something other than the version, or if this is unknown.
         """
         if _failures.names_version(self.response):
@@ -45,7 +56,7 @@ class Rejection(t.NamedTuple):
         elif _may_know(version, listing):
             # A document of an older version would have fewer fields, and the user would not notice.
             raise self._unexplained(version)
-        return [*_newest(_listed(listing), newest), FLOOR]
+        return [*_newest(_listed(listing), newest), floor]
 
     def _unexplained(self, version: str) -> _errors.VersionError:
         return self._error(
@@ -54,7 +65,7 @@ class Rejection(t.NamedTuple):
         )
 
     def final_error(
-        self, rejections: t.Mapping[str, Rejection], fixed: bool
+        self, rejections: t.Mapping[str, Rejection], fixed: bool, service: str
     ) -> _errors.VersionError:
         """The error after IMDS rejected every candidate."""
         every = [rejection.offered() for rejection in rejections.values()]
@@ -68,8 +79,11 @@ class Rejection(t.NamedTuple):
         todo = (
             "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"
         )
+        title = service[:1].upper() + service[1:]
         last = list(rejections.values())[-1]
-        return last._error(f"IMDS rejected api-version {asked} ({last._words()}). {offer}: {todo}.")
+        return last._error(
+            f"{title} rejected api-version {asked} ({last._words()}). {offer}: {todo}."
+        )
 
     def _words(self) -> str:
         return _failures.answered(self.request, self.response)
@@ -116,4 +130,4 @@ def listed_versions(data: t.Any, key: str = "apiVersions") -> list[str]:
     return [text for text in texts if _validation.is_version(text)]
 
 
-__all__ = ("FLOOR", "Rejection", "listed_versions")
+__all__ = ("Rejection", "listed_versions")

@@ -46,14 +46,15 @@ def client_from(
 
     `attempts` is 1 for callers that have their own retry loop (the event source).
     """
-    endpoint = _client.checked_endpoint(str(get_option("endpoint")))
+    system = system or _client.System()
+    wanted = str(get_option("endpoint"))
+    endpoint = endpoint_from(wanted, system)
     limits = _client.Limits(
         timeout=seconds("timeout", get_option("timeout")),
         deadline=seconds("deadline", get_option("deadline")),
         attempts=attempts,
     )
-    # If the user set another endpoint, the firmware does not matter.
-    if endpoint == _client.DEFAULT_ENDPOINT and (system or _client.System()).in_azure() is False:
+    if _is_in_vain(endpoint, wanted, system):
         limits = limits._replace(
             timeout=min(limits.timeout, _OFF_AZURE_SECONDS),
             deadline=min(limits.deadline, _OFF_AZURE_SECONDS),
@@ -61,6 +62,27 @@ def client_from(
             stretch=False,
         )
     return _client.ImdsClient(send, endpoint, str(get_option("api_version")), limits, system)
+
+
+def endpoint_from(wanted: str, system: _client.System) -> str:
+    """The base URL that the option endpoint stands for on this machine."""
+    if wanted == _client.DEFAULT_ENDPOINT:
+        return wanted
+    # Imported here because hardly anybody sets another endpoint.
+    from . import _validation
+
+    named = _validation.named_endpoint(wanted, system.in_azure, system.has_arc_agent)
+    return _client.checked_endpoint(named)
+
+
+def _is_in_vain(endpoint: str, wanted: str, system: _client.System) -> bool:
+    """Whether this machine says that nothing answers there.
+
+    Somebody who sets the URL of another endpoint has a reason, whatever the machine says.
+    """
+    if endpoint == _client.DEFAULT_ENDPOINT:
+        return system.in_azure() is False
+    return wanted == "arc" and not system.has_arc_agent()
 
 
 def seconds(name: str, value: t.Any) -> float:
@@ -79,6 +101,7 @@ def seconds(name: str, value: t.Any) -> float:
 __all__ = (
     "ENDPOINT_VARIABLE",
     "client_from",
+    "endpoint_from",
     "seconds",
     "shared_argument_spec",
 )

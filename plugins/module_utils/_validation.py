@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import typing as t
 
-from . import _errors
+from . import _errors, _service
 
 # A regular expression, because urlsplit ignores some characters, and any text after the brackets of IPv6.
 _ENDPOINT = r"http://([a-z0-9.]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?/?\Z"
+# Instead of a URL.
+WORDS = ("arc", "auto")
 _VERSION = r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 
 
@@ -20,7 +23,7 @@ def local_endpoint(endpoint: str, default: str) -> str:
     refusal = (
         f"endpoint {_errors.printable(endpoint)!r} is refused: expected http://ADDRESS or "
         "http://ADDRESS:PORT with a link-local or loopback address, because IMDS answers only "
-        f"inside its own VM (default: {default})"
+        f"inside its own VM (default: {default}), or one of the words {_errors.listed(WORDS)}"
     )
     # Without re.ASCII, re.IGNORECASE matches some letters of other alphabets as well.
     match = re.match(_ENDPOINT, endpoint, re.IGNORECASE | re.ASCII)
@@ -47,6 +50,24 @@ def _is_local(host: str) -> bool:
     return host == usual and is_plain and (address.is_loopback or address.is_link_local)
 
 
+def named_endpoint(
+    endpoint: str, in_azure: t.Callable[[], bool | None], has_arc_agent: t.Callable[[], bool]
+) -> str:
+    """The endpoint itself, or what a word in its place stands for on this machine."""
+    if endpoint == "auto":
+        is_arc = in_azure() is False and has_arc_agent()
+        return (_service.ARC if is_arc else _service.IMDS).endpoint
+    return _service.ARC.endpoint if endpoint == "arc" else endpoint
+
+
+def is_arc(endpoint: str) -> bool:
+    """Whether a checked endpoint is that of the Azure Arc agent: any loopback address with its port."""
+    host, _colon, port = endpoint[len("http://") :].rpartition(":")
+    if port != _service.ARC.endpoint.rpartition(":")[2]:
+        return False
+    return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+
+
 def dated_version(api_version: str, latest: str, example: str) -> str:
     """The version, or OptionError if it is not a date."""
     if not is_version(api_version):
@@ -60,4 +81,11 @@ def is_version(text: str) -> bool:
     return re.match(_VERSION, text) is not None
 
 
-__all__ = ("dated_version", "is_version", "local_endpoint")
+__all__ = (
+    "WORDS",
+    "dated_version",
+    "is_arc",
+    "is_version",
+    "local_endpoint",
+    "named_endpoint",
+)

@@ -66,6 +66,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+service:
+  description: The service that returned the token. V(imds), V(vm_extension), or V(arc) for the agent of an Azure Arc-enabled server.
+  returned: success
+  type: str
+  sample: imds
+  version_added: 1.0.0
+identity:
+  description: V(system), the identity of the server itself; V(user), the identity that the options name, which the agent has confirmed.
+  returned: when RV(service) is V(arc)
+  type: str
+  sample: system
+  version_added: 1.0.0
 access_token:
   description: The token.
   returned: success
@@ -76,7 +88,7 @@ token_type:
   type: str
   sample: Bearer
 client_id:
-  description: The client ID of the identity; empty for the VM extension, which does not return it.
+  description: The client ID of the identity; empty if the service does not return it, such as the VM extension.
   returned: success
   type: str
   sample: 059a91e1-c527-4279-91c3-42505f877031
@@ -111,6 +123,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
+from ansible_collections.imds.azure.plugins.module_utils._managed_identity.arc_key import read_key
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
     token_argument_spec,
     token_from,
@@ -139,7 +152,7 @@ def main() -> None:
     try:
         client = client_from(option, http_transport)
         rate_limit = rate_limit_in(tempfile.gettempdir())
-        token = token_from(option, client, client.newest_instance, rate_limit, unread)
+        token = token_from(option, client, client.newest_instance, rate_limit, unread, read_key)
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
     # The action plugin warns, because Ansible does not show warnings of a result that it hides.

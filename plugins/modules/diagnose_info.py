@@ -83,7 +83,9 @@ causes:
     name:
       description:
         - One of C(own_address), C(no_route), C(policy_route), C(not_azure), C(wrong_interface), C(wrong_address), C(foreign_service), C(forbidden),
-          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained).
+          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained). Of Azure Arc-enabled servers also
+          C(arc_agent) (the agent is there, and IMDS was asked), C(arc_agent_down), C(arc_not_connected), C(arc_key_unreadable) and
+          C(arc_foreign_listener).
       type: str
       returned: always
       sample: wrong_interface
@@ -192,6 +194,12 @@ observed:
       description: The time of the host (C(now)), and the seconds that it is C(ahead) of the answering service (V(null) without an answer).
       type: dict
       returned: always
+    arc:
+      description: Whether the Azure Arc agent is C(installed), whether it was C(asked), the users who are C(listeners) on its port, and whether this C(user)
+        C(may_read_keys) for tokens (V(null) where there is no folder of keys).
+      type: dict
+      returned: always
+      version_added: 1.0.0
 report:
   description: The whole report, as lines for a terminal.
   returned: success
@@ -204,7 +212,7 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.imds.azure.plugins.module_utils._client import checked_endpoint
+from ansible_collections.imds.azure.plugins.module_utils._client import System
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
@@ -217,6 +225,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report impor
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import (
+    endpoint_from,
     seconds,
     shared_argument_spec,
 )
@@ -234,7 +243,7 @@ def argument_spec() -> dict[str, t.Any]:
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     try:
-        endpoint = checked_endpoint(module.params["endpoint"])
+        endpoint = endpoint_from(module.params["endpoint"], System())
         timeout = min(
             seconds("timeout", module.params["timeout"]),
             seconds("deadline", module.params["deadline"]) / _MAX_REQUESTS,

@@ -26,6 +26,7 @@ options:
   gather_subset:
     description:
       - The parts of the fact to return. A name adds a part, and C(!name) removes it. If all entries have the form C(!name), all other parts are returned.
+      - C(api_version), C(gathered_at), C(service) and C(resource_type) are always returned.
     type: list
     elements: str
     default:
@@ -74,7 +75,7 @@ options:
       - V(true) fails if IMDS does not answer.
       - V(false) returns an empty C(azure_imds) instead, for a fleet that is only partly in Azure and for use as a facts module.
       - With V(false), a warning appears if the firmware is that of an Azure VM. If the firmware can't be read, a warning appears if something else
-        answered, for example a proxy with an error page. With any other firmware there is no warning.
+        answered, for example a proxy with an error page. With any other firmware, a warning appears only if the Azure Arc agent is installed.
     type: bool
     default: true
   user_data:
@@ -143,6 +144,19 @@ ansible_facts:
           returned: when IMDS answered
           type: str
           sample: '2025-04-07'
+        service:
+          description: V(imds) of an Azure VM, and V(arc) of an Azure Arc-enabled server.
+          returned: when IMDS answered
+          type: str
+          sample: imds
+          version_added: 1.0.0
+        resource_type:
+          description: The type in C(compute.resourceId), for example C(Microsoft.HybridCompute/machines) of an Azure Arc-enabled server. Empty where the
+            document has no C(resourceId), as before the version 2019-06-04.
+          returned: when IMDS answered
+          type: str
+          sample: Microsoft.Compute/virtualMachines
+          version_added: 1.0.0
         compute:
           description:
             - The VM, with the names and the nesting of IMDS. Documented booleans are booleans, and documented quantities are integers (unless
@@ -296,7 +310,7 @@ def argument_spec() -> dict[str, t.Any]:
 def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str, t.Any]:
     """The empty fact, with a warning if the host may be a VM in Azure."""
     in_azure = _firmware.firmware_says_azure()
-    if in_azure or (in_azure is None and exc.answered):
+    if in_azure or (in_azure is None and exc.answered) or _firmware.has_arc_agent():
         module.warn(f"azure_imds is empty: {exc}")
     return {}
 

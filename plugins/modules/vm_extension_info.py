@@ -114,6 +114,7 @@ state:
     - V(ready), IMDS gives an equal token. All programs can use IMDS, and the extension can be removed.
     - V(unproven), IMDS gives a token, but the extension gives none for the comparison.
     - V(blocked), IMDS gives no token, or a different one.
+    - V(not_applicable), the host is an Azure Arc-enabled server, which never has the extension. Nothing was searched.
   returned: success
   type: str
   sample: ready
@@ -239,7 +240,7 @@ unread:
   sample: ['/etc/sysconfig/secret: Permission denied']
 tokens:
   description: The comparison of the two tokens.
-  returned: when O(compare=true)
+  returned: when O(compare=true) and RV(state) is not V(not_applicable)
   type: dict
   contains:
     same:
@@ -304,6 +305,7 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     imds_token,
 )
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
+from ansible_collections.imds.azure.plugins.module_utils._service import ARC
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.module_utils._vm_extension.traces import (
     CHANGE_TO,
@@ -335,6 +337,17 @@ SERVICE_PATHS = [
     "/etc/init.d",
     "/etc/init",
 ]
+
+# The result for an Azure Arc-enabled server.
+NOT_APPLICABLE: dict[str, t.Any] = {
+    "state": "not_applicable",
+    "vm": {},
+    "installed": False,
+    **{
+        name: []
+        for name in ("removal", "ports", "listening", "files", "services", "references", "unread")
+    },
+}
 
 
 def argument_spec() -> dict[str, t.Any]:
@@ -432,6 +445,8 @@ def main() -> None:
     try:
         extension_endpoint(option("port"), [])
         client = client_from(option, http_transport)
+        if client.service is ARC:
+            module.exit_json(changed=False, **NOT_APPLICABLE)
         result = found_on(option)
         result.update(vm={}, removal=[], installed=is_installed(result))
         result.update(known_by_imds(client, option, result))

@@ -22,11 +22,13 @@ from ansible_collections.imds.azure.plugins.module_utils._vm_extension.traces im
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import part_of, text_of
 
 _CLEAN = "clean"
+_NOT_APPLICABLE = "not_applicable"
 _MEANINGS = {
     "ready": "IMDS gives an equal token. Change what is listed, then remove the extension where it is installed.",
     "unproven": "IMDS gives a token, but the extension gave none to compare it with.",
     "blocked": "IMDS does not give an equal token. Do not remove the extension yet.",
     _CLEAN: "nothing of the VM extension for managed identities is on these hosts.",
+    _NOT_APPLICABLE: "these are Azure Arc-enabled servers, which never have the VM extension.",
 }
 _CLAIMS = ("aud", "oid", "tid", "appid")
 _RETIRED = (
@@ -49,9 +51,13 @@ def report(results: t.Mapping[str, _Result]) -> list[str]:
         # A host that did not run the role has no result, or that of a skipped task.
         if "state" in result:
             by_state[_in_column(result["state"])].append(host)
-    clean = by_state.pop(_CLEAN, [])
+    without = {state: by_state.pop(state, []) for state in (_CLEAN, _NOT_APPLICABLE)}
     found = {host: results[host] for hosts in by_state.values() for host in hosts}
-    lines = [f"{_CLEAN}: {_hosts(clean)}. {_sentence(_MEANINGS[_CLEAN])}"] if clean else []
+    lines = [
+        f"{state}: {_hosts(hosts)}. {_sentence(_MEANINGS[state])}"
+        for state, hosts in without.items()
+        if hosts
+    ]
     if not found:
         return lines
     uses = list(_each(_uses, found))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import pathlib
 import socket
 import struct
@@ -24,6 +25,9 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import Reque
 FIXTURES = pathlib.Path(__file__).with_name("fixtures")
 BASE = "http://169.254.169.254/metadata"
 JSON = {"content-type": "application/json; charset=utf-8"}
+# A loopback address for an Azure Arc agent of this process, whose port is fixed.
+ARC_HOST = f"127.{os.getpid() >> 16 & 127 | 64}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
+ARC_URL = f"http://{ARC_HOST}:40342"
 # The moment at which every fake clock starts: Saturday, 31 January 2026, 12:00:00 UTC.
 WALL = 1769860800.0
 # How long is waited between attempts without any luck in the draw, up to the usual deadline of 90 s.
@@ -85,6 +89,7 @@ class Clock:
             sleep=self.sleep,
             jitter=lambda: jitter,
             in_azure=lambda: in_azure,
+            has_arc_agent=lambda: False,
         )
 
 

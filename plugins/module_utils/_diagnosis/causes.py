@@ -13,6 +13,10 @@ import re
 import typing as t
 
 from .._errors import one_line, printable
+from .._firmware import ARC_AGENT
+from .._managed_identity.arc_key import FOLDER
+from .._service import ARC, IMDS
+from .arc_agent import AGENT_USER
 from .evidence import UNKNOWN_SERVICE, Evidence, Probe, RouteTaken
 from .proxies import SOMEWHERE, Catch, extended
 from .shell import command, word
@@ -24,7 +28,7 @@ CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
 _ORDER = (CERTAIN, LIKELY, POSSIBLE)
 # With a larger deviation of the clock, signatures, tokens and certificates become invalid.
 _CLOCK_TOLERANCE = 300
-_ASK = "curl --noproxy '*' -H Metadata:true 'http://{address}/metadata/instance?api-version=2021-02-01'"
+_ASK = "curl --noproxy '*' -H Metadata:true '{endpoint}/metadata/instance?api-version={version}'"
 
 _NO_COMMAND = (
     "No command is given, because a name or a value that belongs into it has unusual characters."
@@ -81,14 +85,22 @@ def _unanswered(evidence: Evidence) -> bool:
     return evidence.request.status is None
 
 
-def _route_command(evidence: Evidence) -> str:
-    """The command for a route to IMDS through the primary interface, with the primary address."""
+def _ask_command(evidence: Evidence) -> str:
+    """The same request by hand, at a version that every service of this kind has."""
+    version = ARC.newest if evidence.arc.asked else "2021-02-01"
+    return _ASK.format(endpoint=evidence.endpoint, version=version)
+
+
+def _route_commands(evidence: Evidence) -> list[str]:
+    """The command for a route to IMDS through the primary interface; none if no interface has an address."""
     primary = evidence.primary
+    if not primary.interface:
+        return []
     address = evidence.address
     via = f"via {word(primary.gateway, _LONGEST_NAME)} " if primary.gateway else ""
     source = f" src {word(primary.address, _LONGEST_NAME)}" if primary.address else ""
-    interface = word(primary.interface or "eth0", _LONGEST_NAME)
-    return command(f"ip route replace {address}/32 {via}dev {interface}{source}")
+    interface = word(primary.interface, _LONGEST_NAME)
+    return [command(f"ip route replace {address}/32 {via}dev {interface}{source}")]
 
 
 def _own_address(evidence: Evidence) -> t.Iterator[Cause]:
@@ -108,11 +120,13 @@ def _own_address(evidence: Evidence) -> t.Iterator[Cause]:
 def _not_azure(evidence: Evidence) -> t.Iterator[Cause]:
     firmware = evidence.firmware
     leased = any(lease.azure for lease in evidence.leases)
+    if evidence.arc.installed or evidence.arc.asked:
+        return
     if firmware.azure is False and not evidence.request.imds and not leased:
         vendor = " ".join(filter(None, (firmware.vendor, firmware.product))) or "no vendor"
         yield Cause(
             "not_azure",
-            LIKELY,
+            CERTAIN if _unanswered(evidence) else LIKELY,
             "this is not an Azure VM",
             f"its firmware is of {vendor}, without the chassis asset tag of Azure",
             [],
@@ -142,7 +156,7 @@ def _no_route(evidence: Evidence) -> t.Iterator[Cause]:
         CERTAIN,
         f"there is no route to {evidence.address}",
         why,
-        [_route_command(evidence)],
+        _route_commands(evidence),
         "To make it last, let DHCP set the routes of the primary interface again.",
     )
 
@@ -174,7 +188,7 @@ def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
             f"requests leave by {route.interface}, which is not the primary network interface",
             f"the route to {route.network} goes by {route.interface}, and the primary one "
             f"is {primary.interface} ({primary.because})",
-            [_route_command(evidence)],
+            _route_commands(evidence),
             "IMDS answers only the primary address of the primary interface.",
         )
     elif primary.address and route.source not in ("", primary.address):
@@ -183,7 +197,7 @@ def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
             LIKELY,
             f"requests come from {route.source}, which is not the primary address",
             f"the primary address of {primary.interface} is {primary.address}",
-            [_route_command(evidence)],
+            _route_commands(evidence),
             "IMDS answers only the primary address of the primary interface.",
         )
 
@@ -228,7 +242,7 @@ def _suspect(evidence: Evidence) -> _Suspect:
     """A firewall rule, a line of firewall settings, or else something on the network path."""
     refused_here = _is_refused_here(evidence.request)
     rules, mentions = evidence.firewall
-    accept = f"iptables -I OUTPUT -d {evidence.address} -p tcp --dport 80 -j ACCEPT"
+    accept = f"iptables -I OUTPUT -d {evidence.address} -p tcp --dport {evidence.port} -j ACCEPT"
     if rules:
         suspected = [rule for rule in rules if rule.named] or rules[:1]
         sure = refused_here or suspected[0].named
@@ -253,14 +267,14 @@ def _silent_gateway(evidence: Evidence) -> t.Iterator[Cause]:
             LIKELY,
             f"{route.gateway or evidence.address} does not answer on {route.interface}",
             "no machine on the link has the address of the next hop",
-            [_route_command(evidence)],
+            _route_commands(evidence),
             "A gateway that is not Azure's own (the first address of the subnet) was probably set "
             "by hand.",
         )
 
 
 def _refused(evidence: Evidence) -> t.Iterator[Cause]:
-    if evidence.request.code != "ECONNREFUSED":
+    if evidence.request.code != "ECONNREFUSED" or evidence.arc.asked:
         return
     address, port = evidence.address, evidence.port
     if evidence.route.on_this_host:
@@ -290,6 +304,8 @@ def _answered(request: Probe) -> str:
 
 def _forbidden(evidence: Evidence) -> t.Iterator[Cause]:
     request = evidence.request
+    if evidence.arc.asked:
+        return
     if request.status == 403 and evidence.other_service in ("", UNKNOWN_SERVICE):
         yield Cause(
             "forbidden",
@@ -304,7 +320,7 @@ def _forbidden(evidence: Evidence) -> t.Iterator[Cause]:
 def _foreign(evidence: Evidence) -> t.Iterator[Cause]:
     service = evidence.other_service
     request = evidence.request
-    if not service:
+    if not service or evidence.arc.asked:
         return
     if request.status == 403 and service == UNKNOWN_SERVICE:
         return
@@ -317,10 +333,10 @@ def _foreign(evidence: Evidence) -> t.Iterator[Cause]:
         f"the answer is status {request.status}"
         + (f" from the server {server!r}" if server else "")
         + " and has nothing of IMDS in it",
-        [rule.command for rule in rules] or [_route_command(evidence)],
+        [rule.command for rule in rules] or _route_commands(evidence),
         "If this host is not in Azure, there is nothing to fix: keep plays for Azure away from it, "
         "with the role imds.azure.guard. In Azure, something has taken the address over: see "
-        f"ip route get {evidence.address} and what listens on port 80.",
+        f"ip route get {evidence.address} and what listens on port {evidence.port}.",
     )
 
 
@@ -339,6 +355,8 @@ def _status(evidence: Evidence) -> t.Iterator[Cause]:
     request = evidence.request
     if request.status is None or not request.imds or request.status in (200, 403):
         return
+    if evidence.arc.asked:
+        return
     trouble = (
         LIKELY,
         "IMDS has a temporary problem",
@@ -350,13 +368,15 @@ def _status(evidence: Evidence) -> t.Iterator[Cause]:
         certainty,
         what,
         _answered(request),
-        [_ASK.format(address=evidence.address)],
+        [_ask_command(evidence)],
         advice,
     )
 
 
 def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
     request = evidence.request
+    if evidence.arc.asked:
+        return
     if request.status == 200 and request.imds and not request.has_compute:
         yield Cause(
             "no_compute",
@@ -367,6 +387,115 @@ def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
             ["az vm update --resource-group GROUP --name VM --set tags.imds=refresh"],
             "A tag, an extension or a data disk that is added or removed makes IMDS read the VM "
             "again. Classic VMs must move to Resource Manager.",
+        )
+
+
+_AGENT_LOG = "azcmagent show says how the agent is, and journalctl -u himdsd has its log."
+
+
+def _arc_agent(evidence: Evidence) -> t.Iterator[Cause]:
+    arc = evidence.arc
+    if not arc.installed or arc.asked or evidence.firmware.azure is not False:
+        return
+    if evidence.endpoint == IMDS.endpoint and not is_healthy(evidence):
+        yield Cause(
+            "arc_agent",
+            CERTAIN,
+            "this is an Azure Arc-enabled server, and its agent was not asked",
+            f"{ARC_AGENT} is there, and the firmware is not that of Azure",
+            [],
+            "Set the variable azure_imds_endpoint to arc, or to auto for hosts of which only some are Azure "
+            "Arc-enabled servers.",
+        )
+
+
+def _arc_agent_down(evidence: Evidence) -> t.Iterator[Cause]:
+    arc = evidence.arc
+    if not arc.asked or not _unanswered(evidence) or arc.listeners:
+        return
+    nobody = f"nothing listens on {evidence.address}, port {evidence.port}"
+    if arc.installed:
+        yield Cause(
+            "arc_agent_down",
+            CERTAIN,
+            "the Azure Arc agent does not run",
+            nobody,
+            ["systemctl enable --now himdsd"],
+            _AGENT_LOG,
+        )
+        return
+    yield Cause(
+        "arc_agent_down",
+        CERTAIN,
+        "the Azure Arc agent is not installed",
+        f"{nobody}, and there is no {ARC_AGENT}",
+        [],
+        "Where this host is a VM of Azure, or no part of Azure, set azure_imds_endpoint to auto.",
+    )
+
+
+def _arc_foreign_listener(evidence: Evidence) -> t.Iterator[Cause]:
+    arc = evidence.arc
+    if arc.asked and arc.strangers:
+        who = " and ".join(printable(user, 80) for user in arc.strangers)
+        yield Cause(
+            "arc_foreign_listener",
+            CERTAIN,
+            f"somebody else than the Azure Arc agent listens on its port: {who}",
+            f"a socket that listens on port {evidence.port} is neither of {AGENT_USER} nor of root",
+            [f"ss -tlnp 'sport = :{evidence.port}'", "systemctl status himdsd"],
+            "Do not believe what it says. End that program, and start the agent again.",
+        )
+
+
+def _arc_not_connected(evidence: Evidence) -> t.Iterator[Cause]:
+    request = evidence.request
+    if not evidence.arc.asked or request.status not in (200, 404) or is_healthy(evidence):
+        return
+    if request.status == 200 and not request.imds:
+        why = "the answer is status 200 and no instance document"
+    elif request.status == 200:
+        why = "the instance document has no compute"
+    else:
+        why = _answered(request)
+    yield Cause(
+        "arc_not_connected",
+        LIKELY,
+        "the Azure Arc agent is not connected to Azure",
+        why,
+        ["azcmagent show", "azcmagent check"],
+        "azcmagent connect connects it. " + _AGENT_LOG,
+    )
+
+
+def _arc_status(evidence: Evidence) -> t.Iterator[Cause]:
+    request = evidence.request
+    if not evidence.arc.asked or request.status in (None, 200, 404):
+        return
+    starts = request.status == 503
+    yield Cause(
+        "status",
+        LIKELY,
+        "the Azure Arc agent has not loaded its configuration yet"
+        if starts
+        else "the Azure Arc agent refuses the request",
+        _answered(request),
+        [_ask_command(evidence), "systemctl restart himdsd"],
+        _AGENT_LOG,
+    )
+
+
+def _arc_key_unreadable(evidence: Evidence) -> t.Iterator[Cause]:
+    """Facts need no key."""
+    arc = evidence.arc
+    if arc.asked and arc.may_read_keys is False:
+        yield Cause(
+            "arc_key_unreadable",
+            CERTAIN if is_healthy(evidence) else POSSIBLE,
+            "this user can't get tokens of the Azure Arc agent, and can get facts",
+            f"{arc.user} may not read {FOLDER}, where the agent lays its keys",
+            [command(f"usermod -a -G {AGENT_USER} {word(arc.user)}")],
+            "Log in again afterwards. With become: true no group is needed.",
         )
 
 
@@ -439,7 +568,7 @@ def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
             f"{evidence.request.reason}, although the route is there",
             [
                 "az vm nic list --resource-group GROUP --vm-name VM",
-                _ASK.format(address=evidence.address),
+                _ask_command(evidence),
             ],
             "Compare the primary interface's MAC and address there with the ones here. If they are "
             "the same, open a support request for this VM in the Azure portal.",
@@ -448,10 +577,15 @@ def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
 
 # Equally certain causes are in the order of their likelihood.
 _CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
+    _not_azure,
+    _arc_agent,
+    _arc_foreign_listener,
+    _arc_agent_down,
+    _arc_not_connected,
+    _arc_status,
     _own_address,
     _no_route,
     _policy_route,
-    _not_azure,
     _wrong_interface,
     _forbidden,
     _foreign,
@@ -460,6 +594,7 @@ _CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
     _refused,
     _status,
     _no_compute,
+    _arc_key_unreadable,
     _proxies,
     _clock,
     _unexplained,

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .arc_agent import ArcAgent
 from .linux_network import Lease, Obstacle
 from .proxies import Catch
 
@@ -109,6 +110,7 @@ class Evidence(t.NamedTuple):
     leases: list[Lease]
     firewall: Firewall
     clock: Clock
+    arc: ArcAgent
 
     def to_dict(self) -> dict[str, t.Any]:
         """The evidence in the form of a module's result: dictionaries, lists and plain values."""

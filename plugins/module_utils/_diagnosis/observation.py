@@ -20,15 +20,18 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
-from .._client import HEADERS
+from .._client import HEADERS, service_at
 from .._document import parse_json
 from .._errors import TransportError, printable
 from .._failures import NO_WAY, error_text
-from .._firmware import AZURE_TAG
+from .._firmware import ARC_AGENT, AZURE_TAG
 from .._machine.files import open_regular
+from .._managed_identity.arc_key import FOLDER
 from .._negotiation import listed_versions
+from .._service import ARC
 from .._times import epoch_of, iso_8601
 from .._transport import Request, Response, Transport, http_transport
+from .arc_agent import ArcAgent, owners_of_listeners
 from .evidence import (
     UNKNOWN_SERVICE,
     Clock,
@@ -60,10 +63,10 @@ from .linux_network import (
 )
 from .proxies import Catch, assignments, catches
 
-# Every kind of Azure supports this version, so no answer rejects it.
-_PLAIN = "/metadata/instance?api-version=2017-12-01"
+_INSTANCE = "/metadata/instance?api-version="
 _VERSIONS = "/metadata/versions"
 _MAX_FILE = 1024 * 1024
+_ARC_PORT = urlsplit(ARC.endpoint).port or 0
 _NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
 
 _PROXY_FILES = (
@@ -111,6 +114,8 @@ class Machine(t.NamedTuple):
     send: Transport
     run: t.Callable[[t.Sequence[str]], str]  # the output of a program; "" if it fails
     wall: t.Callable[[], float]
+    user: t.Callable[[], str]  # who this process is
+    may_read: t.Callable[[str], bool]  # whether this user may read what is in a folder
 
 
 def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
@@ -119,7 +124,11 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
     address = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     port = parts.port or 80
     before = failed_retransmits(machine.read("/proc/net/netstat"))
-    request, answer = ask(machine, endpoint + _PLAIN, timeout)
+    service = service_at(endpoint)
+    # The oldest version is known everywhere, so that no answer is about the version.
+    request, answer = ask(machine, endpoint + _INSTANCE + service.floor, timeout)
+    if service is ARC and answer is not None:
+        request = request._replace(imds=request.imds or is_agent(answer))
     refused = failed_retransmits(machine.read("/proc/net/netstat")) - before
     table = routes(machine.read("/proc/net/route"))
     leases = read_leases(machine)
@@ -129,7 +138,9 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
         address=address,
         port=port,
         request=request._replace(refused_here=refused > 0),
-        versions=_NOT_ASKED if answer is None else read_versions(machine, endpoint, timeout),
+        versions=read_versions(machine, endpoint, timeout)
+        if answer is not None and service.lists_versions
+        else _NOT_ASKED,
         other_service=""
         if answer is None or request.imds
         else other_service(machine, endpoint, timeout, answer),
@@ -144,7 +155,19 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
             mentions=read_mentions(machine, address),
         ),
         clock=read_clock(machine, request),
+        arc=ArcAgent(
+            installed=bool(machine.glob(ARC_AGENT)),
+            asked=service is ARC,
+            listeners=read_listeners(machine, port if service is ARC else _ARC_PORT),
+            may_read_keys=machine.may_read(FOLDER) if machine.glob(FOLDER) else None,
+            user=machine.user(),
+        ),
     )
+
+
+def read_listeners(machine: Machine, port: int) -> list[str]:
+    tables = (machine.read(path) for path in ("/proc/net/tcp", "/proc/net/tcp6"))
+    return owners_of_listeners(tables, port, machine.read("/etc/passwd"))
 
 
 def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | None]:
@@ -206,6 +229,11 @@ def is_imds(response: Response, data: dict[str, t.Any]) -> bool:
         or response.status in (410, 429)
         or (response.status in (500, 503) and server.startswith("Microsoft-IIS"))
     )
+
+
+def is_agent(response: Response) -> bool:
+    """Was it the Azure Arc agent that answered? It has no header of its own."""
+    return response.status == 503 or "error" in json_of(response)
 
 
 _NOT_ASKED = Versions(None, [], "not asked")
@@ -399,7 +427,18 @@ def this_machine(run: t.Callable[[t.Sequence[str]], str]) -> Machine:
         send=http_transport,
         run=run,
         wall=time.time,
+        user=_user,
+        may_read=lambda folder: os.access(folder, os.R_OK | os.X_OK),
     )
+
+
+def _user() -> str:
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        return str(os.geteuid())
 
 
 def _read(path: str) -> str:

@@ -23,7 +23,8 @@ def report(evidence: Evidence, found: t.Sequence[Cause], host: str) -> list[str]
         state = f"does not answer; {evidence.other_service} does"
     else:
         state = f"does not answer: {request.reason}"
-    lines = [f"IMDS on {host} {state}.", ""]
+    service = "The Azure Arc agent" if evidence.arc.asked else "IMDS"
+    lines = [f"{service} on {host} {state}.", ""]
     if not found:
         lines.append("Nothing is wrong.")
     for number, cause in enumerate(found):
@@ -64,10 +65,17 @@ def _looked_at(evidence: Evidence) -> list[str]:
             for lease in evidence.leases
         )
         or "no leases found",
+        "Arc agent": _agent(evidence),
         "clock": clock.now
         + ("" if clock.ahead is None else f", {clock.ahead:+.0f} s from the answer's"),
     }
     return [f"   {name + ':':<12}{text}" for name, text in rows.items()]
+
+
+def _agent(evidence: Evidence) -> str:
+    listeners = " and ".join(printable(user, 80) for user in evidence.arc.listeners)
+    installed = "installed" if evidence.arc.installed else "not installed"
+    return installed + (f", its port is used by {listeners}" if listeners else "")
 
 
 def _answer(request: Probe) -> str:

@@ -79,7 +79,8 @@ def start_event(client: ImdsClient, event_id: str) -> None:
 
 
 def own_name(client: ImdsClient) -> str:
-    """The name of this VM in events."""
+    """The name of this VM in events. A service without events is not asked."""
+    client.adapted(EVENTS)
     return name_in(client.newest_instance())
 
 

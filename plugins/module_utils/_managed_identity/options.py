@@ -11,6 +11,7 @@ from .._client import ImdsClient, RateLimit
 from .._clouds import Cloud, cloud_named
 from .._document import part
 from .._options import GetOption, shared_argument_spec
+from .arc_key import ReadKey
 from .tokens import (
     EXTENSION_PORT,
     IDENTITIES,
@@ -38,10 +39,11 @@ def token_from(
     document: t.Callable[[], t.Any],
     rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
+    read_arc_key: ReadKey | None = None,
 ) -> dict[str, t.Any]:
     """A token for a plugin's options. The instance document is read only if the cloud matters.
 
-    `unread` collects the names of number fields that can't be parsed.
+    `unread` collects the names of number fields that can't be parsed. `read_arc_key` is the same as in imds_token.
     """
     identity = identity_from(get_option)
     extension = None
@@ -49,8 +51,10 @@ def token_from(
         extension = extension_endpoint(get_option("port"), identity)
     resource = resource_from(get_option, document)
     if extension is not None:
-        return extension_token(client, extension, resource, identity, unread)
-    return imds_token(client, resource, identity, rate_limit, unread)
+        token = extension_token(client, extension, resource, identity, unread)
+        return {**token, "service": "vm_extension"}
+    token = imds_token(client, resource, identity, rate_limit, unread, read_arc_key)
+    return {**token, "service": client.service.name}
 
 
 def identity_from(get_option: GetOption) -> list[tuple[str, str]]:

@@ -16,6 +16,10 @@ from .._client import Endpoint, ImdsClient, Params, RateLimit
 from .._clouds import Cloud
 from .._document import parse_json
 from .._errors import MalformedError, OptionError, printable
+from .._service import ARC
+
+if t.TYPE_CHECKING:
+    from .arc_key import ReadKey
 
 # Options that choose an identity, and the parameter names of the endpoints.
 IDENTITIES = {"client_id": "client_id", "object_id": "object_id", "resource_id": "msi_res_id"}
@@ -93,20 +97,31 @@ def imds_token(
     identity: Params = (),
     rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
+    read_arc_key: ReadKey | None = None,
 ) -> dict[str, t.Any]:
     """A token for a resource, of the VM's only identity or of the chosen one.
 
-    `unread` is the same as in token_of.
+    `unread` is the same as in token_of. `read_arc_key` reads the key that the Azure Arc agent requires. Only a process
+    on the server of the agent may have it.
     """
+    answers: list[dict[str, t.Any]] = []
 
     def shape(data: t.Any) -> dict[str, t.Any]:
+        answers.append(data)
         return token_of(data, unread)
 
     params = (("resource", resource), *identity)
-    token: dict[str, t.Any] = client.get(
-        TOKENS, params, shape=shape, attempts=client.attempts(TOKENS, rate_limit)
-    ).data
-    return token
+    if client.service is not ARC:
+        attempts = client.attempts(TOKENS, rate_limit)
+        return dict(client.get(TOKENS, params, shape=shape, attempts=attempts).data)
+    # Imported here because hardly any host is an Azure Arc-enabled server.
+    from . import arc_key
+
+    client = client.sending_by(lambda send: arc_key.answering(send, client.endpoint, read_arc_key))
+    endpoint = TOKENS._replace(advise=arc_key.advice)
+    attempts = client.attempts(endpoint, rate_limit)
+    token = dict(client.get(endpoint, params, shape=shape, attempts=attempts).data)
+    return {**token, "identity": arc_key.kind_of_identity(answers[-1], identity)}
 
 
 def extension_token(

@@ -17,6 +17,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._facts import service_of
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
     cloud_key,
     dedicated_host_of,
@@ -48,6 +49,11 @@ def _cloud(compute: _Compute) -> str:
     return cloud_named(text_of(compute.get("azEnvironment"))).name
 
 
+def _service(compute: _Compute) -> str:
+    # Nothing says of which service a document is that names no machine.
+    return service_of(compute) if compute.get("resourceId") or compute.get("vmId") else ""
+
+
 def _dedicated_host(compute: _Compute) -> str:
     # /subscriptions/S/resourceGroups/G/providers/Microsoft.Compute/hostGroups/GROUP/hosts/HOST
     parts = dedicated_host_of(compute).split("/")
@@ -68,6 +74,7 @@ _GROUPINGS = {
     "subscription": _Grouping("subscriptions", "subscription_", _lower("subscriptionId")),
     "edge_zone": _Grouping("edge_zones", "edge_zone_", edge_zone_of),
     "dedicated_host": _Grouping("dedicated_hosts", "dedicated_host_", _dedicated_host),
+    "service": _Grouping("services", "service_", _service),
 }
 _KINDS = {grouping.parent: kind for kind, grouping in _GROUPINGS.items()}
 _TAGS = "tags"

@@ -24,10 +24,13 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
+    OF_MACHINE,
     SUBSETS,
     azure_imds,
     marks_notice,
+    service_of,
 )
+from ansible_collections.imds.azure.plugins.module_utils._service import ARC
 from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
     EvaluationError,
     Expression,
@@ -60,8 +63,8 @@ _Evaluated = t.Callable[[Expression], t.Any]
 
 ADDRESSES = ("private", "public", "none")
 _ALL_SUBSETS = frozenset(SUBSETS)
-# The keys of a fact that change with each gathering.
-_OF_GATHERING = ("api_version", "gathered_at")
+# The keys of a fact that change with each gathering, or that earlier releases did not have.
+_OF_GATHERING = ("api_version", "gathered_at", *OF_MACHINE)
 
 
 class Choices(t.NamedTuple):
@@ -100,6 +103,7 @@ class _UnnamedVm(t.NamedTuple):
     """A VM that does not have its final name yet, because not all VMs are known."""
 
     has_vm_id: bool
+    has_network: bool  # whether its service reports addresses
     identity: str  # its vmId, or without one a fingerprint of its host or its document
     host: str  # the host of an earlier source, or of a snapshot; "" if it is unknown
     azure_name: str  # which never changes during the life of a VM
@@ -240,7 +244,7 @@ class Fleet:
         return [vm for vm in new_vms if vm.has_vm_id or vm.host not in lesser]
 
     def _missing_addresses_warnings(self, new_vms: list[_UnnamedVm]) -> list[str]:
-        count = sum(not vm.address and not vm.unusable_address for vm in new_vms)
+        count = sum(not vm.address and not vm.unusable_address and vm.has_network for vm in new_vms)
         if not count or self._address == "none":
             return []
         return [f"ansible_host is not set: no {self._address} address is known ({count} VMs)"]
@@ -292,6 +296,7 @@ class Fleet:
         groups = self._groups_of(compute, tags)
         return _UnnamedVm(
             has_vm_id=bool(vm_id),
+            has_network=service_of(compute) != ARC.name,
             identity=identity,
             host=host,
             azure_name=str(compute.get("name") or "").lower(),
@@ -338,7 +343,7 @@ class Fleet:
     def _subset_of(self, fact: dict[str, t.Any]) -> dict[str, t.Any]:
         if self._subsets == _ALL_SUBSETS:
             return fact
-        kept = (*self._subsets, "api_version", "gathered_at")
+        kept = (*self._subsets, *_OF_GATHERING)
         return {key: fact[key] for key in kept if key in fact}
 
 

@@ -9,7 +9,11 @@ import json
 import re
 import typing as t
 
-from ansible_collections.imds.azure.plugins.module_utils._document import PARTS, missing_parts
+from ansible_collections.imds.azure.plugins.module_utils._document import (
+    PARTS,
+    missing_parts,
+    without_null,
+)
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     NotFoundError,
     OptionError,
@@ -139,6 +143,7 @@ def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
         if not _has(value, segment):
             raise NotFoundError(_no_such_route(root, segments, depth, value))
         value = value[int(segment)] if isinstance(value, list) else value[segment]
+        value = without_null(segment, None) if value is None else value
     return value if isinstance(value, (dict, list)) else leaf_text(value)
 
 

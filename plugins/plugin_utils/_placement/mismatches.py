@@ -16,6 +16,8 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     printable,
 )
+from ansible_collections.imds.azure.plugins.module_utils._facts import service_of
+from ansible_collections.imds.azure.plugins.module_utils._service import ARC, IMDS
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
     folded,
     one_spelling,
@@ -25,11 +27,13 @@ from ansible_collections.imds.azure.plugins.plugin_utils._placement.location imp
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import wanted_cloud
 
+SERVICES = (IMDS.name, ARC.name)
+
 
 class Mismatch(t.NamedTuple):
     """One requirement that a VM does not meet, as texts."""
 
-    what: str  # the requirement's name: clouds, locations, zones, tags, scale_sets
+    what: str  # the requirement's name: clouds, locations, zones, tags, scale_sets, services
     required: str
     actual: str  # "" if the VM has no value
 
@@ -74,6 +78,19 @@ def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
         return None
     more = f", an edge zone of {place.location}" if place.edge_zone else ""
     return Mismatch("locations", " or ".join(map(printable, names)), printable(place.site + more))
+
+
+def _services(facts: t.Any, required: t.Any) -> Mismatch | None:
+    """By compute, because a fact of an earlier version of this collection says nothing of its service."""
+    names = _texts("services", required)
+    unknown = [name for name in names if name not in SERVICES]
+    if unknown:
+        raise OptionError(f"services has no {listed(unknown)}: it takes {listed(SERVICES)}")
+    compute = part_of(facts, "compute")
+    actual = service_of(dict(compute)) if compute else text_of(facts.get("service"))
+    if not names or actual in names:
+        return None
+    return Mismatch("services", " or ".join(names), printable(actual))
 
 
 def _cloud_meant(name: str) -> str:
@@ -173,6 +190,7 @@ _CHECKS: dict[str, _Check] = {
     "zones": _one_of("zones", "zone", str.__eq__),
     "tags": _tags,
     "scale_sets": _one_of("scale_sets", "scale_set", _same_spelling),
+    "services": _services,
 }
 REQUIREMENTS = tuple(_CHECKS)
 

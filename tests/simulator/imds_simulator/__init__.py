@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from imds_simulator._api_versions import API_VERSIONS, DOCUMENTED_VERSIONS
 from imds_simulator._faults import Fault
-from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._fleet import FleetError, arc_fleet, load_fleet, sample_fleet
 from imds_simulator._identity import Identity
 from imds_simulator._maintenance import Maintenance, Sequence
 from imds_simulator._messages import Request
@@ -36,6 +36,7 @@ __all__ = (
     "SimulatorError",
     "Vm",
     "apply_preset",
+    "arc_fleet",
     "load_fleet",
     "sample_fleet",
 )

@@ -18,13 +18,15 @@ from typing import NoReturn
 
 from imds_simulator import _inventory
 from imds_simulator._api_versions import DOCUMENTED_VERSIONS
-from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._arc import KEYS_FOLDER, PORT, SERVICE, VERSIONS
+from imds_simulator._fleet import FleetError, arc_fleet, load_fleet, sample_fleet
 from imds_simulator._given import listed
 from imds_simulator._presets import PRESETS, apply_preset
 from imds_simulator._server import RATE_LIMIT, Server, SimulatorError
 from imds_simulator._vm import Vm
 
 _SHOWN = 20
+IMDS_PORT = 8169
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,15 +38,15 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
-        vms = sample_fleet() if options.fleet is None else load_fleet(options.fleet)
+        vms = _fleet(options)
         for vm in vms if options.preset else []:
             apply_preset(vm, options.preset)
         _allow_many_sockets()
         server = Server(
             vms,
             host=options.host,
-            port=options.port,
-            addresses=options.addresses,
+            port=_first_port(options),
+            addresses=options.addresses or options.service == SERVICE,
             rate_limit=options.rate_limit,
         )
         asyncio.run(_serve(server, options))
@@ -52,6 +54,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"imds-simulator: {exc}", file=sys.stderr)
         return 2
     return 0
+
+
+def _fleet(options: argparse.Namespace) -> list[Vm]:
+    sample = arc_fleet if options.service == SERVICE else sample_fleet
+    vms = sample() if options.fleet is None else load_fleet(options.fleet)
+    for vm in vms:
+        vm.service = options.service or vm.service
+        vm.keys_folder = options.keys or vm.keys_folder
+    return vms
+
+
+def _first_port(options: argparse.Namespace) -> int:
+    if options.port is not None:
+        return int(options.port)
+    return PORT if options.service == SERVICE else IMDS_PORT
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -65,8 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--port",
         type=_port,
-        default=8169,
-        help="of the first virtual machine, the others count on from it; 0: any (%(default)s)",
+        help=f"of the first virtual machine, the others count on from it; 0: any ({IMDS_PORT}, and {PORT} with --service arc)",
     )
     add(
         "--addresses",
@@ -92,6 +108,16 @@ def _parser() -> argparse.ArgumentParser:
         type=_whole,
         default=RATE_LIMIT,
         help="requests a second for each virtual machine; 0: no limit (%(default)s)",
+    )
+    add(
+        "--service",
+        choices=("imds", SERVICE),
+        help="arc: the agent of Azure Arc-enabled servers, at one port with an address for each (default: what the fleet says)",
+    )
+    add(
+        "--keys",
+        metavar="FOLDER",
+        help=f"where the agents of Azure Arc-enabled servers lay the keys for tokens ({KEYS_FOLDER})",
     )
     add("--quiet", action="store_true", help="print nothing")
     return parser
@@ -143,12 +169,12 @@ def _introduce(vms: list[Vm], inventory: str | None) -> None:
     if len(vms) > _SHOWN:
         lines.append(f"  and {len(vms) - _SHOWN} more")
     url = f"{vms[0].url}/metadata/instance"
-    query = f"api-version={DOCUMENTED_VERSIONS[-1]}"
-    lines += [
-        "",
-        f"curl -sH Metadata:true --noproxy '*' '{url}?{query}'",
-        f"curl -sH Metadata:true --noproxy '*' '{url}/compute/location?{query}&format=text'",
-    ]
+    is_arc = vms[0].service == SERVICE
+    query = f"api-version={VERSIONS[-1] if is_arc else DOCUMENTED_VERSIONS[-1]}"
+    lines += ["", f"curl -sH Metadata:true --noproxy '*' '{url}?{query}'"]
+    if not is_arc:
+        leaf = f"{url}/compute/location?{query}&format=text"
+        lines.append(f"curl -sH Metadata:true --noproxy '*' '{leaf}'")
     if inventory:
         lines += [
             "",

@@ -103,7 +103,7 @@ class Fault:
             answer,
             headers=(*answer.headers, *self.headers.items()),
             seconds=0,
-            foreign=self.foreign,
+            foreign=self.foreign or normal.foreign,
         )
 
     @property

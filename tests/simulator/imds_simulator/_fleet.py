@@ -21,6 +21,7 @@ from imds_simulator._presets import PRESETS
 from imds_simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
+_ARC_SAMPLE = Path(__file__).with_name("arc.json")
 _SETTINGS = {item.name for item in fields(Vm) if item.init}
 
 
@@ -31,6 +32,11 @@ class FleetError(ValueError):
 def sample_fleet() -> list[Vm]:
     """Eight virtual machines, new at every call."""
     return load_fleet(_SAMPLE)
+
+
+def arc_fleet() -> list[Vm]:
+    """Two Azure Arc-enabled servers, new at every call."""
+    return load_fleet(_ARC_SAMPLE)
 
 
 def load_fleet(path: str | PathLike[str]) -> list[Vm]:
@@ -143,4 +149,7 @@ _TYPES: dict[str, tuple[str, Any]] = {
     "token_rate_limit": ("a whole number, 0 or more", is_count),
     "token_concurrency": ("a whole number, 0 or more", is_count),
     "extension_port": ("a port, 0 for any, or null", _is_port),
+    "service": ("imds or arc", lambda value: value in ("imds", "arc")),
+    "keys_folder": ("the name of a folder", lambda value: isinstance(value, str)),
+    "confirms_identities": ("true or false", lambda value: isinstance(value, bool)),
 }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from imds_simulator import _identity
 from imds_simulator._api_versions import api_version
+from imds_simulator._arc import SERVICE, arc
 from imds_simulator._instance import BAD_REQUEST, NOT_FOUND, instance
 from imds_simulator._loadbalancer import loadbalancer, wrong_verb
 from imds_simulator._messages import Answer, RefusedError, Request, as_json, as_text, error
@@ -74,6 +75,8 @@ def is_for_tokens(request: Request) -> bool:
 
 def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
     """Assumption: the order of the checks, where a request breaks more than one rule."""
+    if vm.service == SERVICE:
+        return arc(vm, request)
     root = _root(request)
     if throttled:
         return root.too_many

@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from aiohttp import web
 
 from imds_simulator import _wire
+from imds_simulator._arc import SERVICE
 from imds_simulator._control import control, is_control
 from imds_simulator._extension import extension
 from imds_simulator._faults import take
@@ -114,6 +115,9 @@ class Server:
         if is_control(request):
             return _wire.response(control(vm, request))
         vm.requests.append(request)
+        if vm.service == SERVICE:
+            # Assumption: the agent of an Azure Arc-enabled server has no limits.
+            return await self._answer(vm, http, request, True)
         if not is_for_tokens(request):
             limit = self._rate_limit if vm.rate_limit is None else vm.rate_limit
             return await self._answer(vm, http, request, vm.limit.allows(request.time, limit))
@@ -160,7 +164,7 @@ async def _send(
         sound = sound_answer(vm)
         await asyncio.sleep(sound.seconds)
         vm.bytes_sent += len(sound.body)
-        return _wire.response(sound)
+        return _wire.send(http, sound)
     machine = vm
     if fault.parts:
         machine = copy.copy(vm)

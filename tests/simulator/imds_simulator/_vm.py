@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator._arc import KEYS_FOLDER
 from imds_simulator._faults import Fault
 from imds_simulator._identity import Identity
 from imds_simulator._limit import Concurrency, RateLimit
@@ -61,6 +62,12 @@ class Vm:
     extension_port: int | None = None
     # The identities that it knows; None: those of the machine.
     extension_identities: Sequence[Identity] | None = None
+    # "imds" of a virtual machine in Azure, "arc" of an Azure Arc-enabled server.
+    service: str = "imds"
+    # Where the agent of an Azure Arc-enabled server lays its keys.
+    keys_folder: str = KEYS_FOLDER
+    # Whether that agent knows several identities, and repeats which one was asked for; it does from 1.67 on.
+    confirms_identities: bool = True
     faults: list[Fault] = field(default_factory=list)
     # A state of _presets.py that users meet, by its name.
     preset: str | None = None
@@ -69,6 +76,7 @@ class Vm:
     url: str = field(init=False, default="")  # once it is served
     limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
     extension_url: str = field(init=False, default="")  # once it is served
+    keys: dict[str, str] = field(init=False, default_factory=dict, repr=False)  # and their files
     tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all that were made
     # What the service gives again, by identity and resource.
     kept_tokens: dict[tuple[Identity, str], dict[str, str]] = field(

@@ -37,6 +37,14 @@ def response(answer: Answer) -> web.StreamResponse:
     return web.Response(status=answer.status, body=answer.body, headers=_headers(answer))
 
 
+def send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+    """By hand where aiohttp would add a header of its own."""
+    if not answer.foreign:
+        return response(answer)
+    _Wire(request).write(_head(answer) + answer.body)
+    return _Sent()
+
+
 async def send_spoilt(
     request: web.BaseRequest, fault: Fault, normal: Callable[[], Answer]
 ) -> web.StreamResponse:
@@ -49,11 +57,7 @@ async def send_spoilt(
     if fault.kind in _BY_HAND:
         await _BY_HAND[fault.kind](_Wire(request), fault, answer)
         return _Sent()
-    if fault.foreign:
-        # By hand, too: aiohttp would name itself as the server.
-        _Wire(request).write(_head(answer) + answer.body)
-        return _Sent()
-    return response(answer)
+    return send(request, answer)
 
 
 class _Wire:

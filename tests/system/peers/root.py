@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from peers import node
 from peers.peers import PEERS
 from project import VENVS
 from tools import debian, isolation
@@ -27,3 +28,4 @@ def make() -> None:
 
 if __name__ == "__main__":
     make()
+    node.install()

@@ -386,6 +386,14 @@ def test_invalid_options_end_the_source_with_a_message(
     assert vm.requests == []
 
 
+def test_an_arc_enabled_server_ends_it_with_a_message() -> None:
+    """It never has events, so nothing is asked again."""
+    options = source["checked_options"]({"endpoint": "http://127.0.0.1:40342"})
+    watching = source["watch"](asyncio.Queue(), options, source["System"]())
+    with pytest.raises(Exception, match="Azure Arc has no scheduled events"):
+        asyncio.run(watching)
+
+
 def test_options_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_IMDS_ENDPOINT", raising=False)
     options = source["checked_options"](

@@ -31,6 +31,8 @@ options:
   endpoint:
     description:
       - Base URL of IMDS. Only link-local and loopback addresses are accepted.
+      - V(arc) and V(auto) are accepted as in the modules. Azure Arc has no events, so the source ends with an error if V(auto) means the agent of an Azure
+        Arc-enabled server.
       - V(localhost) means 127.0.0.1, or ::1 if 127.0.0.1 refuses the connection. No resolver and no hosts file is used.
       - If the option is not set, the environment variable E(AZURE_IMDS_ENDPOINT) is used.
     type: str
@@ -245,12 +247,12 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 async def with_retries(ask: t.Callable[[], T], interval: float, system: System) -> T:
-    """The answer, after any number of failures. A failure of the service never ends the source."""
+    """The answer, after any number of failures. A failure of the service never ends the source, unless it has no events."""
     failures = 0
     while True:
         try:
             answer = await in_thread(ask)
-        except _errors.OptionError:
+        except (_errors.OptionError, _errors.AbsentError):
             raise
         except _errors.ImdsError as exc:
             failures += 1

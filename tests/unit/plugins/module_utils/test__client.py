@@ -31,7 +31,6 @@ from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._client import (
     DEFAULT_ENDPOINT,
-    NEWEST_TESTED,
     ImdsClient,
     Limits,
     checked_endpoint,
@@ -52,9 +51,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._http_reader import failed_attempt
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import imds_token
-from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
+from ansible_collections.imds.azure.plugins.module_utils._service import IMDS
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ask_route
+
+NEWEST_TESTED, FLOOR = IMDS.newest, IMDS.floor
 
 DOCUMENT = {"compute": {"name": "web-1"}, "network": NETWORK}
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=150)

@@ -17,7 +17,7 @@ from doubles import load
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils._document import typed
+from ansible_collections.imds.azure.plugins.module_utils._document import typed, without_nulls
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import (
     SUBSETS,
@@ -33,7 +33,7 @@ def test_the_whole_fact() -> None:
     facts, warnings = azure_imds(EVERYTHING, "2025-04-07")
     assert before == EVERYTHING
     assert warnings == []
-    assert set(facts) == {"api_version", *SUBSETS}
+    assert set(facts) == {"api_version", "service", "resource_type", *SUBSETS}
     assert facts["api_version"] == "2025-04-07"
     compute = typed("compute", copy.deepcopy(EVERYTHING["compute"]))
     left_out = {"userData", "customData"}
@@ -51,6 +51,65 @@ def test_the_whole_fact() -> None:
     assert facts["addresses"]["public"] == ["203.0.113.7"]
 
 
+@pytest.mark.parametrize(
+    ("resource_id", "type_", "service"),
+    [
+        ("", "", "imds"),
+        (None, "", "imds"),
+        ("/subscriptions/s/providers", "", "imds"),
+        ("/subscriptions/s/resourceGroups/providers", "", "imds"),
+        (
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachines/vm",
+            "Microsoft.Compute/virtualMachines",
+            "imds",
+        ),
+        (
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/virtualMachineScaleSets/s/virtualMachines/0",
+            "Microsoft.Compute/virtualMachineScaleSets/virtualMachines",
+            "imds",
+        ),
+        (
+            "/subscriptions/s/resourceGroups/g/providers/Microsoft.HybridCompute/machines/m",
+            "Microsoft.HybridCompute/machines",
+            "arc",
+        ),
+        (
+            "/SUBSCRIPTIONS/s/RESOURCEGROUPS/g/PROVIDERS/microsoft.hybridcompute/machines/m",
+            "microsoft.hybridcompute/machines",
+            "arc",
+        ),
+        (
+            "/subscriptions/s/resourceGroups/Microsoft.HybridCompute/providers/Microsoft.Compute/virtualMachines/vm",
+            "Microsoft.Compute/virtualMachines",
+            "imds",
+        ),
+    ],
+)
+def test_service_and_resource_type(resource_id: t.Any, type_: str, service: str) -> None:
+    facts, _warnings = azure_imds({"compute": {"resourceId": resource_id}}, "2025-04-07")
+    assert (facts["resource_type"], facts["service"]) == (type_, service)
+
+
+@pytest.mark.parametrize("name", ["linux", "linux-of-a-lab", "windows"])
+def test_the_fact_of_an_arc_enabled_server(name: str) -> None:
+    document = load(f"arc/{name}")
+    facts, warnings = azure_imds(without_nulls(document), "2020-06-01")
+    assert warnings == []
+    assert (facts["service"], facts["resource_type"]) == (
+        "arc",
+        "Microsoft.HybridCompute/machines",
+    )
+    assert facts["network"] == {}
+    assert facts["addresses"] == {"private": [], "public": []}
+    assert facts["compute"]["publicKeys"] == []
+    assert facts["compute"]["storageProfile"] == {}
+    assert facts["compute"]["osType"] == document["compute"]["osType"]
+    assert facts["compute"]["osType"] in ("linux", "windows")
+    assert facts["tags"] == {tag["name"]: tag["value"] for tag in document["compute"]["tagsList"]}
+    raw, _warnings = azure_imds(document, "2020-06-01", raw=True)
+    assert raw["compute"]["publicKeys"] is None
+
+
 def test_a_raw_fact_is_unchanged() -> None:
     facts, _warnings = azure_imds(EVERYTHING, "2025-04-07", raw=True, user_data=True)
     assert facts["compute"] == EVERYTHING["compute"]
@@ -60,7 +119,7 @@ def test_a_raw_fact_is_unchanged() -> None:
 @pytest.mark.parametrize("subset", SUBSETS)
 def test_one_part(subset: str) -> None:
     facts, _warnings = azure_imds(EVERYTHING, "2025-04-07", frozenset({subset}))
-    assert set(facts) == {"api_version", subset}
+    assert set(facts) == {"api_version", "service", "resource_type", subset}
 
 
 def test_user_data() -> None:
@@ -135,7 +194,7 @@ def test_unknown_parts_of_a_later_imds() -> None:
     assert facts["later"] == ""
     assert facts["tags"] == {}
     some, _warnings = azure_imds(document, "2025-04-07", frozenset({"compute"}))
-    assert set(some) == {"api_version", "compute"}
+    assert set(some) == {"api_version", "service", "resource_type", "compute"}
 
 
 @quick

@@ -14,18 +14,20 @@ import typing as t
 import pytest
 from doubles import BASE, NETWORK, Always, Clock, Script, client, ok, refusal, unknown_version
 
-from ansible_collections.imds.azure.plugins.module_utils._client import NEWEST_TESTED, ImdsClient
+from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     MalformedError,
     TransportError,
     UnavailableError,
 )
+from ansible_collections.imds.azure.plugins.module_utils._service import IMDS
 from ansible_collections.imds.azure.plugins.module_utils._transport import Transport, http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from imds_simulator import Fault, Simulator, Vm
 
 COMPUTE = {"name": "web-1", "vmId": "1"}
 WHOLE = {"compute": COMPUTE, "network": NETWORK}
+NEWEST_TESTED = IMDS.newest
 URL = f"{BASE}/instance?api-version={NEWEST_TESTED}"
 FULL_URL = f"{URL}&extended=true"
 EXTENDED = {"extended": {"compute": {"hasCustomData": False}}}
@@ -202,7 +204,7 @@ from ansible_collections.imds.azure.plugins.module_utils import _client, _transp
 answer = _transport.Response(200, {{}}, {json.dumps(WHOLE).encode()!r})
 found = _client.ImdsClient(lambda request, timeout: answer).instance()
 assert not found.incomplete
-names = ("_incomplete", "_retry", "_failures", "_negotiation")
+names = ("_arc", "_validation", "_incomplete", "_retry", "_failures", "_negotiation")
 print([name for name in names if any(m.endswith("." + name) for m in sys.modules)])
 """
     done = subprocess.run(

@@ -15,7 +15,6 @@ from doubles import NETWORK, Always, Clock, Script, ok
 from ansible_collections.imds.azure.plugins.doc_fragments._imds import ModuleDocFragment
 from ansible_collections.imds.azure.plugins.module_utils._client import (
     DEFAULT_ENDPOINT,
-    NEWEST_TESTED,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
@@ -23,12 +22,14 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
 )
 from ansible_collections.imds.azure.plugins.module_utils._firmware import firmware_says_azure
-from ansible_collections.imds.azure.plugins.module_utils._negotiation import FLOOR
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     ENDPOINT_VARIABLE,
     client_from,
     shared_argument_spec,
 )
+from ansible_collections.imds.azure.plugins.module_utils._service import IMDS
+
+NEWEST_TESTED, FLOOR = IMDS.newest, IMDS.floor
 
 DEFAULTS = {name: entry["default"] for name, entry in shared_argument_spec().items()}
 TAG = "7783-7084-3265-9085-8269-3286-77"

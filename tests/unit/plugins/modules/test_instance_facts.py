@@ -123,7 +123,7 @@ def test_only_a_raw_fact_has_nulls(run: Run, vm: Vm, raw: bool, empty: str | Non
 )
 def test_a_subset_of_the_fact(run: Run, subset: t.Any, keys: set[str]) -> None:
     fact = run(gather_subset=subset)["ansible_facts"]["azure_imds"]
-    assert set(fact) == {"api_version", "gathered_at", *keys}
+    assert set(fact) == {"api_version", "gathered_at", "service", "resource_type", *keys}
 
 
 def test_old_tags_come_with_a_warning(run: Run, vm: Vm) -> None:
@@ -301,6 +301,18 @@ def test_not_required_means_an_empty_fact(
     assert not found.get("failed")
     assert found["ansible_facts"] == {"azure_imds": {}}
     assert [words[:33] for words in found["said"]] == ["azure_imds is empty: GET http://1"] * warns
+
+
+@pytest.mark.parametrize("in_azure", [True, False, None])
+def test_an_empty_fact_of_a_host_with_the_arc_agent_comes_with_a_warning(
+    run: Run, vm: Vm, monkeypatch: pytest.MonkeyPatch, in_azure: bool | None
+) -> None:
+    firmware(monkeypatch, in_azure)
+    monkeypatch.setattr(instance_facts._firmware, "has_arc_agent", lambda: True)
+    vm.faults = [Fault("close")]
+    found = run(required=False, deadline=0.3)
+    assert found["ansible_facts"] == {"azure_imds": {}}
+    assert [words[:33] for words in found["said"]] == ["azure_imds is empty: GET http://1"]
 
 
 ANSWERS = {

@@ -13,6 +13,7 @@ import typing as t
 import pytest
 from ansible.plugins.loader import callback_loader
 
+from ansible_collections.imds.azure.plugins.modules.vm_extension_info import NOT_APPLICABLE
 from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
 
 CLAIMS = {"aud": "a", "oid": "o", "tid": "t", "appid": "p"}
@@ -56,6 +57,19 @@ def test_a_fleet_without_the_extension_is_one_line() -> None:
     assert len(lines) == 1
     assert lines[0].startswith("clean: 300 hosts (web-0, web-1, ")
     assert "web-9 and 290 more). Nothing of the VM extension" in lines[0]
+
+
+def test_servers_that_never_have_the_extension_are_one_line() -> None:
+    servers = {f"hybrid-{number}": NOT_APPLICABLE for number in range(3)}
+    lines = report(servers)
+    assert lines == [
+        "not_applicable: 3 hosts (hybrid-0, hybrid-1, hybrid-2). These are Azure Arc-enabled servers, "
+        "which never have the VM extension."
+    ]
+    text = text_of({**servers, "web-1": result(), "web-2": CLEAN})
+    assert "hybrid-0 not_applicable" not in text
+    assert "not_applicable: 3 hosts" in text
+    assert "clean: 1 host (web-2)" in text
 
 
 def test_no_hosts_no_report() -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import errno
-import fnmatch
 import json
 import os
 import pathlib
@@ -15,6 +14,25 @@ import typing as t
 
 import pytest
 from doubles import HOSTILE
+from text_machines import (
+    DEFAULT,
+    DOCKER,
+    FIB,
+    FILES,
+    HEADER,
+    IMDS,
+    LINKS,
+    NOON,
+    TIMEOUT,
+    VERSIONS,
+    answering,
+    failing,
+    imds,
+    look,
+    machine,
+    names,
+    unreachable_behind_a_proxy,
+)
 
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
@@ -22,108 +40,16 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes impor
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     Clock,
-    Evidence,
     Firmware,
     Primary,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.linux_network import obstacles
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
-    Machine,
     observe,
     this_machine,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
-from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
-from ansible_collections.imds.azure.plugins.module_utils._firmware import AZURE_TAG
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response
-
-IMDS = "http://169.254.169.254"
-HEADER = "Iface Destination Gateway Flags RefCnt Use Metric Mask MTU Window IRTT\n"
-DEFAULT = "eth0 00000000 0100000A 0003 0 0 100 00000000 0 0 0\n"
-LINKS = (
-    "eth0 0000000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
-    "eth1 0001000A 00000000 0001 0 0 0 00FFFFFF 0 0 0\n"
-)
-FIB = "  |-- 10.0.0.4\n     /32 host LOCAL\n  |-- 10.0.1.4\n     /32 host LOCAL\n"
-FILES = {
-    "/proc/net/route": HEADER + DEFAULT + LINKS,
-    "/proc/net/fib_trie": FIB,
-    "/sys/class/net/eth0/address": "00:0d:3a:00:00:01\n",
-    "/sys/class/net/eth0/operstate": "up\n",
-    "/sys/class/net/eth0/ifindex": "2\n",
-    "/sys/class/net/eth1/operstate": "up\n",
-    "/sys/class/net/eth1/ifindex": "3\n",
-    "/sys/class/net/enP1/master": "",
-    "/sys/class/net/lo/operstate": "unknown\n",
-    "/sys/class/dmi/id/chassis_asset_tag": AZURE_TAG + "\n",
-    "/sys/class/dmi/id/sys_vendor": "Microsoft Corporation\n",
-    "/run/systemd/netif/leases/2": "ADDRESS=10.0.0.4\nROUTER=10.0.0.1\nOPTION_245=a83f8110\n",
-}
-DOCUMENT = {"compute": {"name": "web-1"}, "network": {"interface": []}}
-VERSIONS = {"apiVersions": ["2017-12-01", "2025-04-07"]}
-# The moment of the answers' Date header.
-DATE, NOON = "Fri, 20 Nov 2026 12:00:00 GMT", 1795176000.0
-
-
-def imds(request: Request, _timeout: float) -> Response:
-    data = VERSIONS if request.url.endswith("/versions") else DOCUMENT
-    headers = {"server": "IMDS/150.870", "date": DATE}
-    return Response(200, headers, json.dumps(data).encode())
-
-
-def answering(status: int, body: str = "", **headers: str) -> t.Callable[..., Response]:
-    return lambda _request, _timeout: Response(status, headers, body.encode())
-
-
-DOCKER = "a proxy that can't reach IMDS, such as that of Docker Desktop"
-
-
-def unreachable_behind_a_proxy(_request: Request, _timeout: float) -> Response:
-    return Response(403, {}, b"", "connecting to 169.254.169.254:80: unreachable network")
-
-
-def failing(cause: BaseException) -> t.Callable[..., Response]:
-    def send(_request: Request, _timeout: float) -> Response:
-        raise TransportError("it failed") from cause
-
-    return send
-
-
-TIMEOUT = failing(TimeoutError())
-
-
-def machine(files: t.Mapping[str, str] | None = None, **parts: t.Any) -> Machine:
-    """A healthy VM, but for some files and parts of it."""
-    there = {**FILES, **(files or {})}
-    folders = {
-        "/".join(path.split("/")[:5]) for path in there if path.startswith("/sys/class/net/")
-    }
-    paths = [*there, *folders]
-    made = Machine(
-        read=lambda path: there.get(path, ""),
-        glob=lambda pattern: [
-            path
-            for path in paths
-            if fnmatch.fnmatch(path, pattern) and path.count("/") == pattern.count("/")
-        ],
-        environment={},
-        source_to=lambda _address, _port: ("10.0.0.4", ""),
-        primary_address=lambda name: {"eth0": "10.0.0.4", "eth1": "10.0.1.4"}.get(name, ""),
-        send=imds,
-        run=lambda _command: "",
-        wall=lambda: NOON,
-    )
-    return made._replace(**parts)
-
-
-def look(
-    files: t.Mapping[str, str] | None = None, endpoint: str = IMDS, **parts: t.Any
-) -> Evidence:
-    return observe(machine(files, **parts), endpoint, 5.0)
-
-
-def names(evidence: Evidence) -> list[str]:
-    return [cause.name for cause in causes(evidence)]
 
 
 def test_a_healthy_host() -> None:
@@ -219,6 +145,13 @@ PLAIN = {
         ],
     },
     "clock": {"now": "2026-11-20T12:00:00Z", "ahead": None},
+    "arc": {
+        "installed": False,
+        "asked": False,
+        "listeners": [],
+        "may_read_keys": None,
+        "user": "deploy",
+    },
 }
 
 
@@ -580,7 +513,7 @@ def test_a_machine_with_nothing_to_read() -> None:
     )
     evidence = observe(nothing, IMDS, 1.0)
     assert names(evidence)[0] == "no_route"
-    assert causes(evidence)[0].mend == ["ip route replace 169.254.169.254/32 dev eth0"]
+    assert causes(evidence)[0].mend == []
     assert report(evidence, causes(evidence), "x")
 
 

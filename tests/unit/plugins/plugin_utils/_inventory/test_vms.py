@@ -18,6 +18,7 @@ from doubles import NETWORK, load
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.imds.azure.plugins.module_utils._document import without_nulls
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory import hostnames
@@ -244,6 +245,30 @@ def test_one_warning_reports_missing_addresses() -> None:
     assert said == ["ansible_host is not set: no private address is known (2 VMs)"]
 
 
+@pytest.mark.parametrize("name", ["linux", "linux-of-a-lab", "windows"])
+@pytest.mark.parametrize("is_fact", [True, False])
+def test_an_arc_enabled_server(name: str, is_fact: bool) -> None:
+    document = without_nulls(load(f"arc/{name}"))
+    fact = azure_imds(document, "2020-06-01")[0] if is_fact else document
+    (found,), said = fleet_of([Document(fact, is_fact=is_fact)]).vms(())
+    assert said == []
+    assert found.address == ""
+    assert found.fact["service"] == "arc"
+    groups = {(group, parent) for group, parent, _source in found.groups}
+    compute = document["compute"]
+    assert ("service_arc", "services") in groups
+    assert (f"os_type_{compute['osType']}", "os_types") in groups
+    assert (f"location_{compute['location']}", "locations") in groups
+    assert {group for group, parent in groups if parent == "zones"} == set()
+    tags = {group for group, parent in groups if parent == "tags"}
+    assert len(tags) == len(compute["tagsList"])
+
+
+def test_an_arc_enabled_server_is_not_counted_among_vms_without_an_address() -> None:
+    _found, said = fleet_of([vm("a"), load("arc/linux")]).vms(())
+    assert said == ["ansible_host is not set: no private address is known (1 VMs)"]
+
+
 def test_all_vms_with_the_same_name_use_their_next_name() -> None:
     found = vms([vm("web", "1", zone="1"), vm("web", "2", zone="2"), vm("db", "3")])
     assert [one.name for one in found] == ["web_1", "web_2", "db"]
@@ -308,7 +333,7 @@ def test_no_filters(entry: t.Any) -> None:
 
 def test_only_the_parts_that_are_wanted() -> None:
     (found,) = vms([EVERYTHING], subsets=frozenset({"tags"}))
-    assert set(found.fact) == {"tags"}
+    assert set(found.fact) == {"service", "resource_type", "tags"}
     assert ("zone_3", "zones") in [group[:2] for group in found.groups]
 
 

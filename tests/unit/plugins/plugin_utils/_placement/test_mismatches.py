@@ -113,7 +113,7 @@ def test_a_mismatch_is_one_sentence(
 
 @pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "tags"])
 def test_a_vm_without_data_meets_no_requirement(name: str) -> None:
-    wanted = "public" if name == "clouds" else "x"
+    wanted = {"clouds": "public", "services": "arc"}.get(name, "x")
     for facts in ({}, {"compute": {}}, {"compute": None}, {"compute": []}):
         assert mismatches(facts, **{name: [wanted]}) == [Mismatch(name, wanted, "")]
 
@@ -135,9 +135,9 @@ def test_an_edge_zone_is_not_the_location_that_it_belongs_to() -> None:
 
 
 def test_every_requirement_is_reported() -> None:
-    found = mismatches(
-        {}, **{name: {"x": "y"} if name == "tags" else ["=x"] for name in REQUIREMENTS}
-    )
+    wanted: dict[str, t.Any] = {name: ["=x"] for name in REQUIREMENTS}
+    wanted.update(tags={"x": "y"}, services=["arc"])
+    found = mismatches({}, **wanted)
     assert [mismatch.what for mismatch in found] == list(REQUIREMENTS)
 
 
@@ -221,3 +221,31 @@ def test_a_list_of_tags_is_exact(subsets: tuple[str, ...]) -> None:
     assert not warnings
     assert mismatches(fact, tags={"role": "web", "Owner": "me;Env:prod"}) == []
     assert mismatches(fact, tags={"Env": "prod"}) == [Mismatch("tags", "Env=prod", "")]
+
+
+ARC_ID = "/subscriptions/s/resourceGroups/g/providers/Microsoft.HybridCompute/machines/m"
+
+
+@pytest.mark.parametrize(
+    ("facts", "service"),
+    [
+        ({"compute": {"resourceId": ARC_ID}}, "arc"),
+        ({"compute": {"resourceId": ARC_ID}, "service": "imds"}, "arc"),
+        ({"compute": {"vmId": "1"}}, "imds"),
+        ({"compute": {"vmId": "1"}, "service": "arc"}, "imds"),
+        ({"service": "arc"}, "arc"),
+        ({}, ""),
+    ],
+)
+def test_services(facts: dict[str, t.Any], service: str) -> None:
+    for wanted in ("imds", "arc"):
+        found = mismatches(facts, services=[wanted])
+        expected = [] if wanted == service else [Mismatch("services", wanted, service)]
+        assert found == expected
+    assert bool(mismatches(facts, services=["imds", "arc"])) is (service == "")
+    assert mismatches(facts, services=[]) == []
+
+
+def test_an_unknown_service_is_an_error() -> None:
+    with pytest.raises(OptionError, match="services has no himds: it takes imds, arc"):
+        mismatches({}, services=["himds"])

@@ -1,0 +1,46 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Azure Arc agent of a machine, by files and by the kernel's table of sockets. Pure; private to imds.azure."""
+
+from __future__ import annotations
+
+import typing as t
+
+# The states of sockets in the kernel's tables.
+_LISTENING = "0A"
+_ROOT = "0"
+# The user of the agent.
+AGENT_USER = "himds"
+
+
+class ArcAgent(t.NamedTuple):
+    """What makes a machine an Azure Arc-enabled server."""
+
+    installed: bool
+    asked: bool  # the endpoint is that of the agent
+    listeners: list[str]  # the users who listen on its port; a number where it has no name
+    may_read_keys: bool | None  # whether this user may; None where there is no folder of keys
+    user: str  # this user
+
+    @property
+    def strangers(self) -> list[str]:
+        """Users who listen in the place of the agent."""
+        return [user for user in self.listeners if user not in (AGENT_USER, "root", _ROOT)]
+
+
+def owners_of_listeners(tables: t.Iterable[str], port: int, passwd: str) -> list[str]:
+    """The users who listen on a port, by the texts of /proc/net/tcp and tcp6 and of /etc/passwd."""
+    names: dict[str, str] = {}
+    for line in passwd.splitlines():
+        name, _password, number = (*line.split(":", 3), "", "", "")[:3]
+        names.setdefault(number, name)
+    found = set()
+    for table in tables:
+        for row in map(str.split, table.splitlines()):
+            if len(row) > 7 and row[3] == _LISTENING and row[1].endswith(f":{port:04X}"):
+                found.add(names.get(row[7]) or row[7])
+    return sorted(found)
+
+
+__all__ = ("AGENT_USER", "ArcAgent", "owners_of_listeners")
