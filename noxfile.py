@@ -425,7 +425,9 @@ def smoke(session: nox.Session) -> None:
             "ansible-doc --type role imds.azure.guard",
         )
         env = environment(ANSIBLE_COLLECTIONS_PATH=folder, HOME=folder)
-        session.run(*ISOLATED, "python", f"{TESTS}/simulated.py", folder, *commands, env=env)
+        # The simulator runs where its libraries are; the commands find the programs of this session.
+        python = str(VENVS / "envs" / "package" / "bin" / "python")
+        session.run(*ISOLATED, python, f"{TESTS}/simulated.py", folder, *commands, env=env)
 
 
 def build(session: nox.Session, folder: str | pathlib.Path) -> pathlib.Path:
