@@ -245,7 +245,7 @@ def coverage(session: nox.Session) -> None:
     """Measure which branches of the plugins the unit tests take."""
     install(session, f"core-{NEWEST}")
     session.install("pytest-cov", *QUICKLY)
-    report = ("--cov=plugins", "--cov-branch", "--cov-report=term:skip-covered")
+    report = ("--cov=plugins", "--cov-branch", "--cov-report=term-missing:skip-covered")
     env = {"COVERAGE_FILE": f"{VENVS}/coverage"}
     session.run(*PYTEST, "--numprocesses=auto", *report, *session.posargs, env=env)
 
