@@ -199,7 +199,7 @@ def types(session: nox.Session) -> None:
         session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
     # Tests of the plugins hand them what no type allows, so they are not among these.
     typed = "project.py ansible_runs.py guides.py simulated.py tools benchmarks demo faults vault.py simulator/imds_simulator unit/simulator"
-    folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons")
+    folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons", "simulator_guide")
     systems = [f"system/{name}" for name in folders]
     with session.chdir(TESTS):
         session.run(*mypy, *typed.split(), *systems, env=env)
@@ -468,7 +468,15 @@ def demo(session: nox.Session) -> None:
 def simulator(session: nox.Session) -> None:
     """Serve the simulator's sample fleet until Ctrl-C; -- --port 9000 --fleet FILE."""
     install_core(session, NEWEST)
-    session.run("python", "-m", "imds_simulator", *session.posargs, env={"PYTHONPATH": IMPORTABLE})
+    serve = ("python", "-m", "imds_simulator", f"--inventory={VENVS}/simulator.yml")
+    session.run(*serve, *session.posargs, env={"PYTHONPATH": IMPORTABLE})
+
+
+@nox.session(python=NEW)
+def simulator_guide(session: nox.Session) -> None:
+    """Run the guide to the simulator as a new user does, with packages from pip."""
+    session.install("pytest", *QUICKLY)
+    session.run(*PYTEST, "tests/system/simulator_guide", *session.posargs, env=environment())
 
 
 @nox.session(python=NEW)

@@ -13,14 +13,12 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     NUMBERS,
     unread_warning,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import (
-    drop_facts,
-    name_of_host,
-)
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     with_host_variables,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 _RAW = ("exception", "module_stdout", "module_stderr")
 _HIDDEN = "not shown, because there may be a token in it"
@@ -41,7 +39,7 @@ class ActionModule(ActionBase):
         with _silence(self._play_context, self._connection._play_context):
             arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
             answer = self._execute_module(module_args=arguments, task_vars=task_vars)
-            result.update(drop_facts(answer))
+            result.update(checked_result(answer))
         _warn(result.pop("unread", None), name_of_host(task_vars))
         # Output that Ansible could not parse may contain a token. Before ansible-core 2.19, Ansible takes
         # output that begins like a traceback for the exception.

@@ -41,6 +41,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     OPTIONS,
     with_host_variables,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 
 Verify = t.Callable[[str], Attested]
@@ -93,7 +94,7 @@ class ActionModule(ActionBase):
     def _check_expect(self, option: dict[str, t.Any]) -> None:
         """Refuses expectations that would not be compared."""
         if "expect" in self._task.args and not option["expect"]:
-            raise OptionError("expect is empty and compares nothing: leave it out, or fill it")
+            raise OptionError("expect is empty and compares nothing: remove it, or fill it")
         if option["expect"] and not option["verify"]:
             raise OptionError("expect compares nothing when verify is false: leave one of them out")
 
@@ -108,7 +109,7 @@ class ActionModule(ActionBase):
         if named:
             raise OptionError(
                 f"this host has facts that are variables: {listed(named, 5)}. They replace variables of the "
-                "inventory, and a host must not say what is expected of it. Run ansible.builtin.meta: "
+                "inventory, and a host must not set its own expectations. Run ansible.builtin.meta: "
                 "clear_facts before this task, or set inject_facts_as_vars to false in ansible.cfg"
             )
 
@@ -150,10 +151,12 @@ class ActionModule(ActionBase):
         # Without defaults, because the module reads the environment of the managed node for the endpoint.
         arguments = with_host_variables(self, task_vars)
         given = {name: arguments[name] for name in OPTIONS if name in arguments}
-        answer: dict[str, t.Any] = self._execute_module(
-            module_name="imds.azure.attested_info",
-            module_args={**given, "nonce": nonce},
-            task_vars=task_vars,
+        answer = checked_result(
+            self._execute_module(
+                module_name="imds.azure.attested_info",
+                module_args={**given, "nonce": nonce},
+                task_vars=task_vars,
+            )
         )
         signature, version = answer.get("signature"), answer.get("api_version")
         if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):

@@ -14,7 +14,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import is_dead, process
-from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 
 class ActionModule(ActionBase):
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
             module_args={**self._task.args, **args},
             task_vars=variables,
         )
-        return drop_facts(answer)
+        return checked_result(answer)
 
 
 def _dead(holder: t.Any) -> str:

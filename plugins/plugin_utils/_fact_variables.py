@@ -34,7 +34,7 @@ _Variables = t.Mapping[str, t.Any]
 
 def facts_named(variables: _Variables, *names: str) -> list[str]:
     """The facts of the host that have one of these names, or one of Ansible's names for the host."""
-    facts = _facts(variables)
+    facts = injected_facts(variables)
     return [name for name in (*names, *_OF_ANSIBLE) if name in facts]
 
 
@@ -54,7 +54,7 @@ def variables_from_facts(variables: _Variables) -> list[str]:
     """
     return sorted(
         str(name)
-        for name in _facts(variables)
+        for name in injected_facts(variables)
         if name in variables and name not in _KNOWN and not str(name).startswith(_KNOWN_PREFIXES)
     )
 
@@ -77,7 +77,8 @@ def drop_facts(result: dict[str, t.Any], *but: str) -> dict[str, t.Any]:
     return result
 
 
-def _facts(variables: _Variables) -> _Variables:
+def injected_facts(variables: _Variables) -> _Variables:
+    """The facts of a host that Ansible turns into variables."""
     found = variables.get("ansible_facts")
     # The setting that prevents Ansible from making facts variables.
     is_injected = C.config.get_config_value("INJECT_FACTS_AS_VARS")
@@ -88,6 +89,7 @@ __all__ = (
     "drop_facts",
     "facts_named",
     "facts_of_a_role",
+    "injected_facts",
     "name_of_host",
     "variables_from_facts",
 )

@@ -12,7 +12,8 @@ import typing as t
 
 from ansible.plugins.action.normal import ActionModule as NormalAction
 
-from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import injected_facts
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 PREFIX = "azure_imds_"
 # The API version here is that of instance documents and attested documents.
@@ -34,7 +35,7 @@ def with_host_variables(
         variables = variables.get("ansible_delegated_vars", {}).get(delegate, {})
         templar = templar.copy_with_new_env(available_variables=variables)
     # A host chooses its facts, which replace inventory variables.
-    facts = variables.get("ansible_facts") or {}
+    facts = injected_facts(variables)
     found = {
         option: templar.template(variables[PREFIX + option])
         for option in options
@@ -57,7 +58,7 @@ class HostVariablesAction(NormalAction):
         self._task.args = with_host_variables(self, task_vars, self._options)
         # Facts become variables. A hostile host can return any facts, and must not set
         # variables of a play.
-        return drop_facts(super().run(tmp, task_vars), *self._facts)
+        return checked_result(super().run(tmp, task_vars), *self._facts)
 
 
 __all__ = ("OPTIONS", "OPTIONS_WITHOUT_VERSION", "HostVariablesAction", "with_host_variables")

@@ -133,12 +133,15 @@ class Lease(t.NamedTuple):
 def dhclient_leases(text: str) -> list[Lease]:
     """The last lease of each interface in a file of dhclient."""
     found: dict[str, Lease] = {}
-    for block in re.findall(r"^lease \{(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+    for beginning in re.split(r"^lease \{", text, flags=re.MULTILINE)[1:]:
+        block, end, _rest = beginning.partition("\n}")
+        if not end:
+            continue
         interface = _first(r'^\s*interface "([^"]+)"', block)
         found[interface] = Lease(
             interface,
-            _first(r"^\s*fixed-address ([0-9.]+);", block),
-            _first(r"^\s*option routers ([0-9.]+)", block),
+            _first_address(r"^\s*fixed-address ([0-9.]+);", block),
+            _first_address(r"^\s*option routers ([0-9.]+)", block),
             bool(_AZURE_OPTION.search(block)),
         )
     return list(found.values())
@@ -148,8 +151,8 @@ def keyed_lease(text: str, interface: str) -> Lease:
     """The lease in a file of NAME=VALUE lines, from systemd-networkd, NetworkManager or wicked."""
     return Lease(
         interface,
-        _first(r"^(?:ADDRESS|IPADDR)='?([0-9.]+)", text),
-        _first(r"^(?:ROUTER|GATEWAYS)='?([0-9.]+)", text),
+        _first_address(r"^(?:ADDRESS|IPADDR)='?([0-9.]+)", text),
+        _first_address(r"^(?:ROUTER|GATEWAYS)='?([0-9.]+)", text),
         bool(_AZURE_OPTION.search(text)),
     )
 
@@ -157,6 +160,15 @@ def keyed_lease(text: str, interface: str) -> Lease:
 def _first(pattern: str, text: str) -> str:
     match = re.search(pattern, text, re.MULTILINE)
     return match.group(1) if match else ""
+
+
+def _first_address(pattern: str, text: str) -> str:
+    """The first match, or "" if it is no IPv4 address."""
+    found = _first(pattern, text)
+    try:
+        return str(ipaddress.IPv4Address(found))
+    except ValueError:
+        return ""
 
 
 class Obstacle(t.NamedTuple):

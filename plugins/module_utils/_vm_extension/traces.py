@@ -29,6 +29,7 @@ MAX_FILES = 50000
 # A user who can write to a searched file must not be able to exhaust the memory.
 MAX_REFERENCES_OF_FILE = 32
 MAX_REFERENCES = 2000
+_MOST_PORTS = 16
 _ONE_TOO_MANY = MAX_REFERENCES_OF_FILE + 1
 _MAX_UNREAD = 200
 _MAX_DEPTH = 64
@@ -73,7 +74,7 @@ VM_NAMES = (
 CHANGE_TO = {
     "endpoint": "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01 with the "
     "same resource, client_id and object_id and the same header, always as a GET request",
-    "port": "nothing: IMDS has no port of its own to name",
+    "port": "nothing: IMDS needs no port",
     "name": "nothing: whatever installs, starts or reads the extension has to go with it",
 }
 
@@ -91,12 +92,12 @@ class Found(t.NamedTuple):
 
 
 def ports_in_settings(folders: t.Iterable[str]) -> list[int]:
-    """The ports in the settings of the installed extension."""
+    """The ports in the settings of the installed extension, of which there is one in practice."""
     ports: list[int] = []
     for folder in folders:
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), "config", "*.settings"))):
             ports.extend(_ports_of(path))
-    return ports
+    return list(dict.fromkeys(ports))[:_MOST_PORTS]
 
 
 def _ports_of(path: str) -> t.Iterator[int]:

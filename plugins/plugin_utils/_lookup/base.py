@@ -15,6 +15,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     one_line,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import injected_facts
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import without_user_data
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.run_cache import RunCache
 
@@ -60,7 +61,7 @@ class ImdsLookup(LookupBase):
             for variable in definition.get("vars", ())
         ]
         # A host chooses its facts, which replace inventory variables.
-        facts = variables.get("ansible_facts") or {}
+        facts = injected_facts(variables)
         given = {name: variables[name] for name in names if name in variables and name not in facts}
         if self._templar is None:
             return given

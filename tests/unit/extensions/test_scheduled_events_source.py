@@ -29,6 +29,7 @@ PATIENCE = 20.0
 
 # The way ansible-rulebook does it.
 source = runpy.run_path(str(SOURCE))
+MOST_EVENTS = source["_MOST_EVENTS"]
 
 
 @pytest.fixture
@@ -124,6 +125,20 @@ def test_cancelled_and_straight_to_started(vm: Vm) -> None:
             assert brief(await watch.next()) == ("appeared", "Started", "")
 
     asyncio.run(scenario())
+
+
+def test_a_flood_of_events_is_cut(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
+    for _number in range(MOST_EVENTS + 1):
+        vm.maintenance.add(Sequence("reboot", ["web-0"]))
+
+    async def scenario() -> None:
+        async with Watch(vm) as watch:
+            await watch.polled(1)
+            await watch.polled(1)
+            assert watch.queue.qsize() == MOST_EVENTS
+
+    asyncio.run(scenario())
+    assert f"IMDS lists {MOST_EVENTS + 1} events" in caplog.text
 
 
 TEMPLATE = "{{ lookup('pipe', 'id') }}{% set x = 1 %}{# \x1b[31m #}\n"
@@ -282,7 +297,7 @@ def test_waits_grow_during_failures(vm: Vm, caplog: pytest.LogCaptureFixture) ->
     assert all(2 <= seconds <= 16 for seconds in slept)
     assert slept[0] == 2  # never less than the interval
     assert slept[3] <= 3.375 < 5.6953125 <= slept[6] <= 11.390625
-    assert re.search(r"IMDS is in trouble.* Asking again in 2 s$", caplog.messages[0])
+    assert re.search(r"IMDS has a temporary problem.* Asking again in 2 s$", caplog.messages[0])
 
 
 def test_the_interval_is_from_request_to_request(vm: Vm) -> None:

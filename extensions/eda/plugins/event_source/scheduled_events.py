@@ -112,6 +112,7 @@ T = t.TypeVar("T")
 _LOG = logging.getLogger("imds.azure.scheduled_events")
 _CORE = "_imds_azure_core"
 _SHORTEST_INTERVAL = 1.0
+_MOST_EVENTS = 1000
 _BRACKETS = {"{": "(", "}": ")"}
 
 
@@ -170,6 +171,9 @@ async def watch(queue: Queue, options: dict[str, t.Any], system: System) -> None
         present = scheduled_events.about(
             scheduled_events.shaped_events(document, time.time()), resource
         )
+        if len(present) > _MOST_EVENTS:
+            _LOG.warning("IMDS lists %d events; all after %d are left out", len(present), _MOST_EVENTS)
+            present = present[:_MOST_EVENTS]
         for change in scheduled_events.changes(seen, present):
             await queue.put(payload(change, document, resource))
         seen = present

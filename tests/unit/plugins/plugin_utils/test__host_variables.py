@@ -65,6 +65,15 @@ def test_a_fact_of_the_host_is_no_option() -> None:
     assert arguments_of(variables) == {}
 
 
+def test_a_fact_that_is_no_variable_changes_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "false")
+    variables = {
+        "azure_imds_endpoint": ENDPOINT,
+        "ansible_facts": {"azure_imds_endpoint": "http://127.0.0.1:1"},
+    }
+    assert arguments_of(variables) == {"endpoint": ENDPOINT}
+
+
 def test_a_delegated_task_uses_the_variables_of_the_delegated_host() -> None:
     variables = {
         "azure_imds_endpoint": "http://127.0.0.1:1",

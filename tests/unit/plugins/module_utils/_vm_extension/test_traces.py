@@ -386,3 +386,13 @@ def test_no_command_without_a_name(missing: str) -> None:
 @pytest.mark.parametrize("document", [{}, {"compute": {}}, {"network": {}}])
 def test_a_document_without_names(document: dict[str, t.Any]) -> None:
     assert extension.removal_commands(extension.owner_of(document)) == []
+
+
+def test_settings_with_many_ports(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config").mkdir()
+    settings = [
+        {"handlerSettings": {"publicSettings": {"port": port}}} for port in [*range(1, 40), 1]
+    ]
+    content = json.dumps({"runtimeSettings": settings})
+    (tmp_path / "config" / "0.settings").write_text(content)
+    assert extension.ports_in_settings([str(tmp_path)]) == list(range(1, 17))
