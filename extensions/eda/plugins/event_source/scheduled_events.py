@@ -172,7 +172,9 @@ async def watch(queue: Queue, options: dict[str, t.Any], system: System) -> None
             scheduled_events.shaped_events(document, time.time()), resource
         )
         if len(present) > _MOST_EVENTS:
-            _LOG.warning("IMDS lists %d events; all after %d are left out", len(present), _MOST_EVENTS)
+            _LOG.warning(
+                "IMDS lists %d events; all after %d are left out", len(present), _MOST_EVENTS
+            )
             present = present[:_MOST_EVENTS]
         for change in scheduled_events.changes(seen, present):
             await queue.put(payload(change, document, resource))

@@ -233,6 +233,6 @@ def test_routes_are_read_as_the_kernel_writes_them(
 
 
 def test_a_lease_has_no_address_that_is_none() -> None:
-    text = "lease {\n  interface \"eth0\";\n  option routers " + "9" * 27 + ";\n}\n"
+    text = 'lease {\n  interface "eth0";\n  option routers ' + "9" * 27 + ";\n}\n"
     assert linux_network.dhclient_leases(text)[0].router == ""
     assert linux_network.keyed_lease("ADDRESS=10.0.0.4.5\n", "eth0").address == ""
