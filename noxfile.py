@@ -245,7 +245,7 @@ def coverage(session: nox.Session) -> None:
     """Measure which branches of the plugins the unit tests take."""
     install(session, f"core-{NEWEST}")
     session.install("pytest-cov", *QUICKLY)
-    report = ("--cov=plugins", "--cov-branch", "--cov-report=term:skip-covered")
+    report = ("--cov=plugins", "--cov-branch", "--cov-report=term-missing:skip-covered")
     env = {"COVERAGE_FILE": f"{VENVS}/coverage"}
     session.run(*PYTEST, "--numprocesses=auto", *report, *session.posargs, env=env)
 
@@ -425,7 +425,9 @@ def smoke(session: nox.Session) -> None:
             "ansible-doc --type role imds.azure.guard",
         )
         env = environment(ANSIBLE_COLLECTIONS_PATH=folder, HOME=folder)
-        session.run(*ISOLATED, "python", f"{TESTS}/simulated.py", folder, *commands, env=env)
+        # The simulator runs where its libraries are; the commands find the programs of this session.
+        python = str(VENVS / "envs" / "package" / "bin" / "python")
+        session.run(*ISOLATED, python, f"{TESTS}/simulated.py", folder, *commands, env=env)
 
 
 def build(session: nox.Session, folder: str | pathlib.Path) -> pathlib.Path:
