@@ -45,7 +45,7 @@ _ADVICE = {
     "object_id or resource_id is among those assigned to it",
     "invalid_resource": "Check resource: it must be the URI of a service that exists in this cloud and tenant, to "
     "the letter",
-    "took all turns": "Ask for fewer tokens at once, or raise the option deadline",
+    "use up the rate limit": "Ask for fewer tokens at once, or raise the option deadline",
 }
 _BY_STATUS = {
     400: "Check resource and the identity that is asked for",

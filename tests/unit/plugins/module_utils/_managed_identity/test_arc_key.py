@@ -548,3 +548,8 @@ def test_two_challenges_in_one_answer() -> None:
             with pytest.raises(TransportError, match="is refused, and nothing was read"):
                 send(request, 5.0)
             assert server.connections == 1
+
+
+def test_the_advice_when_other_processes_ask_for_tokens() -> None:
+    found = arc_key.advice(None, "other processes use up the rate limit for tokens")
+    assert found == "Ask for fewer tokens at once, or raise the option deadline"
