@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
-from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS,
@@ -30,7 +30,7 @@ class ActionModule(HostVariablesAction):
         facts = result.get("ansible_facts", {})
         try:
             check_values(facts.get(FACT))
-        except MalformedError as exc:
+        except ImdsError as exc:
             # Returned and not raised, because an exception would ignore failed_when.
             del facts[FACT]
             return {**result, "failed": True, "msg": f"the module returned no fact: {exc}"}

@@ -311,11 +311,10 @@ def test_unknown_values_pass_through() -> None:
 def test_type_conversion_never_raises_and_keeps_all_keys(document: dict[str, t.Any]) -> None:
     found = shaped(document)
     assert shaped(found) == found
-    for (route, value), (same, after) in zip(leaves(document), leaves(found), strict=True):
+    before = without_nulls(document)
+    for (route, value), (same, after) in zip(leaves(before), leaves(found), strict=True):
         assert route == same
-        assert str(after).lower() == ("" if value is None else str(value)).lower() or int(
-            after
-        ) == int(value)
+        assert str(after).lower() == str(value).lower() or int(after) == int(value)
 
 
 # Tags
