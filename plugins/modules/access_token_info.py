@@ -112,7 +112,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
-    token_argument_spec,
+    module_argument_spec,
     token_from,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
@@ -123,14 +123,9 @@ from ansible_collections.imds.azure.plugins.module_utils._options import client_
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
 
-def argument_spec() -> dict[str, t.Any]:
-    source = {"type": "str", "default": "imds", "choices": ["imds", "vm_extension"]}
-    return dict(token_argument_spec(), source=source)
-
-
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=argument_spec(),
+        argument_spec=module_argument_spec(),
         mutually_exclusive=[list(IDENTITIES)],
         supports_check_mode=True,
     )

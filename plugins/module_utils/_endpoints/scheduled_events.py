@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import typing as t
 
 from .._client import Answer, Endpoint, ImdsClient
 from .._errors import MalformedError
+from .._options import GetOption, shared_argument_spec
 from .._times import iso_8601
 from .dates import moment_of
 
@@ -50,6 +52,19 @@ _RESOURCES_TEXT = "resources_text"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 # A key like this in a result fails the task, or is read as something else than data.
 _RESERVED = "__ansible_"
+
+
+def argument_spec() -> dict[str, t.Any]:
+    """The options of the module scheduled_events_info."""
+    return dict(shared_argument_spec(), resource={"type": "str"})
+
+
+def events_by_options(option: GetOption, client: ImdsClient) -> dict[str, t.Any]:
+    """The result of that module. Seconds of notice are counted by the clock of the machine this runs on."""
+    resource = option("resource") or own_name(client)
+    document = scheduled_events(client).data
+    events = about(shaped_events(document, time.time()), resource)
+    return {"incarnation": incarnation_of(document), "resource": resource, "events": events}
 
 
 def scheduled_events(client: ImdsClient) -> Answer:
@@ -241,7 +256,9 @@ __all__ = (
     "Change",
     "Event",
     "about",
+    "argument_spec",
     "changes",
+    "events_by_options",
     "events_by_id",
     "events_document",
     "incarnation_of",

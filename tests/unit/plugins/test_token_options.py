@@ -14,7 +14,7 @@ import environments
 from ansible_collections.imds.azure.plugins.doc_fragments import _token
 from ansible_collections.imds.azure.plugins.module_utils import _options
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity import options
-from ansible_collections.imds.azure.plugins.modules import access_token_info, vm_extension_info
+from ansible_collections.imds.azure.plugins.modules import vm_extension_info
 
 COMPARED = ("type", "default", "choices", "required", "elements")
 
@@ -42,7 +42,7 @@ def test_the_fragment_documents_what_the_spec_takes() -> None:
 
 def test_the_source_is_documented_as_it_is_taken() -> None:
     documentation = documented(_token.ModuleDocFragment.SOURCE)
-    spec = access_token_info.argument_spec()
+    spec = options.module_argument_spec()
     assert compared(documentation)["source"] == compared(spec)["source"]
 
 
