@@ -19,6 +19,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import 
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
+    runs_powershell,
     with_host_variables,
 )
 
@@ -39,9 +40,13 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         with _silence(self._play_context, self._connection._play_context):
-            arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
-            answer = self._execute_module(module_args=arguments, task_vars=task_vars)
-            result.update(drop_facts(answer))
+            self._task.args = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
+            if runs_powershell(self):
+                # The modules of ansible.windows then write nothing to the host's event log.
+                with _silence(self._task):
+                    result.update(self._run_on_windows(task_vars))
+            else:
+                result.update(drop_facts(self._execute_module(task_vars=task_vars)))
         _warn(result.pop("unread", None), name_of_host(task_vars))
         # What core could not make sense of may well be a token with something around it. Cores before
         # 2.19 take output that begins as a traceback for the exception.
@@ -53,6 +58,33 @@ class ActionModule(ActionBase):
         # Cores before 2.19 hide the results of a whole loop only if the task says so.
         self._task.no_log = self._task.no_log or secret
         return result
+
+    def _run_on_windows(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
+            module_argument_spec,
+            token_from,
+        )
+        from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
+            IDENTITIES,
+        )
+        from ansible_collections.imds.azure.plugins.plugin_utils._windows.host import (
+            WindowsHost,
+            run_on_windows,
+        )
+
+        def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
+            client, unread = host.client(), list[str]()
+            token = token_from(host.option, client, client.newest_instance, unread=unread)
+            return {**token, "unread": unread}, []
+
+        return run_on_windows(
+            self,
+            task_vars,
+            module_argument_spec(),
+            work,
+            secret=True,
+            mutually_exclusive=[list(IDENTITIES)],
+        )
 
 
 def _warn(unread: t.Any, host: str) -> None:

@@ -15,6 +15,10 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import is_dead, process
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
+from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
+    linux_only,
+    runs_powershell,
+)
 
 
 class ActionModule(ActionBase):
@@ -26,6 +30,10 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        if runs_powershell(self):
+            return {**result, **linux_only("The role imds.azure.maintenance")}
+        if self._task.args.get("step") == "begin":
+            return result
         if self._task.args.get("step") != "take":
             return {**result, **self._module({}, variables)}
         # Actions run in a worker of the process that is the run.

@@ -114,6 +114,8 @@ class System(t.NamedTuple):
     sleep: t.Callable[[float], None] = time.sleep
     jitter: t.Callable[[], float] = random.random
     in_azure: t.Callable[[], bool | None] = _firmware.firmware_says_azure
+    # Asked after each failed attempt that might be followed by another one.
+    may_retry: t.Callable[[], bool] = lambda: True
 
 
 class _Query(t.NamedTuple):
@@ -396,7 +398,7 @@ class Attempts:
         """Waits until the attempt after this one; False if there must be none."""
         elapsed, jitter, now = self._elapsed(), self._system.jitter(), self._system.wall()
         delay = policy.wait(failure, number, elapsed, jitter, now, always_there, refused_for)
-        if delay is None:
+        if delay is None or not self._system.may_retry():
             return False
         self._system.sleep(delay)
         return True
