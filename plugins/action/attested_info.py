@@ -189,8 +189,8 @@ class ActionModule(ActionBase):
         def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
             return document_by_options(host.option, host.client()), []
 
-        self._task.args = arguments
-        return run_on_windows(self, task_vars, argument_spec(), work, failure)
+        spec = argument_spec()
+        return run_on_windows(self, task_vars, spec, work, failure, arguments=arguments)
 
 
 def _rejected(result: dict[str, t.Any], exc: AttestationError) -> dict[str, t.Any]:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
+from ansible.errors import AnsibleConnectionFailure
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 
@@ -21,7 +23,11 @@ from ansible_collections.imds.azure.plugins.module_utils._client import (
     System,
     checked_endpoint,
 )
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, printable
+from ansible_collections.imds.azure.plugins.module_utils._errors import (
+    ImdsError,
+    OptionError,
+    printable,
+)
 from ansible_collections.imds.azure.plugins.module_utils._firmware import AZURE_TAG
 from ansible_collections.imds.azure.plugins.module_utils._options import (
     ENDPOINT_VARIABLE,
@@ -44,10 +50,12 @@ _FIRMWARE_SCRIPT = (
     "[CmdletBinding(SupportsShouldProcess)] param ()\n"
     "(Get-CimInstance -ClassName Win32_SystemEnclosure -ErrorAction Stop).SMBIOSAssetTag"
 )
-_LONGEST = 500
+# Characters of each text of a module that failed, and how many of them are quoted.
+_LOOKED_AT = 10_000
+_LONGEST = 300
 # Parts of the names that PowerShell has for such errors, and of what it says in English.
 _CONSTRAINED = ("constrainedlanguage", "language mode")
-_SAID_BY_A_MODULE = ("msg", "exception", "module_stderr", "module_stdout")
+_SAID_BY_A_MODULE = ("msg", "module_stderr", "module_stdout")
 # The role imds.azure.diagnose is for Linux.
 _ADVICE = {
     _failures.DIAGNOSE: "The guide to Windows hosts of this collection says what to look at",
@@ -107,24 +115,27 @@ def run_on_windows(
     work: Work,
     failure: t.Callable[[ImdsError], _Result] = lambda exc: {"msg": str(exc)},
     secret: bool = False,
+    arguments: _Result | None = None,
     mutually_exclusive: list[list[str]] | None = None,
 ) -> _Result:
-    """The result of a task. `failure` makes a result of an error; the result of a `secret` task quotes no module."""
+    """The result of a task.
+
+    `failure` makes a result of an error. The result of a `secret` task quotes no module. The `arguments` are
+    those of the task, unless they are given.
+    """
     if not module_loader.has_plugin(MODULE):
         return _failed(
             f"This host runs PowerShell, where {MODULE} sends the requests, and the controller does not have it: {INSTALL}"
         )
     try:
-        _checked, option = action.validate_argument_spec(
-            _without_fallback(spec, _environment(action)), mutually_exclusive=mutually_exclusive
+        checks = ArgumentSpecValidator(
+            _without_fallback(spec, _environment(action)), mutually_exclusive
         )
+        option = _valid(checks, action, arguments)
         result, warnings = work(WindowsHost(action, task_vars or {}, option))
     except ImdsError as exc:
         result = {"failed": True, **failure(exc)}
         result["msg"] = _without_diagnose(str(result["msg"]))
-    except AnsibleActionFail as exc:
-        # Not raised, because failed_when of the task would have no effect then.
-        result = _failed(str(exc))
     except ModuleFailedError as exc:
         result = _module_failure(exc.result, secret)
     else:
@@ -136,6 +147,17 @@ def run_on_windows(
 
 def _failed(msg: str) -> _Result:
     return {"failed": True, "msg": msg}
+
+
+def _valid(checks: ArgumentSpecValidator, action: ActionBase, arguments: _Result | None) -> _Result:
+    """All options, or OptionError in the words of a module."""
+    found = checks.validate(dict(action._task.args if arguments is None else arguments))
+    if not found.error_messages:
+        return t.cast(_Result, found.validated_parameters)
+    msg = found.error_messages[0]
+    if isinstance(found.errors[0], UnsupportedError):
+        msg = f"Unsupported parameters for ({action._task.action}) module: {msg}"
+    raise OptionError(msg)
 
 
 def _environment(action: ActionBase) -> dict[str, t.Any]:
@@ -164,17 +186,20 @@ def _without_diagnose(message: str) -> str:
 
 
 def _module_failure(result: t.Mapping[str, t.Any], secret: bool) -> _Result:
-    """The failure of a module of ansible.windows. Its texts may hold a token, so those of a secret task are not quoted."""
-    texts = [str(result.get(name, ""))[:_LONGEST * 20] for name in _SAID_BY_A_MODULE]
+    """The failure of a module of ansible.windows. A secret task quotes none of its texts, because a token may be in them."""
+    texts = [str(result.get(name) or "")[:_LOOKED_AT] for name in _SAID_BY_A_MODULE]
     said = " ".join(texts).lower()
     if any(part in said for part in _CONSTRAINED):
         return _failed(
             "PowerShell runs in constrained language mode on this host, where Ansible's modules for Windows can't run, "
             f"{MODULE} included: allow them by the application control policy of the host, or use another account"
         )
-    words = "not shown, because there may be a token in it" if secret else printable(texts[0], _LONGEST)
+    words = ": ".join(filter(None, (printable(text, _LONGEST) for text in texts)))
+    if secret:
+        words = "not shown, because there may be a token in it"
     state = {"unreachable": True} if result.get("unreachable") else {"failed": True}
-    return {**state, "msg": f"{MODULE} could not run on this host, so there was no request: {words or 'it does not say why'}"}
+    msg = f"{MODULE} could not run on this host, so there was no request: {words or 'it does not say why'}"
+    return {**state, "msg": msg}
 
 
 __all__ = ("WindowsHost", "Work", "run_on_windows")
