@@ -24,6 +24,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
 )
 
 _RAW = ("exception", "module_stdout", "module_stderr")
+# How much is shown, and how much is logged.
+_LEVELS = ("verbosity", "log_verbosity")
+_HARMLESS_LEVEL = 3
 _HIDDEN = "not shown, because there may be a token in it"
 
 
@@ -42,8 +45,8 @@ class ActionModule(ActionBase):
         with _silence(self._play_context, self._connection._play_context):
             self._task.args = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
             if runs_powershell(self):
-                # The modules of ansible.windows then write nothing to the host's event log.
-                with _silence(self._task):
+                # The task as well, because ansible.windows then writes nothing to the host's event log.
+                with _silence(self._task), _less_verbose():
                     result.update(self._run_on_windows(task_vars))
             else:
                 result.update(drop_facts(self._execute_module(task_vars=task_vars)))
@@ -105,6 +108,20 @@ def _silence(*contexts: t.Any) -> t.Iterator[None]:
     finally:
         for context, no_log in zip(contexts, before, strict=True):
             context.no_log = no_log
+
+
+@contextlib.contextmanager
+def _less_verbose() -> t.Iterator[None]:
+    """Before 2.19, winrm and psrp print all that commands answered from -vvvvv on, whatever their context says."""
+    display = Display()
+    before = {name: getattr(display, name) for name in _LEVELS if hasattr(display, name)}
+    try:
+        for name, level in before.items():
+            setattr(display, name, min(level, _HARMLESS_LEVEL))
+        yield
+    finally:
+        for name, level in before.items():
+            setattr(display, name, level)
 
 
 __all__ = ("ActionModule",)

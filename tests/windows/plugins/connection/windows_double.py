@@ -56,6 +56,7 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection import ConnectionBase
+from ansible.utils.display import Display
 
 from windows import doubles
 
@@ -95,6 +96,8 @@ class Connection(ConnectionBase):
         output = self.get_option("output")
         if output is None:
             output = json.dumps(self._answer(arguments))
+        # As winrm and psrp of older cores do.
+        Display().vvvvv(f"DOUBLE STDOUT {output}")
         return 0, output.encode(), b""
 
     def _answer(self, arguments: dict[str, t.Any]) -> doubles.Result:
