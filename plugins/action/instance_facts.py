@@ -46,7 +46,7 @@ class ActionModule(HostVariablesAction):
         )
 
         def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
-            return gathered(host.option, host.send, host.system)
+            return gathered(host.option, host.send, host.system, host.in_azure)
 
         return run_on_windows(self, task_vars, argument_spec(), work)
 

@@ -38,8 +38,12 @@ def gathered(
     option: _options.GetOption,
     send: _transport.Transport,
     system: _client.System | None = None,
+    in_azure: t.Callable[[], bool | None] | None = None,
 ) -> Gathered:
-    """The result of the module and its warnings, or ImdsError."""
+    """The result of the module and its warnings, or ImdsError.
+
+    `in_azure` is asked only if nothing answered, where it costs too much to ask it before.
+    """
     system = system or _client.System()
     result: dict[str, t.Any] = {}
     try:
@@ -53,7 +57,7 @@ def gathered(
     except _errors.ImdsError as exc:
         if option("required"):
             raise
-        facts, warnings = {}, _nothing_answered(system, exc)
+        facts, warnings = {}, _nothing_answered((in_azure or system.in_azure)(), exc)
     result["ansible_facts"] = {"azure_imds": facts}
     return Gathered(result, warnings)
 
@@ -74,9 +78,8 @@ def _facts_of(
     return facts, warnings
 
 
-def _nothing_answered(system: _client.System, exc: _errors.ImdsError) -> list[str]:
+def _nothing_answered(in_azure: bool | None, exc: _errors.ImdsError) -> list[str]:
     """A warning about an empty fact where a VM may have lost what it should have had."""
-    in_azure = system.in_azure()
     if in_azure or (in_azure is None and exc.answered):
         return [f"azure_imds is empty: {exc}"]
     return []

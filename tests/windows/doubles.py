@@ -9,6 +9,7 @@ may take five minutes for each read, and .NET says in a sentence why there is no
 
 from __future__ import annotations
 
+import errno
 import http.client
 import re
 import time
@@ -22,6 +23,7 @@ AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
 READ_TIMEOUT = 300.0
 _PREFIX = "Unhandled exception occurred when sending web request. Exception: "
 _CALL = 'Exception calling "GetResponse" with "0" argument(s): '
+_UNREACHABLE = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
 _OPTIONS = {
     *("url", "method", "headers", "http_agent", "body", "return_content", "status_code"),
     *("use_proxy", "follow_redirects", "url_timeout"),
@@ -80,9 +82,9 @@ def _send(given: t.Mapping[str, t.Any], result: Result, read_timeout: float) -> 
         raise WebError('"The connection was closed unexpectedly."') from None
     except TimeoutError:
         raise WebError(f'{_CALL}"The operation has timed out"') from None
-    except ConnectionRefusedError:
-        raise WebError(f'{_CALL}"Unable to connect to the remote server"') from None
-    except (OSError, http.client.HTTPException, ValueError):
+    except (OSError, http.client.HTTPException, ValueError) as exc:
+        if getattr(exc, "errno", None) in _UNREACHABLE:
+            raise WebError(f'{_CALL}"Unable to connect to the remote server"') from None
         closed = "The underlying connection was closed: An unexpected error occurred on a receive."
         raise WebError(f'{_CALL}"{closed}"') from None
     finally:

@@ -81,7 +81,11 @@ class WindowsHost:
     def in_azure(self) -> bool | None:
         """The answer of the firmware; None where it can't be read. Asked once, because it takes a run of PowerShell."""
         if not self._in_azure:
-            self._in_azure.append(_tells_azure(self._run(_FIRMWARE_MODULE, {"script": _FIRMWARE_SCRIPT})))
+            try:
+                result = self._run(_FIRMWARE_MODULE, {"script": _FIRMWARE_SCRIPT})
+            except ModuleFailedError:
+                result = {}
+            self._in_azure.append(_tells_azure(result))
         return self._in_azure[0]
 
     def _may_retry(self) -> bool:

@@ -27,8 +27,8 @@ options:
     vars:
       - name: double_read_timeout
   output:
-    description: What PowerShell writes instead of what the double answers.
-    type: str
+    description: What PowerShell writes instead of what the double answers, as text or as data.
+    type: raw
     vars:
       - name: double_output
   errors:
@@ -94,8 +94,8 @@ class Connection(ConnectionBase):
         if self.get_option("errors"):
             return 1, b"", self.get_option("errors").encode()
         output = self.get_option("output")
-        if output is None:
-            output = json.dumps(self._answer(arguments))
+        if not isinstance(output, str):
+            output = json.dumps(self._answer(arguments) if output is None else output)
         # As winrm and psrp of older cores do.
         Display().vvvvv(f"DOUBLE STDOUT {output}")
         return 0, output.encode(), b""

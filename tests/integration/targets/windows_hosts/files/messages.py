@@ -1,0 +1,62 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a Windows host is told in each case, and what it costs where there is no IMDS.
+
+    PYTHONPATH=tests messages.py FOLDER_FOR_ITS_FILES
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+
+from checks import isolation
+from simulator import Simulator, Vm
+from windows.stage import WINDOWS, Stage
+
+HERE = pathlib.Path(__file__).resolve().parent
+DOCUMENT = {
+    "compute": {
+        "azEnvironment": "AzurePublicCloud",
+        "name": "{{ 7 * 7 }}",
+        "tagsList": [{"name": "Role", "value": "{{ 7 * 7 }}"}],
+        "vmId": "00000000-0000-4000-8000-000000000001",
+    },
+    "network": {"interface": [{"macAddress": "000D3A123456"}]},
+}
+
+
+def main(folder: pathlib.Path) -> None:
+    stage = Stage(folder / "messages")
+    with Simulator([Vm("web-1", DOCUMENT), Vm("trap", DOCUMENT)], rate_limit=0) as simulator:
+        inventory = stage.inventory(
+            "hosts",
+            {"win": WINDOWS},
+            azure_imds_endpoint=simulator["web-1"].url,
+            azure_imds_deadline=3,
+        )
+        play = ("ansible-playbook", "-i", inventory)
+        stage.passes(*play, str(HERE / "messages.yml"))
+        stage.passes(*play, str(HERE / "missing.yml"), windows_collection=False)
+        facts_module = stage.run(*play, str(HERE / "facts_module.yml"))
+        words = " ".join((facts_module.stdout + facts_module.stderr).split())
+        assert "imds.azure.on_windows_hosts_use_a_task_and_no_facts_module" in words, words
+        assert "interpreter" not in words.lower(), words
+        # The environment of the controller says nothing about its hosts.
+        inside = isolation.prefix()
+        if not inside:
+            print("no network namespaces here: hosts outside of Azure were not tried")
+            return
+        journal = str(stage.folder / "journal")
+        stage.passes(
+            *("ansible-playbook", "-i", stage.inventory("outside", {"win": WINDOWS})),
+            *(str(HERE / "outside.yml"), "-e", f"double_journal={journal}"),
+            inside=inside,
+            AZURE_IMDS_ENDPOINT=simulator["trap"].url,
+        )
+        assert simulator["trap"].requests == []
+
+
+if __name__ == "__main__":
+    main(pathlib.Path(sys.argv[1]))
