@@ -31,6 +31,8 @@ import zipfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENVS = ROOT / ".venv"
 REQUIREMENTS = ROOT / "tests" / "requirements"
+# The folder that Python finds the simulator's package in.
+SIMULATOR = ROOT / "tests" / "simulator"
 COLLECTIONS = REQUIREMENTS / "collections.txt"
 # What makes an environment or runs a check takes a turn. There is one more than processors, because tests also wait.
 TURNS = threading.BoundedSemaphore((os.cpu_count() or 1) + 1)

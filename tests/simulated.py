@@ -16,7 +16,9 @@ import subprocess
 import sys
 import urllib.parse
 
-from simulator import Simulator, Vm, load_fleet
+sys.path.insert(0, str(pathlib.Path(__file__).with_name("simulator")))
+
+from imds_simulator import Simulator, Vm, load_fleet
 
 # The machine is simulated, what runs on it is not.
 LOCAL = {

@@ -20,7 +20,7 @@ attributes:
     description: Target OS or families that can be operated against.
 """
 
-    # For everything that only reads.
+    # For plugins that only read.
     READS = r"""
 options: {}
 attributes:

@@ -17,54 +17,54 @@ options:
       - Base URL of IMDS.
       - Only link-local and loopback addresses are accepted. Anything else is refused before a packet is sent,
         because IMDS answers only inside its own VM.
-      - Written as C(http://ADDRESS) or C(http://ADDRESS:PORT), with an IPv4 address, an IPv6 address in brackets, or V(localhost).
-      - V(localhost) stands for 127.0.0.1, and for ::1 where 127.0.0.1 refuses the connection. No resolver and no hosts file is asked for it.
+      - The form is C(http://ADDRESS) or C(http://ADDRESS:PORT), with an IPv4 address, an IPv6 address in brackets, or V(localhost).
+      - V(localhost) means 127.0.0.1, or ::1 if 127.0.0.1 refuses the connection. No resolver and no hosts file is used.
     type: str
     default: http://169.254.169.254
   api_version:
     description:
-      - The version of IMDS to ask for.
-      - V(latest) stands for the newest version that this collection is tested with (2025-04-07). Where IMDS does not know it yet,
-        the newest version that IMDS offers and that is not newer is used, then the newest of its V(/metadata/versions), then 2017-12-01.
-      - A date is used as it is and never replaced.
+      - The API version of IMDS to use.
+      - V(latest) means the newest version that this collection is tested with (2025-04-07). If IMDS does not know that version yet, the newest
+        version that IMDS offers in its error message and that is not newer is used, then the newest of its V(/metadata/versions), then 2017-12-01.
+      - A date is used unchanged and never replaced.
     type: str
     default: latest
   timeout:
     description:
-      - Seconds for one attempt, connecting and reading together. A server that drips bytes cannot outlast it.
+      - Seconds for one attempt, including connecting and reading. The limit also holds if the answer arrives byte by byte.
     type: float
     default: 10.0
   deadline:
     description:
       - Seconds for all attempts and the waits between them.
-      - The answers 408, 410, 429, 500, 502, 503 and 504, timeouts, connection errors and answers that are not JSON are tried again, with
-        waits that grow and are partly random; a C(Retry-After) of the service wins. 410 means that IMDS is being updated and is
-        tried again for 70 seconds. 404 is tried again for 30 seconds where the document always exists.
-      - A connection that is refused or forbidden, or has no route, is tried again for 15 seconds. Timeouts and resets have the whole deadline.
-      - Where the firmware says that the host is not in Azure, and the default endpoint is asked, there is a single attempt of 2 seconds.
+      - The status codes 408, 410, 429, 500, 502, 503 and 504, timeouts, connection errors and answers that are not JSON are retried, with exponential
+        backoff and jitter. A C(Retry-After) of the service takes precedence. 410 means that IMDS is being updated; it is retried for 70 seconds. 404
+        is retried for 30 seconds if the document always exists.
+      - A connection that is refused or forbidden, or has no route, is retried for 15 seconds. Timeouts and resets are retried until the deadline.
+      - If the firmware shows that the host is not in Azure, and the endpoint is the default one, there is a single attempt of 2 seconds.
     type: float
     default: 90.0
 notes:
-  - Requests never use a proxy, C(netrc), cookies or redirects, whatever the environment says.
+  - Requests never use a proxy, C(netrc), cookies or redirects, whatever the environment contains.
 """
 
-    # For modules that ask for an instance document or an attested document.
+    # For modules that request an instance document or an attested document.
     MODULES = r"""
 options: {}
 notes:
-  - Where the task does not give O(endpoint), O(api_version), O(timeout) or O(deadline), the variables C(azure_imds_endpoint), C(azure_imds_api_version),
-    C(azure_imds_timeout) and C(azure_imds_deadline) of the host do. With C(delegate_to) the variables of the delegated host count.
-  - Where there is no C(azure_imds_endpoint) either, the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node counts.
+  - If the task does not set O(endpoint), O(api_version), O(timeout) or O(deadline), the variables C(azure_imds_endpoint), C(azure_imds_api_version),
+    C(azure_imds_timeout) and C(azure_imds_deadline) of the host are used. With C(delegate_to), the variables of the delegated host are used.
+  - Without C(azure_imds_endpoint), the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node is used.
 """
 
-    # For modules of tokens and events, whose versions are not those of instance documents.
+    # For modules of tokens and events, whose API versions differ from those of instance documents.
     MODULES_OWN_VERSION = r"""
 options: {}
 notes:
-  - Where the task does not give O(endpoint), O(timeout) or O(deadline), the variables C(azure_imds_endpoint), C(azure_imds_timeout) and
-    C(azure_imds_deadline) of the host do. With C(delegate_to) the variables of the delegated host count. C(azure_imds_api_version) does not count here,
+  - If the task does not set O(endpoint), O(timeout) or O(deadline), the variables C(azure_imds_endpoint), C(azure_imds_timeout) and
+    C(azure_imds_deadline) of the host are used. With C(delegate_to), the variables of the delegated host are used. C(azure_imds_api_version) is not used,
     because it is a version of instance documents.
-  - Where there is no C(azure_imds_endpoint) either, the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node counts.
+  - Without C(azure_imds_endpoint), the environment variable E(AZURE_IMDS_ENDPOINT) of the managed node is used.
 """
 
     # For plugins of the controller that read instance documents.
@@ -72,13 +72,13 @@ notes:
 options:
   complete:
     description:
-      - IMDS may answer with a part of its data where it can't reach one of the services that it asks itself. A document without C(compute) or
-        C(network) is asked for again, up to two times within O(deadline). If the part is still missing, there is what there is, with a warning that names
-        the part. A document without both is an error.
-      - V(true) adds C(extended=true) to the request. IMDS then answers in full or with an error, which is tried again until O(deadline) and then
-        fails. A part that such an answer does not have does not exist, as C(compute) of a classic VM, and there is no warning.
-      - C(extended=true) came with the version 2021-08-01. An IMDS that refuses it is asked without it, and one that ignores it answers as with V(false).
-        Where a part is missing, the warning says so.
+      - IMDS may return an incomplete document if it can't reach one of its own backend services. A document without C(compute) or
+        C(network) is requested again, up to two times within O(deadline). If the part is still missing, the incomplete document is used, with a warning that
+        names the part. A document without both parts is an error.
+      - V(true) adds C(extended=true) to the request. IMDS then returns either the complete document or an error, which is retried until O(deadline).
+        If a complete document lacks a part, that part does not exist, for example C(compute) of a classic VM, and there is no warning.
+      - C(extended=true) exists since API version 2021-08-01. If IMDS refuses it, the request is sent without it. If IMDS ignores it, the result is as with
+        V(false). If a part is missing in these cases, the warning mentions this.
     type: bool
     default: false
     ini:
@@ -88,7 +88,7 @@ options:
       - name: azure_imds_complete
 """
 
-    # For plugins that run on the controller: where else the options come from.
+    # For plugins that run on the controller, which also read their options from the environment, ansible.cfg and variables.
     PLUGINS = r"""
 options:
   endpoint:

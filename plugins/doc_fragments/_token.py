@@ -14,53 +14,53 @@ class ModuleDocFragment:
 options:
   resource:
     description:
-      - What the token is for. The receiver checks that it is itself, so it has to be exactly what that service expects.
-      - A URI, for example V(https://vault.azure.net), or the id of an application.
-      - V(resource_manager), V(key_vault) and V(storage) stand for these services in the VM's own cloud, which is read from the instance document. In the
-        public cloud these are V(https://management.azure.com/), V(https://vault.azure.net) and V(https://storage.azure.com/).
+      - The service that the token is for. It has to be exactly the value that the service expects, because the service checks it.
+      - A URI, for example V(https://vault.azure.net), or the ID of an application.
+      - V(resource_manager), V(key_vault) and V(storage) mean these services in the VM's own cloud, which is read from the instance document. In the
+        public cloud, these are V(https://management.azure.com/), V(https://vault.azure.net) and V(https://storage.azure.com/).
     type: str
     required: true
   client_id:
     description:
-      - The identity by its client id (also called application id). Needed, this or one of the two others, where the VM has several user-assigned identities
-        and none of its own.
+      - The client ID (also called application ID) of the identity. If the VM has several user-assigned identities and no system-assigned one, set
+        O(client_id), O(object_id) or O(resource_id).
       - Mutually exclusive with O(object_id) and O(resource_id).
     type: str
   object_id:
     description:
-      - The identity by its object id (also called principal id).
+      - The object ID (also called principal ID) of the identity.
       - Mutually exclusive with O(client_id) and O(resource_id).
     type: str
   resource_id:
     description:
-      - The identity by its resource id in Azure, which IMDS takes as C(msi_res_id).
-      - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not know it.
+      - The Azure resource ID of the identity. IMDS calls this parameter C(msi_res_id).
+      - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not support it.
     type: str
   port:
     description:
-      - Where the VM extension listens.
+      - The port of the VM extension.
     type: int
     default: 50342
   api_version:
     description:
-      - Of the request for the token. V(latest) stands for 2018-02-01, the version that every SDK of Azure asks for tokens with.
-      - The cloud that a name of a O(resource) takes is read from the newest instance document in any case.
+      - The API version of the request for the token. V(latest) means 2018-02-01, the version that all Azure SDKs use for tokens.
+      - The cloud of a named O(resource) is always read from the newest version of the instance document.
 """
 
     SOURCE = r"""
 options:
   source:
     description:
-      - V(imds) asks the Instance Metadata Service.
-      - V(vm_extension) asks the retired VM extension at C(http://localhost:50342/oauth2/token), to compare the two while moving away from it. The role
-        P(imds.azure.managed_identity_migration#role) does that for a whole fleet.
+      - V(imds) queries the Instance Metadata Service.
+      - V(vm_extension) queries the retired VM extension at C(http://localhost:50342/oauth2/token), to compare its token with that of IMDS during a
+        migration. The role P(imds.azure.managed_identity_migration#role) does that for a whole fleet.
     type: str
     choices:
       - imds
       - vm_extension
     default: imds
 notes:
-  - Azure caches tokens. What a token may do can be up to a day older than the assignment of a role.
-  - IMDS gives a VM 20 tokens a second and 5 at once, whatever asks for them. What goes wrong for the moment is tried again as for
-    every document of IMDS, 404 included, which is believed after 30 seconds.
+  - Azure caches tokens. So it can take up to a day until a new role assignment takes effect.
+  - IMDS limits each VM to 20 token requests a second and 5 at once, for all clients together. Transient failures are retried as for all other
+    documents of IMDS. 404 is retried for 30 seconds.
 """

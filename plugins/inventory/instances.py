@@ -5,17 +5,17 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: instances
-short_description: Azure VMs grouped by zone, fault domain, location and tags
+short_description: Group Azure VMs by zone, fault domain, location and tags
 version_added: 0.1.0
 author:
   - The imds.azure contributors (@imds-azure)
 description:
-  - Makes an inventory of what Azure VMs know about themselves from the Azure Instance Metadata Service (IMDS). No credentials and no Azure SDK.
-  - IMDS answers only inside its own VM. A fleet is gathered by Ansible itself, with M(imds.azure.instance_facts) or the playbook
-    C(imds.azure.gather), and this plugin groups it from the fact cache (O(sources=facts)) or from the files that were written (O(sources=documents)).
-  - The name of the inventory file must end in C(imds.yml) or C(imds.yaml). A warning names a file of another name whose C(plugin) is this one.
+  - Makes an inventory from the metadata of Azure VMs in the Azure Instance Metadata Service (IMDS). Needs no credentials and no Azure SDK.
+  - IMDS answers only inside its own VM. So Ansible gathers the metadata of a fleet with M(imds.azure.instance_facts) or the playbook
+    C(imds.azure.gather). This plugin then groups the fleet from the fact cache (O(sources=facts)) or from files (O(sources=documents)).
+  - The name of the inventory file must end in C(imds.yml) or C(imds.yaml). A warning appears for a file with another name that names this plugin.
 requirements:
-  - jmespath (on the controller), when O(hostnames) or O(filters) have more than plain paths such as C(compute.name)
+  - jmespath (on the controller), if O(hostnames) or O(filters) have more than plain paths such as C(compute.name)
 extends_documentation_fragment:
   - constructed
   - inventory_cache
@@ -25,18 +25,18 @@ extends_documentation_fragment:
 options:
   plugin:
     description:
-      - Marks the file as one of this plugin.
+      - Marks the file as an inventory of this plugin.
     type: str
     required: true
     choices:
       - imds.azure.instances
   sources:
     description:
-      - Where VMs come from, any of the three, in the order given. Where two sources know the same C(vmId), the later one counts.
-      - V(imds) is the VM that Ansible runs on.
-      - V(facts) are the hosts that earlier inventory sources named, as Ansible's fact cache knows them. All of them stay in the inventory
-        under their names and with their variables; those without facts are in the group C(azure_unknown). So are those whose cached facts
-        can't be read, with one warning that counts them.
+      - The sources of VMs, any of the three, in this order. If two sources have the same C(vmId), the later source is used.
+      - V(imds) is the VM on which Ansible runs.
+      - V(facts) are the hosts of earlier inventory sources, with their facts in Ansible's fact cache. All of them stay in the inventory with their
+        names and variables. Hosts without facts are in the group C(azure_unknown). Hosts whose cached facts can't be read are there as well, with one
+        warning that counts them.
       - V(documents) are the files of O(documents).
     type: list
     elements: str
@@ -48,60 +48,60 @@ options:
       - imds
   documents:
     description:
-      - Files, or globs of files, relative to the inventory file. C(**) stands for any number of folders, without those that a link leads to.
-      - If the inventory source is a folder, keep documents outside of it, or in a folder whose name begins with a dot, such as C(.snapshots/*.json). Ansible
-        reads all other files of the folder as inventory files, with warnings and odd groups. A warning names such documents.
-      - A C(.json) file has one instance document or a list of them, an C(.ndjson) file one in each line. Snapshots that the playbook
-        C(imds.azure.gather) writes are taken as well.
-      - A snapshot without a C(vmId) is of the host that it names, and any other document without a C(vmId) is a VM of its own.
-      - Where a VM is in several files, the last one in the order of their paths counts. Where these are of hosts or VMs with different names, a
-        warning names two of them, because one VM can say to be another.
-      - A file that C(ansible-vault) has encrypted is decrypted with the passwords of the run. Files in UTF-16 or UTF-32 with a byte order mark, as Windows
-        PowerShell writes them, are read, and so are lists that its C(ConvertTo-Json) wrote as objects with C(value) and C(Count).
-      - Only regular files are read, a C(.json) file of up to 1 GiB, and an C(.ndjson) file of up to 8 GiB with lines of up to 16 MiB. The bytes that are
-        added to a file while it is read are not looked at.
-      - In a folder that everybody can write to, such as C(/tmp), only files, folders and links of this user, of root and of the folder's owner are read. For
-        links, this holds in folders that a group can write to as well. All else is a broken document.
+      - Files, or globs of files, relative to the inventory file. C(**) matches any number of folders, but follows no links to folders.
+      - If the inventory source is a folder, keep documents outside it, or in a folder whose name begins with a dot, such as C(.snapshots/*.json).
+        Ansible reads all other files of the folder as inventory files, with warnings and unwanted groups. A warning names such documents.
+      - A C(.json) file has one instance document or a list of them. An C(.ndjson) file has one in each line. Snapshots of the playbook
+        C(imds.azure.gather) are accepted as well.
+      - A snapshot without a C(vmId) belongs to the host that it names. Any other document without a C(vmId) is a separate VM.
+      - If a VM is in several files, the last file in the order of paths is used. If these files have different names of hosts or VMs, a warning names
+        two of them, because one VM can claim to be another.
+      - A file that C(ansible-vault) has encrypted is decrypted with the vault passwords of the run. The plugin also reads files of Windows
+        PowerShell, that is UTF-16 or UTF-32 with a byte order mark, and lists that C(ConvertTo-Json) wrote as objects with C(value) and C(Count).
+      - Only regular files are read. A C(.json) file may have up to 1 GiB, and an C(.ndjson) file up to 8 GiB with lines of up to 16 MiB. Bytes that
+        are added to a file during the reading are ignored.
+      - In a folder that everybody can write to, such as C(/tmp), only files, folders and links of this user, of root and of the folder's owner are
+        read. For links, this also applies in folders that a group can write to. Everything else counts as a broken document.
     type: list
     elements: str
     default: []
   skip_broken:
     description:
-      - V(false) fails with the name and line of a document that is broken, or with the name of a file that can't be read.
-      - V(true) leaves broken documents out, with one warning that counts them.
-      - A file that C(ansible-vault) has encrypted and that can't be decrypted is left out with that warning in both cases.
+      - V(false) fails with the file and line of a broken document, or with the name of a file that can't be read.
+      - V(true) skips broken documents, with one warning that counts them.
+      - In both cases, a file that C(ansible-vault) has encrypted and that can't be decrypted is skipped with that warning.
     type: bool
     default: false
   max_age:
     description:
-      - Seconds after which facts of the source V(facts) are treated as absent, with one warning that counts them.
-      - The age is told by C(azure_imds.gathered_at).
+      - The maximum age in seconds of facts from the source V(facts). Older facts are ignored, with one warning that counts them.
+      - The age is computed from C(azure_imds.gathered_at).
     type: int
   hostnames:
     description:
-      - What names a host, the first that is not empty. JMESPath expressions over the VM's data, or V(tag:NAME) for the value of a tag, whose name
-        may have any casing.
-      - Two VMs never share a host. Where names clash, all of the VMs that clash take their next expression, or C(NAME_VMID) when there is
-        none left, with a warning. So a name never depends on the order of files.
-      - Where no expression gives a name, it is C(vm_VMID). A snapshot without a C(vmId) has the name of its host, which is the same each time, and any
-        other document without a C(vmId) has a hash of what it says of the VM instead.
-      - The names of groups, and names that lead to the controller itself, such as C(localhost) and C(127.1), are not given to a VM either. Only
-        O(keyed_groups) can still make a group of a VM's name, and a warning then names it.
+      - The expressions for the host name; the first result that is not empty is used. Each entry is a JMESPath expression over the VM's data, or
+        V(tag:NAME) for the value of a tag. The casing of C(NAME) does not matter.
+      - Two VMs never share a host. If several VMs would get the same name, all of them use their next expression, or C(NAME_VMID) if there is none
+        left, with a warning. So a name never depends on the order of files.
+      - If no expression gives a name, the name is C(vm_VMID). Without a C(vmId), a snapshot has the stable name of its host instead, and any other
+        document has a hash of its content.
+      - A VM never gets the name of a group, or a name that means the controller itself, such as C(localhost) and C(127.1). Only O(keyed_groups) can
+        still create a group with the name of a VM. A warning then names it.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
-        address. A name of more than 200 bytes is cut, and ends in a hash of the whole. A name that begins with C(__ansible_), which
-        Ansible's own readers take for something else, loses these underscores.
-      - Without O(strict), an expression that can't be evaluated for a VM gives no name for it, with one warning that counts these VMs. With O(strict) it
-        is an error that names the VM.
+        address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. A name that begins with C(__ansible_), to which
+        Ansible gives a special meaning, loses these underscores.
+      - Without O(strict), an expression that can't be evaluated for a VM gives no name, with one warning that counts these VMs. With O(strict), it is
+        an error that names the VM.
     type: list
     elements: str
     default:
       - name
   address:
     description:
-      - Which address becomes C(ansible_host), the first usable one of its kind. V(none) sets none.
-      - Usable is an IP address of another machine, without a scope id. A VM can say anything, so all other texts are passed over with one warning that
-        counts the VMs, and so are loopback, link-local, multicast and unspecified addresses.
-      - Hosts of earlier inventory sources are reached as before, so none is set for them, whichever of the O(sources) a VM comes from.
+      - The kind of address for C(ansible_host). The first usable address of that kind is used. V(none) sets no C(ansible_host).
+      - An IP address is usable if it can belong to another machine and has no scope ID. All other texts, and loopback, link-local, multicast and
+        unspecified addresses, are ignored with one warning that counts the VMs, because a VM can return any text.
+      - Hosts of earlier inventory sources keep their connection settings. So C(ansible_host) is not set for them, with any of the O(sources).
       - The instance document lacks public addresses of the Standard SKU.
     type: str
     choices:
@@ -111,20 +111,20 @@ options:
     default: private
   group_by:
     description:
-      - Built-in groups, each below a parent, for example C(zone_1) below C(zones), C(fault_domain_0) below C(fault_domains), C(location_westeurope)
-        below C(locations) and C(tag_Role_WebRole) below C(tags). A tag without a value gives C(tag_Role).
-      - Characters that a group name can't have become C(_). What is empty gives no group.
-      - So two values can be one group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and the values of each.
-      - A VM is in at most 1000 of these groups, while Azure allows 50 tags. Of a VM that says more, those of tags that come last are left out, with one
-        warning that names a VM. The variable C(azure_imds) has all tags.
-      - Azure compares sizes, names of scale sets and names of tags without casing, so C(Role) and C(role) are one tag. A VM is in the groups of all
-        spellings that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in C(tag_Role_db) and C(tag_role_db), and
-        the second in C(tag_Role_web) and C(tag_role_web). Azure compares the values of tags with their casing.
-      - Locations, edge zones, resource groups, subscriptions, dedicated hosts and types of operating systems are always in lower case.
-      - A VM in an edge zone is in the group of its location as well, since that is its C(location) in Azure. The host pattern C(location_westus:!edge_zones)
-        is the location without its edge zones, with V(edge_zone) in this list.
-      - V(dedicated_host) gives C(dedicated_host_HOSTGROUP_HOST) for the VMs that were placed on a dedicated host by its name. VMs that share such a group fail
-        together. Host groups of one name in two resource groups share it, too.
+      - The built-in groups. Each has a parent group, for example C(zones) for C(zone_1), C(fault_domains) for C(fault_domain_0), C(locations) for
+        C(location_westeurope) and C(tags) for C(tag_Role_WebRole). The group of a tag without a value is C(tag_Role).
+      - Characters that are not allowed in a group name become C(_). An empty value gives no group.
+      - So two values can get the same group, for example the tags C(env=prod_eu) and C(env_prod=eu). One warning names such groups and their values.
+      - A VM is in at most 1000 of these groups. (Azure allows 50 tags.) If a VM has more, the groups of its last tags are left out, with one warning
+        that names a VM. The variable C(azure_imds) has all tags.
+      - Azure ignores the casing of sizes, scale-set names and tag names, so C(Role) and C(role) are one tag. A VM is in the groups of all spellings
+        that any VM of this source has. With C(Role=db) on one VM and C(role=web) on another, the first is in C(tag_Role_db) and C(tag_role_db), and
+        the second in C(tag_Role_web) and C(tag_role_web). The casing of tag values matters in Azure.
+      - The groups of locations, edge zones, resource groups, subscriptions, dedicated hosts and types of operating systems are always in lower case.
+      - A VM in an edge zone is also in the group of its location, because Azure returns that as its C(location). To exclude edge zones, add
+        V(edge_zone) to this list and use the host pattern C(location_westus:!edge_zones).
+      - V(dedicated_host) creates C(dedicated_host_HOSTGROUP_HOST) for VMs that were placed on a dedicated host by its name. VMs on one dedicated host
+        fail together. Host groups with the same name in two resource groups share the group.
     type: list
     elements: str
     choices:
@@ -149,27 +149,27 @@ options:
       - tags
   filters:
     description:
-      - Which VMs are in the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the VM's data, as in O(hostnames). The first
-        whose expression holds decides; a VM for which none holds is included.
-      - Without O(strict), an expression that can't be evaluated for a VM does not hold for it, for example C(starts_with(tags.Env, 'test')) for a VM without
-        that tag. One warning counts these VMs. With O(strict) it is an error that names the VM.
-      - A text in an expression has quotes, as in C(tags.Env == 'test'). A warning names a comparison with a field that no VM has, such as
+      - The VMs of the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the VM's data, as in O(hostnames). The first
+        entry whose expression is true decides. If no expression is true, the VM is included.
+      - Without O(strict), an expression that can't be evaluated for a VM counts as false, for example C(starts_with(tags.Env, 'test')) for a VM
+        without that tag. One warning counts these VMs. With O(strict), it is an error that names the VM.
+      - Put quotes around texts in expressions, as in C(tags.Env == 'test'). A warning names a comparison with a field that no VM has, such as
         C(tags.Env == test).
-      - Hosts of earlier inventory sources stay in the inventory; a filter only keeps this plugin from grouping them.
+      - Hosts of earlier inventory sources always stay in the inventory. A filter only prevents this plugin from grouping them.
     type: list
     elements: dict
     default: []
     suboptions:
       include:
-        description: The VM is in when this expression holds.
+        description: The VM is included if this expression is true.
         type: str
       exclude:
-        description: The VM is out when this expression holds.
+        description: The VM is excluded if this expression is true.
         type: str
   gather_subset:
     description:
-      - The parts of C(azure_imds) that become a host variable, as in M(imds.azure.instance_facts). Fewer parts save memory; groups, names and
-        filters don't depend on it, while O(compose), O(groups) and O(keyed_groups) see what is left.
+      - The parts of C(azure_imds) that become a host variable, as in M(imds.azure.instance_facts). Fewer parts save memory. O(group_by), O(hostnames)
+        and O(filters) always use all parts, but O(compose), O(groups) and O(keyed_groups) use only the chosen parts.
     type: list
     elements: str
     default:
@@ -179,30 +179,30 @@ seealso:
   - plugin: imds.azure.metadata
     plugin_type: lookup
 notes:
-  - Zones and fault domains mean something only within a location or a set of VMs. The host pattern C(location_westeurope:&zone_1) is the first zone of
-    one location.
-  - O(documents), O(endpoint), O(api_version), O(timeout), O(deadline) and O(cache_connection) may be templates. They see what C(--extra-vars) gives, and
-    no variables of hosts or groups.
-  - A source that fails leaves nothing behind, neither hosts nor groups nor variables. With O(strict), one expression that can't be evaluated for one VM
-    is such a failure. Ansible then goes on with the other inventory sources, unless C(any_unparsed_is_failed) is set.
-  - What a VM says, its tags included, is not to be trusted. O(compose) and O(keyed_groups) hand it on as it is, so don't make connection variables such as
-    C(ansible_user) of it. C(ansible_host) is left out where it would be an option of ssh. A prefix keeps groups of O(keyed_groups) apart from all others.
-  - A value of one VM of which O(keyed_groups) can't make a group, for example a boolean, costs only that VM the group, with one warning. With O(strict) it is
-    an error that names the VM.
-  - Only what O(sources=imds) asks for is cached by the options of inventory caches, without C(userData) and C(customData). Files and the fact cache
-    are read each time.
-  - Facts come before variables of inventories. So where the fact cache has a host, C(ansible-inventory --list) and plays see C(azure_imds) as it was
-    gathered, in the list with each text marked as unsafe. With C(inject_facts_as_vars=false) they see what this plugin makes of it.
-  - Tags and all else that IMDS says are text, and so is what O(compose) makes of them, even if it looks like a template.
-  - Before ansible-core 2.19 C(ansible-inventory --list) and C(--host) show texts with C({), C(}), C(%) or C(#) as C(__ansible_unsafe). Where another inventory
-    source comes after this one, they show all texts so, because that source may still template them.
-  - JMESPath expressions see the fields of C(compute) by themselves and the parts of C(azure_imds) beside them. So V(name), V(compute.name),
-    V(tags.Role) and V(location == 'westeurope') work. Snapshots add C(inventory_hostname).
+  - Zones are comparable only within a location, and fault domains only within a set of VMs. The host pattern C(location_westeurope:&zone_1) selects
+    zone 1 of one location.
+  - O(documents), O(endpoint), O(api_version), O(timeout), O(deadline) and O(cache_connection) may be templates. They can use variables of
+    C(--extra-vars), but no variables of hosts or groups.
+  - A failed source adds no hosts, groups or variables. With O(strict), an expression that can't be evaluated for one VM is such a failure. Ansible
+    then continues with the other inventory sources, unless C(any_unparsed_is_failed) is set.
+  - The metadata of a VM, including its tags, is untrusted input. O(compose) and O(keyed_groups) return it unchanged, so do not use it for connection
+    variables such as C(ansible_user). An C(ansible_host) that ssh would read as an option is left out. Use a prefix to keep groups of O(keyed_groups)
+    apart from all other groups.
+  - If O(keyed_groups) can't create a group from a value of one VM, for example a boolean, only that VM lacks the group, with one warning. With
+    O(strict), it is an error that names the VM.
+  - The inventory cache has only the document of O(sources=imds), without C(userData) and C(customData). Files and the fact cache are read each time.
+  - Facts take precedence over inventory variables. So if the fact cache has a host, C(ansible-inventory --list) and plays show the gathered
+    C(azure_imds), in the list with each text marked as unsafe. With C(inject_facts_as_vars=false), they show the variable of this plugin.
+  - Tags and all other values of IMDS stay text, even if they look like a template. The same applies to results of O(compose).
+  - Before ansible-core 2.19, C(ansible-inventory --list) and C(--host) show texts with C({), C(}), C(%) or C(#) as C(__ansible_unsafe). If another
+    inventory source follows, they show all texts in this way, because that source may still template them.
+  - JMESPath expressions can use the fields of C(compute) directly, and the parts of C(azure_imds). So V(name), V(compute.name), V(tags.Role) and
+    V(location == 'westeurope') work. For snapshots, C(inventory_hostname) is available as well.
 """
 
 EXAMPLES = r"""
 ---
-# imds.yml: the VM that Ansible runs on
+# imds.yml: the VM on which Ansible runs
 plugin: imds.azure.instances
 
 ---
@@ -216,7 +216,7 @@ filters:
   - exclude: tags.Env == 'test'
 
 ---
-# zz.imds.yml: the hosts of the files before this one, from the fact cache
+# zz.imds.yml: the hosts of earlier inventory files, with facts from the fact cache
 plugin: imds.azure.instances
 sources:
   - facts
@@ -227,7 +227,7 @@ group_by:
   - scale_set
 
 ---
-# named.imds.yml: hosts named by a tag, and by the VM's name where it has no such tag
+# named.imds.yml: hosts named by a tag, or by the VM's name if it does not have the tag
 plugin: imds.azure.instances
 sources:
   - documents

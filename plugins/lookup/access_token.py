@@ -5,15 +5,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: access_token
-short_description: A token of the controller's managed identity
+short_description: Get a token of the controller's managed identity
 version_added: 0.1.0
 author:
   - The imds.azure contributors (@imds-azure)
 description:
   - Gets an access token of a managed identity from the Azure Instance Metadata Service (IMDS), without any credentials.
-  - As every lookup it runs on the controller, so the token is one of B(the controller's own VM), whatever the hosts of the play.
-    Use M(imds.azure.access_token_info) for the identity of the VMs that a play runs on.
-  - Each evaluation asks IMDS. Nothing is cached here, as Azure itself caches tokens.
+  - Like every lookup, it runs on the controller. So the token belongs to B(the controller's own VM), for all hosts of the play. Use
+    M(imds.azure.access_token_info) for the identities of the hosts.
+  - Each evaluation sends a request to IMDS. The lookup caches nothing, because Azure itself caches tokens.
 requirements:
   - requests (on the controller)
 extends_documentation_fragment:
@@ -24,26 +24,26 @@ extends_documentation_fragment:
 options:
   _terms:
     description:
-      - What tokens are for, as in O(resource). The result has one token for each term.
-      - Either terms or O(resource) must be given, and not both.
+      - The resources of the tokens, as in O(resource). The result has one token for each term.
+      - Set either terms or O(resource), but not both.
     type: list
     elements: str
   resource:
     required: false
   as_dict:
     description:
-      - Return all that M(imds.azure.access_token_info) returns, instead of the token only.
+      - Whether to return all values of M(imds.azure.access_token_info) and not only the token.
     type: bool
     default: false
 notes:
-  - The token is a secret. Give C(no_log=true) to every task that has it among its arguments, because Ansible shows arguments with C(-vvv) and to callbacks.
-    A task that loops over tokens needs it, too, because Ansible prints each element of a loop.
-    The result of a lookup has no such mark of its own. Turn pipelining on for these tasks, also on the controller, because Ansible
-    lays files with the arguments of a task on the controller and on the host that runs the task otherwise.
-  - Do not keep a token with M(ansible.builtin.set_fact), and do not put the lookup into variables that many tasks and hosts evaluate. To use
-    one token several times, register the result of M(imds.azure.access_token_info), delegated to C(localhost).
-  - All processes of a run together keep within 20 tokens a second and 5 at once. They share files in Ansible's local temp folder for that, which hold times
-    and never a token.
+  - The token is a secret, and the result of a lookup has no no-log mark. Set C(no_log=true) on every task that has the token among its arguments,
+    because Ansible shows arguments with C(-vvv) and to callbacks. Also set it on a task that loops over tokens, because Ansible prints each element
+    of a loop. Enable pipelining for these tasks, also on the controller. Otherwise Ansible writes the arguments of a task to files on the controller
+    and on the host that runs the task.
+  - Do not store a token with M(ansible.builtin.set_fact), and do not put the lookup into variables that many tasks and hosts evaluate. To use one
+    token several times, register the result of M(imds.azure.access_token_info), delegated to C(localhost).
+  - All processes of a run together send at most 20 requests a second and 5 at once. They coordinate by files in Ansible's local temp folder, which
+    contain times and never a token.
 seealso:
   - module: imds.azure.access_token_info
   - plugin: imds.azure.metadata
@@ -60,12 +60,12 @@ EXAMPLES = r"""
   register: secret
   no_log: true
 
-- name: The resource as a term
+- name: Pass the resource as a term
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.access_token', 'https://vault.azure.net') | length }} characters"
   no_log: true
 
-- name: Who is the controller to Azure?
+- name: Show the client ID of the controller's identity
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.access_token', resource='resource_manager', as_dict=true).client_id }}"
 """

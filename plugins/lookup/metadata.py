@@ -5,22 +5,22 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: metadata
-short_description: Any route of the Azure Instance Metadata Service
+short_description: Read any route of the Azure Instance Metadata Service
 version_added: 0.1.0
 author:
   - The imds.azure contributors (@imds-azure)
 description:
   - Reads the Azure Instance Metadata Service (IMDS) by route-parameter path, for example C(instance/compute/location).
-  - As every lookup it runs on the controller, so it reads what IMDS says of B(the controller's own VM), whatever the hosts of the play.
-    Use M(imds.azure.instance_facts) for the VMs that a play runs on.
-  - Routes below C(instance) are answered out of one document, which is fetched once for a whole run of Ansible, whatever the number of hosts, forks and
-    tasks. It is kept in Ansible's own temp folder, readable by its user only, and removed with that folder. If the run is killed, the folder
+  - Like every lookup, it runs on the controller. So it reads the metadata of B(the controller's own VM), for all hosts of the play. Use
+    M(imds.azure.instance_facts) for the metadata of the hosts.
+  - Routes below C(instance) are read from one document, which is requested once for a whole run of Ansible, regardless of the number of hosts, forks
+    and tasks. It is kept in Ansible's own temp folder, readable only by its user, and removed with that folder. If the run is killed, the folder
     stays.
-  - C(userData) and C(customData) are not in that file. If the VM has user data, the first lookup whose answer has it (C(instance),
-    C(instance/compute), C(instance/compute/userData), C(instance/compute/customData)) keeps the whole document in a file of its own, which costs
-    a second request if another lookup came before it. With O(cache=false) nothing is kept.
-  - One process asks for the document, and others wait for it, no longer than O(deadline). The wait and the request together stay within it.
-  - All other roots (C(versions), C(attested/document), C(scheduledevents), C(loadbalancer)) are asked for each time.
+  - C(userData) and C(customData) are not in that file. If the VM has user data, the first lookup whose result includes it (C(instance),
+    C(instance/compute), C(instance/compute/userData), C(instance/compute/customData)) stores the whole document in a second file. This costs a second
+    request if another lookup came first. With O(cache=false), nothing is stored.
+  - One process requests the document, and others wait for it. The wait and a request of their own together take no longer than O(deadline).
+  - For all other roots (C(versions), C(attested/document), C(scheduledevents), C(loadbalancer)), each lookup sends a request.
 requirements:
   - requests (on the controller), with O(cache=false) and for routes outside C(instance)
   - jmespath (on the controller), when O(query) is used
@@ -32,32 +32,32 @@ options:
   _terms:
     description:
       - Routes. Keys are case-sensitive and elements of lists are indexes that start at 0.
-      - A leading C(/) or C(/metadata/) is tolerated.
-      - No route at all is an error, also where the list of routes of a template or of a C(with_) loop is empty.
+      - A leading C(/) or C(/metadata/) is ignored.
+      - At least one route is required. An empty list of routes, for example from a template or a C(with_) loop, is an error.
     type: list
     elements: str
     required: true
   cache:
     description:
-      - V(true) answers routes below C(instance) out of the document of this run.
-      - V(false) asks IMDS for that very route. The answer is the same, but costs a request, or two for a leaf.
+      - V(true) reads routes below C(instance) from the document of this run.
+      - V(false) requests the route itself from IMDS. The result is the same, but costs one request, or two for a leaf.
     type: bool
     default: true
   params:
     description:
       - Further query parameters, for example C(nonce) of C(attested/document).
-      - Routes below C(instance) that are answered out of the document of this run take none.
-      - C(api-version) and C(format) are not among them, as O(api_version) and the kind of the answer decide about these.
+      - Routes that are read from the document of this run accept no parameters.
+      - C(api-version) and C(format) are not allowed, because O(api_version) and the kind of the answer set them.
     type: dict
     default: {}
   query:
     description:
-      - A JMESPath expression that is applied to each result.
+      - A JMESPath expression to apply to each result.
     type: str
   default:
     description:
-      - What to return for a route that does not exist. Every other failure stays one.
-      - Without it a route that does not exist is an error that names the deepest part of it that does, and the keys there.
+      - The value to return for a route that does not exist. All other failures are still errors.
+      - Without a default, such a route is an error. The message names the deepest existing part of the route, and the keys there.
     type: raw
 seealso:
   - module: imds.azure.instance_facts
@@ -66,27 +66,27 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Where does the controller run?
+- name: Show the location of the controller
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.metadata', 'instance/compute/location') }}"
 
-- name: One address of one interface
+- name: Show one address of one interface
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.metadata', 'instance/network/interface/0/ipv4/ipAddress/0/privateIpAddress') }}"
 
-- name: Several routes at once, as a list
+- name: Read several routes at once, as a list
   ansible.builtin.debug:
     msg: "{{ query('imds.azure.metadata', 'instance/compute/name', 'instance/compute/zone') }}"
 
-- name: A whole part, and an expression over it
+- name: Apply an expression to a part of the document
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.metadata', 'instance/compute/tagsList', query='[*].name') }}"
 
-- name: A route that some VMs do not have
+- name: Use a default for a route that some VMs do not have
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.metadata', 'instance/compute/tagsList/0/value', default='no tags') }}"
 
-- name: The public address behind a Standard load balancer, which the instance document does not have
+- name: Read the public address of a Standard load balancer, which is not in the instance document
   ansible.builtin.debug:
     msg: "{{ lookup('imds.azure.metadata', 'loadbalancer', default={}) }}"
 """

@@ -33,7 +33,8 @@ LATEST = "latest"
 # The newest version whose documents this collection is tested with.
 NEWEST_TESTED = "2025-04-07"
 
-_HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
+# IMDS refuses a request without Metadata.
+HEADERS = {"Metadata": "true", **_transport.HEADERS}
 
 Params = t.Sequence[t.Tuple[str, str]]
 # Waits up to so many seconds for permission to send one request. The context holds that permission.
@@ -294,8 +295,8 @@ class ImdsClient:
         if params:
             url += "?" + "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in params)
         if query.body is None:
-            return _transport.Request("GET", url, _HEADERS, secret=endpoint.secret)
-        headers = {**_HEADERS, "Content-Type": "application/json"}
+            return _transport.Request("GET", url, HEADERS, secret=endpoint.secret)
+        headers = {**HEADERS, "Content-Type": "application/json"}
         return _transport.Request("POST", url, headers, query.body, endpoint.secret)
 
 
@@ -435,6 +436,7 @@ class Attempts:
 
 __all__ = (
     "DEFAULT_ENDPOINT",
+    "HEADERS",
     "INSTANCE",
     "LATEST",
     "NEWEST_TESTED",

@@ -25,7 +25,7 @@ class Rejection(t.NamedTuple):
     def offered(self) -> list[str]:
         """The versions that IMDS names instead of the rejected one."""
         try:
-            return _versions(_document.parse_json(self.response.body), "newest-versions")
+            return listed_versions(_document.parse_json(self.response.body), "newest-versions")
         except ValueError:
             return []
 
@@ -101,7 +101,7 @@ def _listed(listing: t.Any) -> list[str]:
     if isinstance(listing, Rejection):
         # An IMDS that wants a version for its list of versions names some when it refuses.
         return listing.offered()
-    return _versions(listing, "apiVersions")
+    return listed_versions(listing)
 
 
 def _newest(versions: t.Iterable[str], limit: str) -> list[str]:
@@ -109,11 +109,11 @@ def _newest(versions: t.Iterable[str], limit: str) -> list[str]:
     return [max(usable)] if usable else []
 
 
-def _versions(data: t.Any, key: str) -> list[str]:
+def listed_versions(data: t.Any, key: str = "apiVersions") -> list[str]:
     """The dates of a list. Any other text may be a secret, and no message quotes it."""
     found = data.get(key) if isinstance(data, dict) else None
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     return [text for text in texts if _validation.is_version(text)]
 
 
-__all__ = ("FLOOR", "Rejection")
+__all__ = ("FLOOR", "Rejection", "listed_versions")

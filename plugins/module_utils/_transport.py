@@ -16,6 +16,8 @@ import typing as t
 from . import _errors, _plain_http
 
 MAX_BODY = 4 * 1024 * 1024
+# What every request of this collection says, whoever answers it.
+HEADERS = {"Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
 # Enough for a body in the smallest chunks, and its headers. Without this limit, a chunk of -1 bytes
 # would make http.client read without end.
 _MAX_RECEIVED = 8 * MAX_BODY
@@ -158,6 +160,7 @@ def _written(request: Request, host: str, target: str) -> bytes:
 
 
 __all__ = (
+    "HEADERS",
     "MAX_BODY",
     "DeadlineSocket",
     "Request",

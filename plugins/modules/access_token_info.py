@@ -7,13 +7,13 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: access_token_info
-short_description: A token of a VM's managed identity
+short_description: Get a token of a VM's managed identity
 version_added: 0.1.0
 description:
   - Gets an access token of a managed identity from the Azure Instance Metadata Service (IMDS), without any credentials.
-  - The identity is that of the VM that the task runs on. With C(delegate_to=localhost) it is the controller's.
-  - The result carries Ansible's no-log mark, so neither the screen nor a callback shows it, with or without C(no_log=true) on the task. What
-    was registered can be used.
+  - The identity is that of the VM on which the task runs. With C(delegate_to=localhost), it is that of the controller.
+  - The result has Ansible's no-log mark, so neither the screen nor a callback shows it, even without C(no_log=true) on the task. Other tasks can use
+    the registered result.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -29,16 +29,16 @@ attributes:
     description: Supports being used with the C(async) keyword.
     support: none
     details:
-      - Ansible keeps the results of asynchronous tasks in files, where no token may be.
+      - Ansible keeps the results of asynchronous tasks in files, which must not contain tokens.
 notes:
-  - The result is a secret, and the mark is lost with the result. Give C(no_log=true) to every task that has the token among its arguments, and do
-    not keep it with M(ansible.builtin.set_fact). A registered result is in the controller's memory until the run ends, and in no file.
-  - For each task Ansible lays a file with its arguments on the controller and on the host that runs the task, unless pipelining is on. That is nothing
-    to this module, whose arguments are no secrets, but a task that is given a token should use pipelining, also on the controller
+  - The token is a secret, and the mark does not protect it in other tasks. Set C(no_log=true) on every task that has the token among its arguments,
+    and do not store it with M(ansible.builtin.set_fact). A registered result is in the controller's memory until the run ends, and in no file.
+  - Without pipelining, Ansible writes the arguments of each task to a file on the controller and on the host that runs the task. This does not matter
+    for this module, because its arguments are no secrets. But a task with a token among its arguments should use pipelining, also on the controller
     (C(ansible_pipelining=true) in C(vars) of the task).
-  - Debugging Ansible itself (E(ANSIBLE_DEBUG)) shows all that modules answer, tokens as well.
-  - All processes of one user on the VM together keep within 20 tokens a second and 5 at once. They share five small files in the system's temp folder for that,
-    which hold times and never a token.
+  - Ansible's debug output (E(ANSIBLE_DEBUG)) shows the whole output of modules, including tokens.
+  - All processes of one user on the VM together send at most 20 requests a second and 5 at once. They coordinate by five small files in the system's
+    temp folder, which contain times and never a token.
 seealso:
   - plugin: imds.azure.access_token
     plugin_type: lookup
@@ -71,35 +71,35 @@ access_token:
   returned: success
   type: str
 token_type:
-  description: How to use it. V(Bearer) goes into the header C(Authorization) before the token.
+  description: The type of the token. With V(Bearer), the header C(Authorization) is this word, a blank and the token.
   returned: success
   type: str
   sample: Bearer
 client_id:
-  description: The client id of the identity; empty from the VM extension, which does not say.
+  description: The client ID of the identity; empty for the VM extension, which does not return it.
   returned: success
   type: str
   sample: 059a91e1-c527-4279-91c3-42505f877031
 resource:
-  description: What the token is for.
+  description: The service that the token is for.
   returned: success
   type: str
   sample: https://vault.azure.net
 expires_on:
   description:
-    - Until when it can be used, in seconds since 1970. A date is turned into that number.
-    - V(null) where the service does not say, and with a warning where its value is neither a number nor a date. The same is true for
+    - The end of the token's validity, in seconds since 1970. A date is converted to that number.
+    - V(null) if the service does not return it. Also V(null), with a warning, if the value is neither a number nor a date. The same applies to
       RV(expires_in) and RV(not_before).
   returned: success
   type: int
   sample: 1774612345
 expires_in:
-  description: For how many seconds it could be used when it was given.
+  description: The validity of the token in seconds, from the time when it was returned.
   returned: success
   type: int
   sample: 86399
 not_before:
-  description: From when on it can be used, in seconds since 1970.
+  description: The beginning of the token's validity, in seconds since 1970.
   returned: success
   type: int
   sample: 1774525645

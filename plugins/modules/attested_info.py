@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: attested_info
-short_description: The attested document of an Azure VM, verified on the controller
+short_description: Get the attested document of an Azure VM and verify it on the controller
 version_added: 0.1.0
 description:
-  - Asks the Azure Instance Metadata Service (IMDS) of a VM for its attested document, which Azure signs, and verifies that on the controller.
-    The VM is what is being checked, so nothing that the VM says about itself is believed without Azure's signature.
-  - The task fails unless everything holds. The document has exactly one signer; the signature over its content is good; a chain of certificates
-    leads from the signer to a trusted root and is valid now; the signer has the name of an Azure cloud; the document was made for the nonce of
-    this very request and is neither too old nor too new; and every value of O(expect) is in it.
-  - A document that IMDS made for an earlier request (it was seen to answer out of a cache) is fetched once more before the task fails.
-  - What a verified document proves, and what it does not, is said in the guide to attested documents of this collection.
+  - Requests the attested document of a VM, which Azure signs, from its Azure Instance Metadata Service (IMDS), and verifies it on the controller. The
+    module trusts no data of the VM without Azure's signature.
+  - The task fails unless all of these conditions are met. The document has exactly one signer; the signature over its content is valid; a chain of
+    currently valid certificates leads from the signer to a trusted root; the signer has the name of an Azure cloud; the document was made for the
+    nonce of this request and is valid now; and it has every value of O(expect).
+  - IMDS sometimes returns a cached document of an earlier request. The module then requests the document once more before the task fails.
+  - The guide to attested documents of this collection explains what a verified document proves and what it does not prove.
 author:
   - The imds.azure contributors (@imds-azure)
 requirements:
@@ -38,64 +38,65 @@ attributes:
 options:
   nonce:
     description:
-      - What the document has to contain, to be known as the answer to this request and no older one. Up to 32 ASCII characters without blanks.
-      - By default a fresh and random one is made on the controller, which is what is wanted nearly always.
+      - The nonce that the document has to contain, as proof that it answers this request. Up to 32 ASCII characters without blanks.
+      - By default, the controller generates a random nonce. Set your own nonce only if another service verifies the document.
     type: str
   verify:
     description:
-      - V(false) returns the signed document without looking into it, for somebody else to verify. RV(verified) is V(false) then.
+      - V(false) returns the signed document unchecked, so that another service can verify it. RV(verified) is then V(false).
     type: bool
     default: true
   intermediates:
     description:
       - PEM files, on the controller, with certificates between the signer and a root, in addition to those that come with this collection.
-      - Certificates of these files are links and never trusted by themselves.
-      - Relative paths are looked for as by M(ansible.builtin.copy), in the C(files) of the role and beside the playbook.
+      - These certificates only connect a signer with a trusted root. They are not trusted by themselves.
+      - Relative paths are searched as by M(ansible.builtin.copy), in the C(files) folder of the role and in the folder of the playbook.
     type: list
     elements: path
     default: []
   trusted_roots:
     description:
       - PEM files, on the controller, with the roots to trust instead of the default ones.
-      - By default DigiCert Global Root G2 and Microsoft RSA Root Certificate Authority 2017 are trusted, for as long as the Python library certifi
-        has them, and Microsoft TLS RSA Root G2, which comes with this collection.
-      - Relative paths are looked for as in O(intermediates).
-      - Only regular files of up to 16 MiB are read. In a folder that everybody can write to, only those of this user, of root and of the folder's owner are.
+      - The default roots are Microsoft TLS RSA Root G2, which this collection includes, and DigiCert Global Root G2 and Microsoft RSA Root
+        Certificate Authority 2017, as long as the Python library certifi includes them.
+      - Relative paths are searched as in O(intermediates).
+      - Only regular files of up to 16 MiB are read. In a world-writable folder, only files of this user, of root and of the folder's owner are read.
     type: list
     elements: path
     default: []
   fetch_intermediates:
     description:
-      - V(true) lets the controller fetch a certificate that is missing between the signer and a root, from Microsoft's PKI.
-      - This is the only thing in this collection that goes to the internet. Only C(http) and C(https) URLs of C(www.microsoft.com/pkiops/)
-        and C(caissuers.microsoft.com) are asked, without a proxy and without following redirects, for at most 64 KiB and 4 certificates.
-        What is fetched has to lead to a trusted root like any other certificate.
+      - V(true) lets the controller download a missing certificate between the signer and a root from Microsoft's PKI.
+      - This is the only feature of this collection that uses the internet. The controller requests only C(http) and C(https) URLs of
+        C(www.microsoft.com/pkiops/) and C(caissuers.microsoft.com), without a proxy and without following redirects. It downloads at most 4
+        certificates of at most 64 KiB each. A downloaded certificate has to lead to a trusted root like any other.
     type: bool
     default: false
   expect:
     description:
-      - What the document has to say, by its own names, for example C(vmId) and C(subscriptionId). A document that does not have a name, or
-        another value for it, fails with RV(reason=unexpected_value). Values below another one, as in C(plan), are given as dictionaries.
-      - C(vmId) and C(subscriptionId) are compared without regard to casing, everything else has to be equal.
-      - The name C(cloud) is about the signer. It takes the name of a known Azure cloud in any casing or by any alias, as the test P(imds.azure.cloud#test)
-        does, and a document from another cloud fails with RV(reason=wrong_subject). Without it all four clouds are accepted. An unknown name is
-        refused, also as V(=NAME), because the name that such a cloud signs documents in is not known.
-      - What compares nothing is refused before anything is sent, for example an empty dictionary or a value that came to nothing. Empty texts
-        are values only for C(sku), C(licenseType) and the values of C(plan). With O(verify=false) nothing is compared, so O(expect) is refused.
-      - Azure never signs the VM's name, tags, zone or addresses. The message of RV(reason=unexpected_value) lists what the document has.
+      - The values that the document has to have, by the document's own names, for example C(vmId) and C(subscriptionId). If a name is missing or has
+        another value, the task fails with RV(reason=unexpected_value). Use dictionaries for nested values, as in C(plan).
+      - The casing of C(vmId) and C(subscriptionId) does not matter. All other values have to be equal.
+      - The name C(cloud) selects the cloud of the signer. It accepts the name or an alias of a known Azure cloud, in any casing, like the test
+        P(imds.azure.cloud#test). A document from another cloud fails with RV(reason=wrong_subject). Without C(cloud), all four clouds are accepted.
+        An unknown name is refused, even as V(=NAME), because the signing domain of such a cloud is unknown.
+      - An expectation that would compare nothing is refused before a request is sent, for example an empty dictionary or an empty variable. Only for
+        C(sku), C(licenseType) and the values of C(plan), an empty text is a value. With O(verify=false), nothing is compared, so O(expect) is
+        refused.
+      - Azure never signs the VM's name, tags, zone or addresses. The message of RV(reason=unexpected_value) lists the fields of the document.
     type: dict
     default: {}
   clock_skew:
     description:
-      - Seconds, at most 3600, by which the clocks of Azure and of the controller may differ when the times in the document are compared with now.
+      - The tolerated difference between the clocks of Azure and of the controller, in seconds, at most 3600.
     type: float
     default: 300.0
 notes:
-  - The time that counts is that of the controller. A controller with a wrong clock sees every document as expired.
+  - The module uses the clock of the controller. With a wrong clock, it treats every document as expired.
   - Classic VMs have only a C(vmId) in their documents. Documents of an O(api_version) before 2019-04-30 have no C(subscriptionId), those
     before 2019-11-01 no C(sku).
-  - In China documents were said to lead to DigiCert Global Root CA, which is not among the default roots. Give O(trusted_roots) and
-    O(intermediates) there.
+  - According to the documentation, documents in Azure China lead to DigiCert Global Root CA, which is not among the default roots. Set
+    O(trusted_roots) and O(intermediates) there.
 seealso:
   - module: imds.azure.instance_facts
   - name: Attested data
@@ -107,17 +108,17 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Have Azure say which VM this is
+- name: Get a verified document of this VM
   imds.azure.attested_info:
   register: attested
 
-- name: Use what is proven now
+- name: Use the verified values
   ansible.builtin.debug:
     msg: "This is {{ attested.document.vmId }} of subscription {{ attested.document.subscriptionId }} in {{ attested.cloud }}"
 
-- name: Hand out a secret only to the VM that it is meant for
+- name: Hand out a secret only to the right VM
   block:
-    - name: Is this the VM that the inventory says it is?
+    - name: Verify that this is the VM of the inventory
       imds.azure.attested_info:
         expect:
           vmId: "{{ expected_vm_id }}"
@@ -131,16 +132,16 @@ EXAMPLES = r"""
         mode: '0600'
       no_log: true
 
-- name: Accept a certificate authority that this collection does not have yet
+- name: Download a certificate that this collection does not include
   imds.azure.attested_info:
     fetch_intermediates: true
 
-- name: The same without the internet, with files that somebody else fetched
+- name: Use downloaded certificates without internet access
   imds.azure.attested_info:
     intermediates:
       - azure-intermediates.pem
 
-- name: Only collect the signed document, for another service to verify
+- name: Get the signed document for another service to verify
   imds.azure.attested_info:
     nonce: "{{ nonce_of_that_service }}"
     verify: false
@@ -149,12 +150,12 @@ EXAMPLES = r"""
 
 RETURN = r"""
 verified:
-  description: Whether everything about the document holds. Never true in a result that failed.
+  description: Whether the document has passed all checks. Never true in a failed result.
   returned: always
   type: bool
   sample: true
 document:
-  description: What Azure says about the VM, in its own names.
+  description: The signed values about the VM, with Azure's own names.
   returned: when verified
   type: dict
   sample:
@@ -171,7 +172,7 @@ document:
       expiresOn: 01/31/26 18:00:00 -0000
     vmId: 02aab8a4-74ef-476e-8182-f6d2ba4166a6
 certificate:
-  description: Who signed the document.
+  description: The certificate of the signer.
   returned: when verified
   type: dict
   contains:
@@ -196,12 +197,12 @@ certificate:
       returned: always
       sample: 1e16fa37bf143e7ad494aa2ee922846a6d02434f1fdca413b78097a31c7b77f5
     not_before:
-      description: When the certificate begins to be valid, in UTC.
+      description: The beginning of the certificate's validity, in UTC.
       type: str
       returned: always
       sample: '2026-01-15T06:06:23Z'
     not_after:
-      description: When it ends.
+      description: The end of the certificate's validity, in UTC.
       type: str
       returned: always
       sample: '2026-07-14T06:06:23Z'
@@ -242,14 +243,14 @@ api_version:
   sample: '2025-04-07'
 reason:
   description:
-    - Why the document proves nothing. The message says more.
-    - V(malformed) - it is no attested document, or has another number of signers than one.
-    - V(bad_signature) - the signature does not fit the content, or the certificate.
-    - V(wrong_subject) - the signer has no name of an Azure cloud, or that of another cloud than expected.
+    - The reason why the document is not accepted. The message has details.
+    - V(malformed) - it is no attested document, or does not have exactly one signer.
+    - V(bad_signature) - the signature does not match the content or the certificate.
+    - V(wrong_subject) - the signer does not have the name of an Azure cloud, or not that of the expected cloud.
     - V(untrusted_chain) - no valid chain leads from the signer to a trusted root.
     - V(nonce_mismatch) - the document was made for another request.
-    - V(expired) - the document or the certificate of its signer is not valid now, or the document claims to be for more than 24 hours (Azure gives 6).
-    - V(unexpected_value) - a value of O(expect) is not in it.
+    - V(expired) - the document or the certificate of its signer is not valid now, or the document has a lifetime of more than 24 hours (Azure's have 6).
+    - V(unexpected_value) - the document does not have a value of O(expect).
   returned: when the document is not accepted
   type: str
   sample: nonce_mismatch

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: diagnose_info
-short_description: Why the Instance Metadata Service does not answer on a host
+short_description: Find out why the Instance Metadata Service does not answer on a host
 version_added: 0.1.0
 description:
-  - Looks at everything between a host and its Azure Instance Metadata Service (IMDS), and says what is most likely wrong, each time with the
-    command that mends it.
-  - Works where IMDS does not answer. Reads only, and needs nothing on the host but Python 3.7 or newer. The rules of a firewall have no file to
-    read, so they are listed with C(nft) where that program is there and the user may.
-  - Never fails because of what it finds.
+  - Checks everything between a host and its Azure Instance Metadata Service (IMDS), and returns the most likely causes of a failure, each with the
+    command that fixes it.
+  - Works even if IMDS does not answer. Changes nothing, and needs only Python 3.7 or newer on the host. Lists firewall rules with the program C(nft),
+    if it is installed and the user may run it.
+  - Does not fail if it finds a problem.
   - The role P(imds.azure.diagnose#role) and the playbook C(imds.azure.diagnose) run it and print the report.
 author:
   - The imds.azure contributors (@imds-azure)
@@ -30,10 +30,10 @@ attributes:
 options:
   api_version:
     description:
-      - Not used. The module asks for 2017-12-01, a version that every IMDS knows. The option is there for C(module_defaults) of the action group.
+      - Ignored. The module uses 2017-12-01, a version that every IMDS supports. The option exists for C(module_defaults) of the action group.
   timeout:
     description:
-      - Seconds for each of at most three requests. A firewall of the host itself is recognised by its second refusal, after about a second.
+      - Seconds for each of at most three requests. The module detects a firewall on the host by its second refusal, after about a second.
     default: 5.0
   deadline:
     description:
@@ -45,12 +45,12 @@ options:
     type: str
     version_added: 1.0.0
 notes:
-  - The environment is that of Ansible's own connection, which may be another than that of a login or of a service. Files that set it for those
-    are read, too.
+  - The module sees the environment of Ansible's own connection, which can differ from that of a login or a service. So it also reads the files that
+    set the environment of logins and services.
 seealso:
   - module: imds.azure.instance_facts
   - name: Frequently asked questions about IMDS
-    description: What Microsoft says about requests that time out.
+    description: Microsoft's advice about requests that time out.
     link: https://learn.microsoft.com/azure/virtual-machines/instance-metadata-service#frequently-asked-questions
 """
 
@@ -59,11 +59,11 @@ EXAMPLES = r"""
   imds.azure.diagnose_info:
   register: diagnosis
 
-- name: Read the report
+- name: Print the report
   ansible.builtin.debug:
     msg: "{{ diagnosis.report }}"
 
-- name: Show only the command that mends the most likely cause
+- name: Print only the command that fixes the most likely cause
   ansible.builtin.debug:
     msg: "{{ diagnosis.causes[0].mend }}"
   when: diagnosis.causes | length > 0
@@ -71,11 +71,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 healthy:
-  description: Whether IMDS answered with a document that says what this VM is.
+  description: Whether IMDS answered with a document that describes this VM.
   returned: success
   type: bool
 causes:
-  description: What could be the matter, the most likely first. Can be there although RV(healthy=true), as with a proxy or a clock.
+  description: Possible causes, the most likely first. There can be causes even with RV(healthy=true), for example a proxy or a wrong clock.
   returned: success
   type: list
   elements: dict
@@ -98,101 +98,102 @@ causes:
       returned: always
       sample: requests leave by eth1, which is not the primary network interface
     why:
-      description: What was observed that speaks for it.
+      description: The evidence for the cause.
       type: str
       returned: always
       sample: the route to 0.0.0.0/0 goes by eth1, and the primary one is eth0 (its DHCP lease has the default gateway)
     mend:
-      description: Commands that mend it until the next boot; empty where none can.
+      description: Commands that fix the cause until the next boot; empty if there are none.
       type: list
       elements: str
       returned: always
       sample: [ip route replace 169.254.169.254/32 via 10.0.0.1 dev eth0 src 10.0.0.4]
     advice:
-      description: What else is to be known of it.
+      description: Further advice.
       type: str
       returned: always
       sample: IMDS answers the primary address of the primary interface alone.
 observed:
-  description: All that was looked at.
+  description: All observations.
   returned: success
   type: dict
   contains:
     endpoint:
-      description: The base URL that was asked.
+      description: The base URL of the requests.
       type: str
       returned: always
       sample: http://169.254.169.254
     address:
-      description: Its address.
+      description: The address of the endpoint.
       type: str
       returned: always
       sample: 169.254.169.254
     port:
-      description: Its port.
+      description: The port of the endpoint.
       type: int
       returned: always
       sample: 80
     request:
       description:
-        - One plain request, C(url), and what came back, C(status) (V(null) without an answer), C(headers) in lower case, and what IMDS
-          says about an error, C(body). Of any other body nothing is shown, because it may be a document with user data.
-        - C(imds) says whether it was Azure's IMDS that answered, and C(has_compute) whether its document has C(compute).
-        - Without an answer C(reason) says why, C(code) is the name of the error (C(ETIMEDOUT), C(ENETUNREACH), …), and C(refused_here) says whether the
-          kernel counted packets that were refused before they left the host.
+        - One plain request. C(url) is its URL, C(status) that of the answer (V(null) without an answer), C(headers) has the headers with names in
+          lower case, and C(body) the error text of IMDS. Any other body is left out, because it may be a document with user data.
+        - C(imds) shows whether Azure's IMDS answered, and C(has_compute) whether its document has C(compute).
+        - Without an answer, C(reason) explains why, C(code) is the name of the error (C(ETIMEDOUT), C(ENETUNREACH), …), and C(refused_here) shows
+          whether the kernel counted packets that it refused to send.
       type: dict
       returned: always
     versions:
-      description: C(versions) of IMDS that C(/metadata/versions) lists, with the C(status) of that answer, or the C(reason) why there was none.
+      description: The C(versions) that C(/metadata/versions) lists, with the C(status) of that answer, or the C(reason) why there was no answer.
       type: dict
       returned: always
     other_service:
-      description: The name of the service that answers in the place of IMDS; empty where none does.
+      description: The name of another service that answers instead of IMDS; empty if there is none.
       type: str
       returned: always
       sample: Amazon EC2
     route:
       description:
-        - The way to the address, C(interface), C(network), C(gateway) and C(source) address. C(refusal) is the kernel's error where there is no way.
-        - C(on_this_host) says whether the address is one of the host's own, C(by_policy) whether a routing rule overrules the main table,
-          and C(gateway_silent) whether nobody on the link has the address of the next hop.
+        - The route to the address, with C(interface), C(network), C(gateway) and C(source) address. Without a route, C(refusal) is the kernel's error.
+        - C(on_this_host) shows whether the address belongs to the host itself, C(by_policy) whether a routing rule overrides the main table, and
+          C(gateway_silent) whether no machine on the link answers for the address of the next hop.
       type: dict
       returned: always
     interfaces:
-      description: The network interfaces, C(name), C(mac), C(state) and C(addresses).
+      description: The network interfaces, with C(name), C(mac), C(state) and C(addresses).
       type: list
       elements: dict
       returned: always
     primary:
-      description: The primary network C(interface), its C(address) and C(gateway), as far as the host can know them itself, and C(because) of what.
+      description: The primary network C(interface), its C(address) and C(gateway), as far as the host can determine them, and the reason (C(because)).
       type: dict
       returned: always
     proxies:
       description:
-        - The proxy variables that would have caught a request, C(where) they are set, C(variable), C(value) without a password, C(no_proxy) beside it, and
-          C(exempt), which is V(somewhere) where only some programs find the address in C(no_proxy) and else V(nowhere).
+        - The proxy variables that would apply to a request. C(where) is the place that sets the C(variable), C(value) is its value without a
+          password, and C(no_proxy) is the value of that variable in the same place. C(exempt) is V(somewhere) if only some programs find the address
+          in C(no_proxy), and otherwise V(nowhere).
       type: list
       elements: dict
       returned: always
     firmware:
-      description: Whether the chassis asset tag is that of C(azure) (V(null) where it can't be read), and C(vendor) and C(product).
+      description: C(azure) shows whether the chassis asset tag is that of Azure (V(null) if it can't be read). C(vendor) and C(product) are further texts.
       type: dict
       returned: always
     leases:
-      description: DHCP leases, C(interface), C(address), C(router), and whether option 245 says that they are from C(azure).
+      description: DHCP leases, with C(interface), C(address) and C(router). C(azure) shows whether option 245 identifies Azure.
       type: list
       elements: dict
       returned: always
     firewall:
-      description: C(rules) that are in the way, each with the C(command) that removes it, and C(mentions) of the address in settings of firewalls.
+      description: C(rules) that block requests, each with the C(command) that removes it, and C(mentions) of the address in settings of firewalls.
       type: dict
       returned: always
     clock:
-      description: The time C(now), and how many seconds it is C(ahead) of whoever answered (V(null) without an answer).
+      description: The time of the host (C(now)), and the seconds that it is C(ahead) of the answering service (V(null) without an answer).
       type: dict
       returned: always
 report:
-  description: All of it as lines for a terminal.
+  description: The whole report, as lines for a terminal.
   returned: success
   type: list
   elements: str
@@ -207,12 +208,12 @@ from ansible_collections.imds.azure.plugins.module_utils._client import checked_
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
-    report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import (

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: instance_facts
-short_description: Facts of an Azure VM from its Instance Metadata Service
+short_description: Read the facts of an Azure VM from its Instance Metadata Service
 version_added: 0.1.0
 description:
-  - Gives a playbook what an Azure VM knows about itself, from the Azure Instance Metadata Service (IMDS), as C(ansible_facts.azure_imds).
-  - Takes one request to an address that only the VM itself can reach. No credentials, no Azure SDK and nothing to install on the managed
-    node but Python 3.7 or newer.
+  - Returns the metadata of an Azure VM from the Azure Instance Metadata Service (IMDS) as C(ansible_facts.azure_imds).
+  - Sends one request to an address that only the VM itself can reach. Needs no credentials, no Azure SDK, and only Python 3.7 or newer on the managed
+    node.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -25,8 +25,7 @@ extends_documentation_fragment:
 options:
   gather_subset:
     description:
-      - The parts of the fact to return. A name adds a part, C(!name) takes it away. Where every entry is a C(!name), all other parts are
-        returned.
+      - The parts of the fact to return. A name adds a part, and C(!name) removes it. If all entries have the form C(!name), all other parts are returned.
     type: list
     elements: str
     default:
@@ -46,48 +45,48 @@ options:
       - '!addresses'
   complete:
     description:
-      - IMDS may answer with a part of its data where it can't reach one of the services that it asks itself. Where C(compute) or C(network) is
-        missing or empty and O(gather_subset) needs it, IMDS is asked again, up to two times within O(deadline). If the part is still missing, the fact has
-        what there is, with a warning that names the part. A document without both is an error.
-      - V(true) adds C(extended=true) to the request. IMDS then answers in full or with an error, which is tried again until O(deadline) and then
-        fails. A part that such an answer does not have does not exist, as C(compute) of a classic VM, and there is no warning.
-      - C(extended=true) came with the version 2021-08-01. An IMDS that refuses it is asked without it, and one that ignores it answers as with V(false).
-        Where a part is missing, the warning says so.
+      - IMDS may return an incomplete document if it can't reach one of its own backend services. If C(compute) or C(network) is missing or empty and
+        O(gather_subset) needs it, the request is repeated up to two times within O(deadline). If the part is still missing, the fact lacks it, with a
+        warning that names the part. A document without both parts is an error.
+      - V(true) adds C(extended=true) to the request. IMDS then returns either the complete document or an error, which is retried until O(deadline).
+        If a complete document lacks a part, that part does not exist, for example C(compute) of a classic VM, and there is no warning.
+      - C(extended=true) exists since API version 2021-08-01. If IMDS refuses it, the request is sent without it. If IMDS ignores it, the result is as
+        with V(false). If a part is missing in these cases, the warning mentions this.
       - The variable C(azure_imds_complete) of the host sets it as well.
     type: bool
     default: false
   keep_fuller:
     description:
-      - What to do where IMDS answered in part and the host has a fuller C(azure_imds) already, from this run or from the fact cache.
-      - V(false) replaces it by the new fact, and V(true) returns the older fact as it is, with its C(gathered_at). Both warn and name the host.
-      - A fact with another C(vmId) than the new one is that of another VM and is always replaced.
-      - Does nothing as a facts module, because then Ansible does not run the action plugin.
+      - What to do if IMDS returned an incomplete document and the host already has a fuller C(azure_imds), from this run or from the fact cache.
+      - V(false) replaces the older fact by the new one. V(true) returns the older fact unchanged, with its C(gathered_at). Both warn and name the host.
+      - A fact with another C(vmId) belongs to another VM and is always replaced.
+      - Has no effect if the module runs as a facts module, because Ansible then does not run the action plugin.
     type: bool
     default: false
   raw:
     description:
-      - Keep every value of C(compute) and C(network) as IMDS sent it, that is as text, instead of turning documented booleans and quantities
-        into booleans and integers.
+      - Whether to keep every value of C(compute) and C(network) as text, as IMDS sent it. Otherwise documented booleans and quantities become
+        booleans and integers.
     type: bool
     default: false
   required:
     description:
-      - V(true) fails where IMDS does not answer.
-      - V(false) returns an empty C(azure_imds) there, for a fleet that is only partly in Azure and for use as a facts module.
-      - With V(false) a warning says so where the firmware is that of an Azure VM. Where the firmware can't be read, a warning says so if something
-        answered, for example the page of a proxy. Where the firmware is another one, there is no warning.
+      - V(true) fails if IMDS does not answer.
+      - V(false) returns an empty C(azure_imds) instead, for a fleet that is only partly in Azure and for use as a facts module.
+      - With V(false), a warning appears if the firmware is that of an Azure VM. If the firmware can't be read, a warning appears if something else
+        answered, for example a proxy with an error page. With any other firmware there is no warning.
     type: bool
     default: true
   user_data:
     description:
-      - V(false) leaves out C(compute.userData) and C(compute.customData), because facts end up in caches and logs.
-      - V(true) keeps them and adds C(user_data_text).
+      - V(false) excludes C(compute.userData) and C(compute.customData), because facts end up in caches and logs.
+      - V(true) includes them and adds C(user_data_text).
     type: bool
     default: false
 notes:
-  - Ansible runs facts modules (C(ansible_facts_modules)) without reading the variables C(azure_imds_*). There C(module_defaults) sets options.
-  - Zones mean something only within a location, and fault and update domains only within a scale set or an availability set. VMs that have
-    nothing to do with each other can have the same numbers.
+  - Ansible does not read the variables C(azure_imds_*) for facts modules (C(ansible_facts_modules)). Use C(module_defaults) to set their options.
+  - Zones are comparable only within a location, and fault and update domains only within a scale set or an availability set. Unrelated VMs can have
+    the same numbers.
 seealso:
   - plugin: imds.azure.metadata
     plugin_type: lookup
@@ -99,10 +98,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Know the VM that this play runs on
+- name: Read the facts of the VM
   imds.azure.instance_facts:
 
-- name: Say where it is
+- name: Show where the VM is
   ansible.builtin.debug:
     msg: >-
       {{ ansible_facts.azure_imds.compute.name }} is in {{ ansible_facts.azure_imds.compute.location }},
@@ -114,7 +113,7 @@ EXAMPLES = r"""
     msg: "Resource Manager is at {{ ansible_facts.azure_imds.cloud.resource_manager }}"
   when: ansible_facts.azure_imds.compute.azEnvironment is imds.azure.cloud('AzurePublicCloud')
 
-- name: Keep the fact small, and go on where there is no IMDS
+- name: Read two parts of the fact, and continue without IMDS
   imds.azure.instance_facts:
     gather_subset:
       - tags
@@ -124,7 +123,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 incomplete:
-  description: The parts that the document of IMDS does not have though O(gather_subset) needs them. Empty with O(complete=true) where IMDS knows it.
+  description: The parts that O(gather_subset) needs but the document lacks. Empty with O(complete=true), if IMDS supports it.
   returned: when IMDS answered
   type: list
   elements: str
@@ -135,23 +134,24 @@ ansible_facts:
   type: dict
   contains:
     azure_imds:
-      description: What IMDS says of the VM. Empty when O(required=false) and IMDS does not answer.
+      description: The metadata of the VM. Empty with O(required=false) if IMDS does not answer.
       returned: success
       type: dict
       contains:
         api_version:
-          description: The version of IMDS that answered.
+          description: The API version of the answer.
           returned: when IMDS answered
           type: str
           sample: '2025-04-07'
         compute:
           description:
-            - The VM in the names and the nesting of IMDS. Documented booleans are booleans and documented quantities integers (unless O(raw=true));
-              identifiers such as C(zone), C(platformFaultDomain) and C(vmId) are text; what does not apply to the VM is an empty text.
-            - Fields that this collection does not know are passed through, except those whose name begins with C(__ansible_), which Ansible itself
-              would take for a mark of its own. IMDS has none.
-            - Half a character (a lone surrogate), which no file could hold, becomes C(U+FFFD).
-          returned: when O(gather_subset) has it and the document does (those of classic VMs do not)
+            - The VM, with the names and the nesting of IMDS. Documented booleans are booleans, and documented quantities are integers (unless
+              O(raw=true)). Identifiers such as C(zone), C(platformFaultDomain) and C(vmId) are text. A value that does not apply to the VM is an
+              empty text.
+            - Unknown fields are included, except fields whose names begin with C(__ansible_), because Ansible gives them a special meaning. The real
+              IMDS has no such fields.
+            - A lone surrogate (half of a UTF-16 pair), which can't be encoded as UTF-8, becomes C(U+FFFD).
+          returned: when O(gather_subset) includes it and the document has it (documents of classic VMs do not)
           type: dict
           sample:
             azEnvironment: AzurePublicCloud
@@ -161,8 +161,8 @@ ansible_facts:
             vmId: 02aab8a4-74ef-476e-8182-f6d2ba4166a6
             zone: '1'
         network:
-          description: The VM's network interfaces in the names and the nesting of IMDS.
-          returned: when O(gather_subset) has it and the document does
+          description: The VM's network interfaces, with the names and the nesting of IMDS.
+          returned: when O(gather_subset) includes it and the document has it
           type: dict
           sample:
             interface:
@@ -182,12 +182,12 @@ ansible_facts:
           type: dict
           contains:
             name:
-              description: The canonical name, whatever the casing that IMDS uses. An unknown cloud keeps its own name.
+              description: The canonical name, whatever casing IMDS uses. An unknown cloud keeps its own name.
               type: str
               returned: always
               sample: AzurePublicCloud
             resource_manager:
-              description: URL of Azure Resource Manager; empty for an unknown cloud, as the ones below.
+              description: URL of Azure Resource Manager. For an unknown cloud, this and the following values are empty.
               type: str
               returned: always
               sample: https://management.azure.com
@@ -207,17 +207,17 @@ ansible_facts:
               returned: always
               sample: core.windows.net
             attested_domain:
-              description: Domain in whose name attested documents are signed.
+              description: Domain of the signers of attested documents.
               type: str
               returned: always
               sample: metadata.azure.com
         tags:
           description:
-            - The VM's tags, names and values untouched. Where IMDS repeats a name, the first one counts.
-            - A name that begins with C(__ansible_) is left out, with a warning, because Ansible itself would take it for a mark of its own.
-              C(compute.tagsList) has it.
-            - Versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning. There a value with a semicolon is cut
-              short, and what is behind the semicolon can look like another tag. Somebody who may set one tag can add any other that way.
+            - The VM's tags, with unchanged names and values. If IMDS repeats a name, the first value is used.
+            - A name that begins with C(__ansible_) is left out, with a warning, because Ansible gives it a special meaning. C(compute.tagsList) has
+              it.
+            - API versions before 2019-06-04 have no C(tagsList). Their text form is split instead, with a warning. A semicolon in a value then ends
+              the value, and the text after it can look like another tag. So a person who may set one tag can add any other tag.
           returned: when O(gather_subset) has it
           type: dict
           sample:
@@ -234,26 +234,26 @@ ansible_facts:
               returned: always
               sample: [10.0.0.4]
             public:
-              description: Public addresses that the instance document has. Those of a Standard SKU are not in it.
+              description: Public addresses in the instance document. It does not have those of a Standard SKU.
               type: list
               elements: str
               returned: always
               sample: []
         extended:
-          description: What IMDS adds to a whole document.
-          returned: when O(complete=true), O(gather_subset) has all parts and IMDS knows C(extended=true)
+          description: The values that IMDS adds to a complete document.
+          returned: when O(complete=true), O(gather_subset) has all parts and IMDS supports C(extended=true)
           type: dict
           sample: {compute: {hasCustomData: false, ppsType: None}}
         gathered_at:
-          description: When the VM was asked, by its own clock, in UTC.
+          description: The time of the query, by the clock of the VM, in UTC.
           returned: when IMDS answered
           type: str
           sample: '2026-01-31T12:00:00Z'
         user_data_text:
           description:
-            - The text of C(compute.userData). Line breaks and blanks within the base64 do not matter, gzip is inflated, and a byte order mark is not a
-              part of the text. Text is UTF-8, or UTF-16 and UTF-32 with a byte order mark.
-            - Empty, with a warning, when C(compute.userData) is something else, for example an archive, or gzip of more than 4 MiB.
+            - The text of C(compute.userData). Line breaks and blanks within the base64 are ignored, gzip is decompressed, and a byte order mark is
+              removed. The text is decoded as UTF-8, or as UTF-16 or UTF-32 if it has a byte order mark.
+            - Empty, with a warning, if C(compute.userData) is anything else, for example an archive, or gzip of more than 4 MiB.
           returned: when O(user_data=true) and O(gather_subset) has C(compute)
           type: str
           sample: '#cloud-config'

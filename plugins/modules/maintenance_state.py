@@ -7,12 +7,12 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: maintenance_state
-short_description: What the role maintenance remembers on a VM
+short_description: Keep the state of the role maintenance on a VM
 version_added: 1.0.0
 description:
-  - B(This module is for the role) P(imds.azure.maintenance#role) B(alone), and its options may change with each release. Use the role.
-  - Keeps a folder on the VM with a lock, so that one run of the role at a time works on the VM, and with what was done for each event.
-  - Decides which events the role answers next.
+  - B(This module is for the role) P(imds.azure.maintenance#role) B(only), and its options may change with each release. Use the role.
+  - Keeps a folder on the VM with a lock, so that only one run of the role at a time works on the VM, and with a record of the work for each event.
+  - Decides which events the role handles next.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -27,7 +27,7 @@ attributes:
   idempotent:
     support: none
     details:
-      - O(step=take) fails as long as another run has the lock.
+      - O(step=take) fails while another run has the lock.
   platform:
     support: full
     platforms: linux
@@ -39,22 +39,22 @@ options:
     required: true
   step:
     description:
-      - V(begin) fails on a host that is not for this role, and does nothing else.
-      - V(take) takes the lock, V(release) frees it.
-      - V(plan) says what to do next.
-      - V(draining), V(drained) and V(restoring) write down what was done for O(event). V(restored) forgets O(event).
-      - All but V(begin) and V(take) fail when another run has the lock, except V(release), which does nothing then.
+      - V(begin) fails on a host that is not a Linux host, and does nothing else.
+      - V(take) takes the lock. V(release) frees it.
+      - V(plan) returns the next work.
+      - V(draining), V(drained) and V(restoring) record the progress for O(event). V(restored) removes the record of O(event).
+      - If another run has the lock, V(release) does nothing, and all other steps fail.
     type: str
     choices: [begin, take, plan, draining, drained, restoring, restored, release]
     required: true
   token:
     description:
-      - What RV(token) of V(take) was.
+      - The RV(token) that V(take) returned.
     type: str
     default: ""
   seconds:
     description:
-      - A run that did not show itself for so many seconds is taken for dead.
+      - If a run has made no progress for this many seconds, another run may take the lock over.
     type: int
     default: 900
   wait:
@@ -64,21 +64,21 @@ options:
     default: 60
   run:
     description:
-      - Identifies the process of this run on its controller. The action of this name sets it.
+      - Identifies the process of this run on its controller. The action plugin of this module sets it.
     type: dict
     default: {}
   dead:
     description:
-      - The token of a run that is known to be dead. The action of this name sets it.
+      - The token of a run that is known to be dead. The action plugin of this module sets it.
     type: str
     default: ""
   event:
     description:
-      - The event, in the shape of RV(imds.azure.scheduled_events_info#module:events).
+      - The event, in the form of RV(imds.azure.scheduled_events_info#module:events).
     type: dict
   events:
     description:
-      - All events, in the shape of RV(imds.azure.scheduled_events_info#module:events).
+      - All events, in the form of RV(imds.azure.scheduled_events_info#module:events).
     type: list
     elements: dict
     default: []
@@ -89,18 +89,18 @@ options:
     default: ""
   types:
     description:
-      - The types of events to answer. Empty for all.
+      - The types of events to handle. An empty list selects all types.
     type: list
     elements: str
     default: []
   notice:
     description:
-      - Answer what begins within so many seconds.
+      - Handle events that begin within this many seconds.
     type: int
     default: 900
   approve:
     description:
-      - What to approve.
+      - Which events to approve.
     type: str
     choices: [alone, always, never]
     default: alone
@@ -134,19 +134,19 @@ holder:
   type: dict
   sample: {"since": "2026-04-11T22:26:58Z", "token": 0b5a7d7e0d4b4d0b9d7b4c0f2f1d6a55}
 due:
-  description: The events to drain the VM for now.
+  description: The events for which the VM has to be drained now.
   returned: when O(step=plan)
   type: list
   elements: dict
   sample: []
 restore:
-  description: The events that the VM was drained for, when all of them are over.
+  description: The events for which the VM was drained, if all of them are over.
   returned: when O(step=plan)
   type: list
   elements: dict
   sample: []
 approvable:
-  description: The identifiers of the events that may be approved when the VM is drained.
+  description: The identifiers of the events that may be approved after the VM is drained.
   returned: when O(step=plan)
   type: list
   elements: str

@@ -10,10 +10,10 @@ module: scheduled_event
 short_description: Approve maintenance that Azure has scheduled for a VM
 version_added: 0.1.0
 description:
-  - Approves a scheduled event of an Azure VM through its Instance Metadata Service (IMDS), so that it starts now instead of when its notice is over.
-  - B(An approval is for all resources of the event) and cannot be taken back. Where these are several VMs of an availability set or a scale set, one of
-    them speaks for all. See RV(resources) and O(only_if_alone).
-  - Approve an event when the VM is ready for it, for example when it serves nobody any more.
+  - Approves a scheduled event of an Azure VM through its Instance Metadata Service (IMDS), so that it starts now and not at the end of its notice.
+  - B(An approval counts for all resources of the event) and can't be withdrawn. If these are several VMs of an availability set or a scale set, the
+    approval of one VM counts for all. See RV(resources) and O(only_if_alone).
+  - Approve an event when the VM is ready for it, for example after it has been drained.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -25,7 +25,7 @@ attributes:
   check_mode:
     support: full
     details:
-      - An O(event_id) that IMDS does not list any more is not looked into.
+      - An O(event_id) that IMDS no longer lists is accepted without a check.
   diff_mode:
     support: none
   idempotent:
@@ -36,37 +36,37 @@ attributes:
 options:
   api_version:
     description:
-      - The version of the scheduled events to use. They have versions of their own, and V(latest) stands for 2020-07-01 here.
-      - The name of this VM is always asked for in the newest version that this collection and IMDS know.
+      - The API version of the scheduled events. They have their own versions, and V(latest) means 2020-07-01 here.
+      - The name of this VM is always read with the newest version that this collection and IMDS support.
   event_id:
     description:
       - The C(EventId) of the event, as M(imds.azure.scheduled_events_info) and the event source C(imds.azure.scheduled_events) return it.
-      - Nothing changes for an event that has started, and neither for one that is over or cancelled. IMDS lists the latter no more, but still knows their
-        identifiers; what IMDS does not know is refused, with the identifiers that it lists.
-      - An empty identifier is refused. So is one that IMDS gives to several different events, or to events that differ in its casing only.
+      - For an event that has started, is over or was cancelled, the module changes nothing. IMDS no longer lists events that are over or cancelled,
+        but still knows their identifiers. An identifier that IMDS does not know is refused, with a message that lists the known identifiers.
+      - An empty identifier is refused. An identifier that several different events share, in any casing, is refused as well.
     type: str
     required: true
   state:
     description:
-      - The state that the event shall have reached.
+      - The desired state of the event.
     type: str
     choices:
       - started
     default: started
   only_if_alone:
     description:
-      - Refuse to approve an event unless its C(Resources) name O(resource) and nothing else. Other resources would have to be ready for it, too.
-      - An event whose C(Resources) are missing, empty, no list, or hold something else than names is refused as well. So is every event when O(resource)
-        is V(*).
-      - An O(event_id) that IMDS does not list any more is not looked into, as nobody could say what else it is for.
+      - Whether to refuse an approval unless the C(Resources) of the event are only O(resource). Other resources would have to be ready as well.
+      - An event is also refused if its C(Resources) are missing, empty, not a list, or contain anything but names. With V(*) as O(resource), every
+        event is refused.
+      - An O(event_id) that IMDS no longer lists is not checked, because its resources are unknown.
     type: bool
     default: false
   resource:
     description:
-      - The name of this VM in events, for O(only_if_alone). By default the one in its instance document, which takes a second request.
+      - The name of this VM in events, for O(only_if_alone). The default is the name in its instance document, which needs a second request.
     type: str
 notes:
-  - A request that gets no answer is repeated. IMDS takes the second approval of an event like the first.
+  - A request without an answer is repeated. A second approval of the same event has no further effect.
 seealso:
   - module: imds.azure.scheduled_events_info
   - name: Scheduled Events for Linux VMs
@@ -75,18 +75,18 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is going to happen to this VM?
+- name: Read the scheduled events of this VM
   imds.azure.scheduled_events_info:
   register: maintenance
 
-- name: Let reboots begin
+- name: Approve reboots
   imds.azure.scheduled_event:
     event_id: "{{ item.EventId }}"
   loop: "{{ maintenance.events | selectattr('EventType', 'eq', 'Reboot') }}"
   loop_control:
     label: "{{ item.EventId }}"
 
-- name: The same, but never on behalf of another VM
+- name: Approve reboots of this VM alone
   imds.azure.scheduled_event:
     event_id: "{{ item.EventId }}"
     only_if_alone: true
@@ -98,7 +98,7 @@ EXAMPLES = r"""
 RETURN = r"""
 event:
   description:
-    - The event as it was before the approval, in the shape of RV(imds.azure.scheduled_events_info#module:events). Empty when IMDS does not list it any more.
+    - The event before the approval, in the form of RV(imds.azure.scheduled_events_info#module:events). Empty if IMDS no longer lists it.
   returned: success
   type: dict
   sample:
@@ -114,14 +114,14 @@ event:
     not_before: '2026-04-11T22:26:58Z'
     notice: 871
 resources:
-  description: All that the approval covers. On a failure because of O(only_if_alone), all that it would have covered.
+  description: All resources for which the approval counts, or would have counted if O(only_if_alone) had not refused it.
   returned: success, and when O(only_if_alone) refuses
   type: list
   elements: str
   sample: [web-0, web-1]
 msg:
-  description: Why there was nothing to approve.
-  returned: when IMDS does not list the event any more
+  description: The reason why there was nothing to approve.
+  returned: when IMDS no longer lists the event
   type: str
   sample: "IMDS lists no event C7061BAC-AFDC-4513-B24B-AA5F13A16123 any more: it is over or was cancelled"
 """

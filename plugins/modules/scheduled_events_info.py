@@ -7,16 +7,16 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: scheduled_events_info
-short_description: Maintenance that Azure has scheduled for a VM
+short_description: Read the maintenance that Azure has scheduled for a VM
 version_added: 0.1.0
 description:
-  - Reads the scheduled events of an Azure VM, that is reboots, redeployments, pauses, evictions and deletions that are about to happen, from the Azure
-    Instance Metadata Service (IMDS).
-  - The first request of all switches the service on for the VM and may take two minutes. It has 130 seconds for that, whatever O(timeout) says, unless
-    O(deadline) is set to something else than its default. Azure switches the service off again after a day without requests.
+  - Reads the scheduled events of an Azure VM (reboots, redeployments, pauses, evictions and deletions) from the Azure Instance Metadata Service
+    (IMDS).
+  - The first request for events enables the service for the VM and may take two minutes. So it has 130 seconds, regardless of O(timeout), unless
+    O(deadline) has a value other than its default. Azure disables the service again after a day without requests.
   - An empty answer, and one whose C(Events) are V(null), mean that there are no events.
   - Microsoft's minimum notices are 15 minutes for V(Freeze) and V(Reboot), 10 minutes for V(Redeploy), 30 seconds for V(Preempt) and 5 to 15 minutes,
-    as set for the VM, for V(Terminate). An event that follows a failure of the host comes without notice.
+    as set for the VM, for V(Terminate). An event after a failure of the host has no notice.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -28,13 +28,13 @@ extends_documentation_fragment:
 options:
   api_version:
     description:
-      - The version of the scheduled events to ask for. They have versions of their own, and V(latest) stands for 2020-07-01 here.
-      - The name of this VM is always asked for in the newest version that this collection and IMDS know.
+      - The API version of the scheduled events. They have their own versions, and V(latest) means 2020-07-01 here.
+      - The name of this VM is always read with the newest version that this collection and IMDS support.
   resource:
     description:
       - Return only events that name this resource, in any casing.
-      - By default that is this VM, by the name in its instance document, which takes a second request.
-      - V(*) returns every event that IMDS knows. Besides those of this VM these are the ones of all VMs of its availability set or placement group.
+      - The default is the name of this VM in its instance document, which needs a second request.
+      - V(*) returns all events that IMDS lists, including those of the other VMs of its availability set or placement group.
     type: str
 seealso:
   - module: imds.azure.scheduled_event
@@ -44,49 +44,49 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: What is going to happen to this VM?
+- name: Read the scheduled events of this VM
   imds.azure.scheduled_events_info:
   register: maintenance
 
-- name: Say so
+- name: Show the events
   ansible.builtin.debug:
     msg: "{{ item.EventType }} {{ item.EventStatus }}, {{ item.notice }} seconds left: {{ item.Description }}"
   loop: "{{ maintenance.events }}"
   loop_control:
     label: "{{ item.EventId }}"
 
-- name: What is going to happen to any VM of the set?
+- name: Read the events of all VMs of the set
   imds.azure.scheduled_events_info:
     resource: '*'
 """
 
 RETURN = r"""
 incarnation:
-  description: IMDS' count of the changes of its document. As long as it is the same, so are the events.
+  description: IMDS' counter of changes. While it stays the same, the events stay the same.
   returned: success
   type: int
   sample: 2
 resource:
-  description: The resource whose events these are.
+  description: The resource of the returned events.
   returned: success
   type: str
   sample: web-0
 events:
   description:
-    - The events in the order and the names of IMDS. Every documented field is there, whatever the version and the status; other fields are passed through, as
-      are types that this collection does not know. Fields whose names begin with C(__ansible_) are left out, because Ansible reads them as marks of its own.
-    - An event that is over, or cancelled, is in it no more. There is no status for that.
+    - The events, in the order and with the names of IMDS. Every documented field is present, with any API version and status. Unknown fields and
+      unknown types are included. Fields whose names begin with C(__ansible_) are left out, because Ansible gives them a special meaning.
+    - The list has no events that are over or cancelled. There is no status for that.
   returned: success
   type: list
   elements: dict
   contains:
     EventId:
-      description: Identifies the event. O(imds.azure.scheduled_event#module:event_id) takes it.
+      description: Identifies the event, for O(imds.azure.scheduled_event#module:event_id).
       returned: success
       type: str
       sample: C7061BAC-AFDC-4513-B24B-AA5F13A16123
     EventStatus:
-      description: V(Scheduled), or V(Started) once it was approved or its notice was over.
+      description: V(Scheduled), or V(Started) after it was approved or after the end of its notice.
       returned: success
       type: str
       sample: Scheduled
@@ -96,53 +96,53 @@ events:
       type: str
       sample: Freeze
     ResourceType:
-      description: The type of its resources.
+      description: The type of the resources.
       returned: success
       type: str
       sample: VirtualMachine
     Resources:
       description:
-        - The VMs that it affects. An approval is for all of them.
-        - Empty where IMDS sends neither a list nor a text. An entry that is no text is an empty name.
+        - The affected VMs. An approval counts for all of them.
+        - Empty if IMDS sends neither a list nor a text. An entry that is not a text becomes an empty name.
         - The names in a text are separated by commas. RV(events[].resources_text) has that text.
       returned: success
       type: list
       elements: str
       sample: [web-0, web-1]
     NotBefore:
-      description: When it starts unless it is approved earlier, as IMDS sent it. Empty once it has started.
+      description: The time of the start, unless the event is approved earlier, as IMDS sent it. Empty after the start.
       returned: success
       type: str
       sample: Sat, 11 Apr 2026 22:26:58 GMT
     Description:
-      description: What happens, in a sentence. Empty in versions before 2019-04-01.
+      description: A short description. Empty in versions before 2019-04-01.
       returned: success
       type: str
       sample: Virtual machine is being paused because of a memory-preserving Live Migration operation.
     EventSource:
-      description: V(Platform), or V(User) for what somebody asked for. Empty in versions before 2019-08-01.
+      description: V(Platform), or V(User) for an event that a user requested. Empty in versions before 2019-08-01.
       returned: success
       type: str
       sample: Platform
     DurationInSeconds:
-      description: Seconds that the interruption is expected to take. V(0) is no interruption, V(-1) an unknown one. V(-1) also in versions before 2020-07-01.
+      description: Expected seconds of the interruption. V(0) means no interruption, V(-1) an unknown duration. V(-1) in versions before 2020-07-01.
       returned: success
       type: int
       sample: 5
     not_before:
-      description: C(NotBefore), which is an HTTP date or in ISO 8601, as UTC in ISO 8601. Empty when that is empty or no date.
+      description: C(NotBefore) as UTC in ISO 8601. Empty if C(NotBefore) is empty, or neither an HTTP date nor in ISO 8601.
       returned: success
       type: str
       sample: '2026-04-11T22:26:58Z'
     notice:
-      description: Seconds that are left until C(NotBefore), by the clock of the VM. V(0) when none are, also where IMDS does not say.
+      description: Seconds left until C(NotBefore), by the clock of the VM. V(0) if that time has passed or is unknown.
       returned: success
       type: int
       sample: 871
     resources_text:
       description:
-        - C(Resources) as IMDS sent them, where that is a text.
-        - O(imds.azure.scheduled_event#module:only_if_alone) refuses such an event, because only a list says for sure that there is nobody else.
+        - C(Resources) as IMDS sent them, if that is a text.
+        - O(imds.azure.scheduled_event#module:only_if_alone) refuses such an event, because only a list proves that there are no other resources.
       returned: when IMDS sends a text instead of a list
       type: str
       sample: web-0, web-1

@@ -11,10 +11,10 @@ short_description: Write the facts of an Azure VM to a file on the controller
 version_added: 0.1.0
 description:
   - Writes C(azure_imds) of a host to C(FOLDER/INVENTORY_HOSTNAME.json) on the controller, for O(imds.azure.instances#inventory:sources=documents).
-  - A file is replaced as a whole or not at all, so an older snapshot is never lost to a failure. A link or a FIFO in its place is replaced, too, and
+  - Replaces a file atomically, so a failure never destroys an older snapshot. If a link or a FIFO has the name of the file, it is replaced, and
     neither followed nor read.
-  - Who may read the file is decided by the umask of the controller, as for every new file.
-  - Runs on the controller alone and does not connect to the host.
+  - The umask of the controller sets the permissions of the file.
+  - Runs only on the controller and does not connect to the host.
 author:
   - The imds.azure contributors (@imds-azure)
 attributes:
@@ -28,7 +28,7 @@ attributes:
     description: When run twice in a row outside check mode, with the same arguments, the second invocation indicates no change.
     support: full
     details:
-      - C(changed) is V(false) where nothing but C(gathered_at) differs. The file is written nevertheless, so that it tells its age.
+      - C(changed) is V(false) if only C(gathered_at) differs. The file is written nevertheless, so that it has the new time.
   platform:
     description: Target OS or families that can be operated against.
     support: full
@@ -36,24 +36,24 @@ attributes:
 options:
   folder:
     description:
-      - Where the files are. It is made where it is missing. A relative path counts from the folder that Ansible was started in.
-      - Keep it outside of a folder that is an inventory source, or begin its name with a dot, such as C(.snapshots). Ansible reads all
-        other files in such a folder as inventory files. A warning says so.
-      - It may be a link, or a folder that a group writes to. It is refused if another user could have put it there, which is a folder or a link in C(/tmp) that
-        belongs neither to this user nor to root.
+      - The folder of the files. It is created if it does not exist. A relative path starts at the folder in which Ansible was started.
+      - Keep it outside any folder that is an inventory source, or begin its name with a dot, such as C(.snapshots). Ansible reads all other files in
+        such a folder as inventory files. A warning appears if the folder is in such a place.
+      - It may be a link, or a folder that a group can write to. It is refused if another user could have created it, for example a folder or a link
+        in C(/tmp) that belongs neither to this user nor to root.
     type: path
     required: true
   azure_imds:
     description:
-      - The fact to write. A fact that could not be read again is refused, for example a part C(compute) that is no dictionary, because
-        such a file would cost all VMs of its folder their inventory.
+      - The fact to write. A fact that the inventory could not read is refused, for example one with a C(compute) that is not a dictionary, because
+        such a file would break the inventory of the whole folder.
     type: dict
     required: true
   keep_fuller:
     description:
-      - IMDS may answer in part. Where the snapshot that is there has C(compute) or C(network) and the new fact lacks it, V(true) keeps the older
-        snapshot, with its C(gathered_at), and V(false) replaces it. Both warn and name the host.
-      - A snapshot with another C(vmId) than the fact is that of another VM and is always replaced.
+      - What to do if the existing snapshot has C(compute) or C(network) and the new fact lacks it, because IMDS returned an incomplete document.
+        V(true) keeps the older snapshot, with its C(gathered_at). V(false) replaces it. In both cases a warning names the host.
+      - A snapshot with another C(vmId) belongs to another VM and is always replaced.
     type: bool
     default: true
 seealso:
@@ -63,10 +63,10 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Know the VM
+- name: Read the facts of the VM
   imds.azure.instance_facts:
 
-- name: Keep what it knows for an inventory
+- name: Write them to a snapshot
   imds.azure.snapshot:
     folder: snapshots
     azure_imds: "{{ ansible_facts.azure_imds }}"

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: vm_extension_info
-short_description: What on a VM still uses the retired VM extension for managed identities
+short_description: Find the uses of the retired VM extension for managed identities
 version_added: 0.1.0
 description:
-  - Finds what on this host has to do with the retired VM extension C(ManagedIdentityExtensionForLinux), whether it listens, its service and files, and
+  - Finds traces of the retired VM extension C(ManagedIdentityExtensionForLinux) on a host, that is whether it listens, its service, its files, and
     the configuration that names it.
-  - Asks IMDS and the extension for a token each and says whether both are for the same audience, identity, tenant and application. The tokens never leave the
-    VM. Only these four claims of theirs are returned.
-  - Changes nothing. The role P(imds.azure.managed_identity_migration#role) makes a report of it, with the commands that remove the extension.
+  - Requests a token from IMDS and one from the extension, and compares their audience, identity, tenant and application. The tokens never leave the
+    VM. The module returns only these four claims.
+  - Changes nothing. The role P(imds.azure.managed_identity_migration#role) prints a report of the results, with the commands that remove the
+    extension.
 author:
   - The imds.azure contributors (@imds-azure)
 extends_documentation_fragment:
@@ -26,9 +27,9 @@ extends_documentation_fragment:
 options:
   search_paths:
     description:
-      - Files and folders in which to look for configuration that names the extension or its port. What does not exist is left out.
-      - Files above 1 MiB and those that are not text are left out, and nothing is looked for after 50000 files.
-      - Of one file the first 32 references are returned, and 2000 in all. RV(unread) says where there are more.
+      - Files and folders to search for configuration that names the extension or its port. Paths that do not exist are ignored.
+      - Files above 1 MiB and files that are not text are skipped. The search ends after 50000 files.
+      - The module returns at most 32 references of a file and 2000 in total. RV(unread) lists the files with more.
     type: list
     elements: path
     default:
@@ -43,12 +44,12 @@ options:
       - /etc/cron.d
   waagent_path:
     description:
-      - Where the VM's agent keeps its extensions.
+      - The folder of the Azure agent, with its extensions.
     type: path
     default: /var/lib/waagent
   service_paths:
     description:
-      - Where to look for the service of the extension.
+      - The folders to search for the service of the extension.
     type: list
     elements: path
     default:
@@ -59,35 +60,35 @@ options:
       - /etc/init
   compare:
     description:
-      - Whether to ask for the two tokens. The extension is asked only where something listens on its port.
+      - Whether to request the two tokens. The module queries the extension only if something listens on its port.
     type: bool
     default: true
   resource:
     description:
-      - What to ask the tokens for, as in M(imds.azure.access_token_info).
+      - The resource of the tokens, as in M(imds.azure.access_token_info).
     type: str
     default: resource_manager
   client_id:
     description:
-      - The identity by its client id, where the VM has several.
+      - The client ID of the identity, if the VM has several.
       - Mutually exclusive with O(object_id).
     type: str
   object_id:
     description:
-      - The identity by its object id, where the VM has several.
+      - The object ID of the identity, if the VM has several.
       - Mutually exclusive with O(client_id).
     type: str
   port:
     description:
-      - Where the extension listens. Its default port and those that its settings name are looked at as well.
+      - The port of the extension. The default port and the ports in the extension's settings are checked as well.
     type: int
     default: 50342
   api_version:
     description:
-      - Of the request for a token. V(latest) stands for 2018-02-01. The instance document is read by the newest version in any case.
+      - The API version of the request for a token. V(latest) means 2018-02-01. The instance document is always read with the newest version.
 notes:
-  - Only root can read all that is to be found.
-  - Requests for tokens take turns with those of M(imds.azure.access_token_info), by small files in the system's temp folder that hold times and never a token.
+  - Only root can read all files.
+  - Requests for tokens share the rate limit of M(imds.azure.access_token_info), by small files in the system's temp folder that contain only times.
 seealso:
   - module: imds.azure.access_token_info
 """
@@ -101,7 +102,7 @@ EXAMPLES = r"""
   register: extension
   become: true
 
-- name: Name the files to change
+- name: List the files to change
   ansible.builtin.debug:
     msg: "{{ extension.references | map(attribute='path') | unique }}"
 """
@@ -109,15 +110,15 @@ EXAMPLES = r"""
 RETURN = r"""
 state:
   description:
-    - V(clean), there is nothing of the extension on this host.
-    - V(ready), IMDS gives an equal token, so that everything can move to it and the extension can be removed.
-    - V(unproven), IMDS gives a token, but there is none of the extension to compare it with.
-    - V(blocked), IMDS gives no token, or one that is not equal.
+    - V(clean), the host has no trace of the extension.
+    - V(ready), IMDS gives an equal token. All programs can use IMDS, and the extension can be removed.
+    - V(unproven), IMDS gives a token, but the extension gives none for the comparison.
+    - V(blocked), IMDS gives no token, or a different one.
   returned: success
   type: str
   sample: ready
 vm:
-  description: The names that this VM has in Azure. Empty where IMDS does not answer.
+  description: The names of this VM in Azure. Empty if IMDS does not answer.
   returned: success
   type: dict
   sample:
@@ -130,17 +131,17 @@ vm:
     extension: ManagedIdentityExtensionForLinux
 installed:
   description:
-    - Whether the extension is on this host, which is so where there is anything in RV(listening), RV(files) or RV(services).
-    - Can be V(false) although configuration names the extension. Without root it can be V(false) for an extension that is stopped.
+    - Whether the extension is on this host. This is true if RV(listening), RV(files) or RV(services) has an entry.
+    - Can be V(false) even if configuration names the extension. Without root, it can be V(false) for a stopped extension.
   returned: success
   type: bool
   sample: true
 removal:
   description:
-    - Commands that remove the extension, from the scale set of the VM where it is in one, and from the VM where it has extensions of its own.
-    - In the clouds of Azure Government and Azure China the first command chooses the cloud.
-    - Empty where the extension is not installed, and where a name has other characters than ASCII letters, digits, C(_), C(.), C(-), C((\)) and C(\)),
-      or the subscription is no GUID. People paste the commands into a shell, so remove the extension by hand there.
+    - Commands that remove the extension, from the scale set if the VM is in one, and from the VM if it has its own extensions.
+    - In Azure Government and Azure China, the first command selects the cloud.
+    - Empty if the extension is not installed. Also empty if a name has characters other than ASCII letters, digits, C(_), C(.), C(-), C((\)) and
+      C(\)), or if the subscription is not a GUID, because people paste the commands into a shell. In these cases, remove the extension by hand.
   returned: success
   type: list
   elements: dict
@@ -151,7 +152,7 @@ removal:
       returned: always
       sample: vm
     name:
-      description: Its name.
+      description: The name of the VM or the scale set.
       type: str
       returned: always
       sample: web-0
@@ -166,13 +167,13 @@ removal:
       elements: str
       returned: always
 ports:
-  description: Where the extension could listen, by default, by O(port) and by its settings.
+  description: The possible ports of the extension, from its default, from O(port) and from its settings.
   returned: success
   type: list
   elements: int
   sample: [50342]
 listening:
-  description: Who listens on one of RV(ports).
+  description: The sockets that listen on one of RV(ports).
   returned: success
   type: list
   elements: dict
@@ -188,19 +189,19 @@ listening:
       returned: always
       sample: 50342
 files:
-  description: What the VM's agent keeps of the extension.
+  description: The files of the extension in the folder of the Azure agent.
   returned: success
   type: list
   elements: str
   sample: [/var/lib/waagent/Microsoft.ManagedIdentity.ManagedIdentityExtensionForLinux-1.0.0.10]
 services:
-  description: The files by which the service manager knows the extension.
+  description: The service files of the extension.
   returned: success
   type: list
   elements: str
   sample: [/etc/systemd/system/azuremsixtn.service]
 references:
-  description: The places in configuration that name the extension or its port.
+  description: The lines of configuration that name the extension or its port.
   returned: success
   type: list
   elements: dict
@@ -221,17 +222,17 @@ references:
       returned: always
       sample: endpoint
     found:
-      description: The name itself, without the rest of the line.
+      description: The matched text, without the rest of the line.
       type: str
       returned: always
       sample: localhost:50342/oauth2/token
     change_to:
-      description: What to put in its place.
+      description: The replacement.
       type: str
       returned: always
       sample: 'nothing: IMDS has no port of its own to name'
 unread:
-  description: What could not be searched, and why.
+  description: Files that could not be searched completely, with the reason.
   returned: success
   type: list
   elements: str
@@ -242,18 +243,18 @@ tokens:
   type: dict
   contains:
     same:
-      description: Whether all four claims are there and equal. Null where one of the two tokens could not be had.
+      description: Whether all four claims are present and equal. Null if one of the two tokens is missing.
       type: bool
       returned: always
       sample: true
     different:
-      description: The claims that are not.
+      description: The claims that differ.
       type: list
       elements: str
       returned: always
       sample: []
     imds:
-      description: What IMDS gave.
+      description: The result from IMDS.
       type: dict
       returned: always
       contains: &token
@@ -267,12 +268,12 @@ tokens:
             tid: 7a5c1f3e-52d4-4b8e-9c60-3f1e8d2b6a94
             appid: 3f6e2b1c-5a0d-4c8e-9b7f-2d1a6c4e8f90
         error:
-          description: Why there is no token; empty where there is one.
+          description: The reason why there is no token; empty if there is one.
           type: str
           returned: always
           sample: ''
     extension:
-      description: What the extension gave.
+      description: The result from the extension.
       type: dict
       returned: always
       contains: *token

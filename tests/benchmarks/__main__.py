@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import typing as t
@@ -19,7 +20,7 @@ import typing as t
 from benchmarks import _page, inventory, peers
 from checks import namespaces, programs
 from checks.fleet import PROGRAMS
-from environments import ROOT, EnvironmentFailed, bin_folder
+from environments import ROOT, SIMULATOR, EnvironmentFailed, bin_folder
 
 INSIDE = ("facts", "lookups", "limit", "fleet")
 SIZES = (1_000, 10_000)
@@ -66,6 +67,7 @@ def inside(part: str, runs: int) -> list[dict[str, t.Any]]:
     done = subprocess.run(
         [*namespaces.prefix(), python, "-m", "benchmarks._inside", part, str(runs)],
         cwd=ROOT / "tests",
+        env={**os.environ, "PYTHONPATH": str(SIMULATOR)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         check=False,

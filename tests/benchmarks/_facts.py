@@ -15,7 +15,7 @@ from benchmarks._ec2 import ADDRESS, Ec2
 from benchmarks._measure import Candidate, Run, medians, rounds, run
 from benchmarks._plays import PROGRAMS, Folder
 from environments import VENVS
-from simulator import Simulator, Vm, sample_fleet
+from imds_simulator import Simulator, Vm, sample_fleet
 
 # So many times as many runs as elsewhere for those whose differences are of a few hundredths.
 ROUNDS = 24

@@ -16,7 +16,7 @@ import time
 from benchmarks._measure import say
 from benchmarks._plays import Folder
 from environments import VENVS
-from simulator import Simulator, sample_fleet
+from imds_simulator import Simulator, sample_fleet
 
 PROCESSES = 24
 LIMIT = 5

@@ -15,10 +15,10 @@ from benchmarks._measure import Candidate, Counter, in_turn
 from benchmarks._plays import Folder
 from benchmarks.peers import Row
 from environments import VENVS
+from imds_simulator import sample_fleet
 from peers import root
 from peers.machine import ENVIRONMENT, Machine
 from peers.peers import CLOUD_INIT, FACTER, OHAI, Peer
-from simulator import sample_fleet
 
 OURS = "imds.azure.instance_facts in a play of one task"
 _FETCH = """

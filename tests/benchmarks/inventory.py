@@ -23,7 +23,7 @@ import typing as t
 
 from benchmarks import _page
 from benchmarks._measure import Candidate, Run, in_turn, say
-from environments import ROOT, VENVS, bin_folder
+from environments import ROOT, SIMULATOR, VENVS, bin_folder
 
 WORK = VENVS / "benchmark-inventory"
 LOCATIONS = ("westeurope", "northeurope", "eastus2", "germanywestcentral")
@@ -166,8 +166,7 @@ keyed_groups:
 @functools.cache
 def template() -> str:
     """A whole document of the newest version, of the simulator's sample fleet."""
-    sys.path.insert(0, str(ROOT / "tests"))
-    fleet = json.loads((ROOT / "tests" / "simulator" / "fleet.json").read_text(encoding="utf-8"))
+    fleet = json.loads((SIMULATOR / "imds_simulator" / "fleet.json").read_text(encoding="utf-8"))
     return json.dumps(fleet["vms"][0]["document"])
 
 

@@ -3,18 +3,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What reading IMDS costs outside Ansible: Facter, Ohai and cloud-init, with a play and a bare fetch for scale.
 
-They are whole processes in namespaces of their own, where 169.254.169.254 is the simulator (see tests/peers). Needs root, as tests/peers does.
+They are whole processes in namespaces of their own, where 169.254.169.254 is the simulator (see tests/system/peers). Needs root, as tests/system/peers does.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 
 from benchmarks._measure import Run
 from checks import namespaces
-from environments import ROOT, EnvironmentFailed, bin_folder
+from environments import ROOT, SIMULATOR, EnvironmentFailed, bin_folder
 from peers import root
 
 
@@ -31,6 +32,7 @@ def rows(runs: int) -> list[Row]:
     done = subprocess.run(
         [*namespaces.prefix(), python, "-m", "benchmarks._peers", str(runs)],
         cwd=ROOT / "tests",
+        env={**os.environ, "PYTHONPATH": str(SIMULATOR)},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         check=False,

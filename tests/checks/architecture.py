@@ -76,7 +76,7 @@ def plugin_problems(path: str, names: t.Iterable[str]) -> t.Iterator[str]:
             yield f"imports {name}, which is no file of utils: nothing imports plugins or whole folders"
         elif util and is_in(util, "plugins/plugin_utils") and is_in(path, "plugins/module_utils"):
             yield f"imports {util}, and module_utils need no plugin_utils"
-        elif top_of(name) in ("simulator", "tests"):
+        elif top_of(name) in ("imds_simulator", "tests"):
             yield f"imports {name}, which users don't have"
         elif top_of(name) == "requests" and not is_in(path, "plugins/plugin_utils"):
             yield "imports requests, which is for plugins/plugin_utils alone"

@@ -29,6 +29,6 @@ def browser(cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcom
             "IMDS_SITE": str(SITE),
         }
         looked = pytests.run(
-            "browser", found, ["tests/browser", *arguments], env, inside=isolation.prefix()
+            "browser", found, ["tests/system/browser", *arguments], env, inside=isolation.prefix()
         )
     return built + looked

@@ -35,5 +35,5 @@ def broken_set_ups(core: str, arguments: t.Sequence[str]) -> report.Outcome:
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
             "ANSIBLE_HOME": str(VENVS / "home"),
         }
-        tests = ["tests/diagnose", *arguments]
+        tests = ["tests/system/diagnose", *arguments]
         return pytests.run(name, found, tests, env, inside=(*ISOLATED, *OWN_RUN))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The event source in a real ansible-rulebook: tests/eda, with plain pytest."""
+"""The event source in a real ansible-rulebook: tests/system/eda, with plain pytest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def eda(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome:
     java = java_home()
     programs = bin_folder("eda")
     env = {**report.with_programs(programs), "JAVA_HOME": java}
-    return pytests.run("eda", programs, arguments or ["tests/eda"], env)
+    return pytests.run("eda", programs, arguments or ["tests/system/eda"], env)
 
 
 def java_home() -> str:

@@ -11,7 +11,7 @@ import pathlib
 import typing as t
 
 from checks import namespaces, programs, pytests, report, worktree
-from environments import ROOT, VENVS, bin_folder
+from environments import ROOT, SIMULATOR, VENVS, bin_folder
 from fleet import network
 
 PROGRAMS = {
@@ -36,11 +36,14 @@ def fleet(_cores: t.Sequence[str], arguments: t.Sequence[str]) -> report.Outcome
     with worktree.copy("fleet") as tree:
         env = {
             **os.environ,
+            "PYTHONPATH": str(SIMULATOR),
             "IMDS_FLEET_COLLECTIONS": str(tree.parents[2]),
             "IMDS_FLEET_REPORT": str(used),
         }
         tests = ["fleet", f"--basetemp={VENVS / 'fleet-tmp'}", *arguments]
-        outcome = pytests.run("fleet", found, tests, env, inside=start, cwd=ROOT / "tests")
+        outcome = pytests.run(
+            "fleet", found, tests, env, inside=start, cwd=ROOT / "tests" / "system"
+        )
     results = report.LOGS / "fleet.xml"
     left = leftovers(used, results.stat().st_mtime if results.exists() else math.inf)
     if left:

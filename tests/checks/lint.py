@@ -50,16 +50,16 @@ TOOLS = (
             *MYPY,
             "environments.py",
             "benchmarks",
-            "browser",
+            "system/browser",
             "checks",
             "demo",
-            "diagnose",
+            "system/diagnose",
             "faults",
-            "fleet",
+            "system/fleet",
             "guides.py",
-            "peers",
+            "system/peers",
             "simulated.py",
-            "simulator",
+            "simulator/imds_simulator",
             "unit/checks",
             "unit/simulator",
         ),
@@ -94,7 +94,12 @@ def lint(_cores: t.Sequence[str], _arguments: t.Sequence[str]) -> report.Outcome
         env = {
             **report.with_programs(programs),
             "ANSIBLE_COLLECTIONS_PATH": str(tree.parents[2]),
-            "MYPYPATH": str(tree.parents[2]),
+            "MYPYPATH": os.pathsep.join(
+                (
+                    str(tree.parents[2]),
+                    *(str(tree / folder) for folder in ("tests", "tests/simulator", "tests/system")),
+                )
+            ),
             "NO_COLOR": "1",
         }
         bad = [tool.name for tool in TOOLS if not check(tool, tree, env)]

@@ -16,7 +16,7 @@ import typing as t
 
 from checks import isolation, report, worktree
 from checks.stage import Stage
-from environments import ROOT, VENVS, bin_folder
+from environments import ROOT, SIMULATOR, VENVS, bin_folder
 
 FOLDER = VENVS / "package"
 # What users need.  Each pattern has files in the tarball, and each file there has a pattern.
@@ -25,6 +25,8 @@ CONTENTS = (
     "FILES.json",
     "README.md",
     "SECURITY.md",
+    "CODE_OF_CONDUCT.md",
+    "MAINTAINERS.md",
     "LICENSE",
     "LICENSES/*.txt",
     "CONTRIBUTING.md",
@@ -32,6 +34,8 @@ CONTENTS = (
     "changelogs/changelog.yaml",
     "docs/benchmarks.md",
     "docs/docsite/*",
+    "docs/schemas/*.json",
+    "examples/*.yml",
     "extensions/eda/plugins/event_source/*.py",
     "extensions/eda/rulebooks/*.yml",
     "meta/execution-environment.yml",
@@ -66,7 +70,7 @@ INVENTORIES = ("-i", "fleet.imds.yml", "-i", "hosts.json")
 
 def package(_cores: t.Sequence[str], _arguments: t.Sequence[str]) -> report.Outcome:
     tools, users = bin_folder("lint"), bin_folder("execution")
-    stage = Stage(FOLDER, users, json.loads((ROOT / "tests/simulator/fleet.json").read_text()))
+    stage = Stage(FOLDER, users, json.loads((SIMULATOR / "imds_simulator/fleet.json").read_text()))
     tarball = build(stage, tools)
     if not tarball:
         return report.Outcome(failed=1)

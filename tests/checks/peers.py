@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other programs that ask IMDS, in namespaces where that is the simulator: tests/peers, with plain pytest."""
+"""Other programs that ask IMDS, in namespaces where that is the simulator: tests/system/peers, with plain pytest."""
 
 from __future__ import annotations
 
@@ -31,7 +31,12 @@ def run_tests(core: str, arguments: t.Sequence[str]) -> report.Outcome:
         }
         tests = ["peers", *arguments]
         return pytests.run(
-            name, bin_folder(core), tests, env, inside=namespaces.prefix(), cwd=ROOT / "tests"
+            name,
+            bin_folder(core),
+            tests,
+            env,
+            inside=namespaces.prefix(),
+            cwd=ROOT / "tests" / "system",
         )
 
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import typing as t
 from xml.etree import ElementTree
 
 from checks import report
 from environments import ROOT
+
+# What the system tests import besides their own folder.
+SHARED = (ROOT / "tests", ROOT / "tests" / "system")
 
 
 def run(
@@ -26,6 +30,7 @@ def run(
     results = report.LOGS / f"{name.replace(' ', '-')}.xml"
     results.unlink(missing_ok=True)
     pytest = (str(programs / "python"), "-m", "pytest", "--quiet", f"--junit-xml={results}")
+    env = {**(os.environ if env is None else env), "PYTHONPATH": os.pathsep.join(map(str, SHARED))}
     answer = report.run(name, [*inside, *pytest, *arguments], cwd, env)
     outcome = outcome_of(answer, results)
     report.say(name, answer, str(outcome))

@@ -14,7 +14,7 @@ import typing as t
 from checks import report, worktree
 from checks.architecture import OLDEST_PYTHON
 from checks.stage import Stage
-from environments import CORES, ROOT, VENVS, bin_folder, find_python
+from environments import CORES, ROOT, SIMULATOR, VENVS, bin_folder, find_python
 
 Plan = dict[str, list[str]]
 
@@ -24,7 +24,7 @@ VERSIONS = re.compile(r"^(\w+)_PYTHON_VERSIONS = \(([^)]*)\)", re.MULTILINE)
 # What is printed of each host in the end.
 RECAP = re.compile(r"^py\d+ +: .*\bunreachable=(\d+) +failed=(\d+) ", re.MULTILINE)
 # The first of the simulator's sample has an identity and the retired VM extension; it gets a reboot ahead, too.
-MODEL = ROOT / "tests" / "simulator" / "fleet.json"
+MODEL = SIMULATOR / "imds_simulator" / "fleet.json"
 # So that a timeout and a retry happen on each Python.
 FAULTS = [
     {"kind": "hang", "times": 1, "path": "/metadata/instance"},

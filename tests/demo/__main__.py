@@ -20,7 +20,7 @@ import sys
 import time
 import typing as t
 
-from environments import ROOT, VENVS, EnvironmentFailed, bin_folder
+from environments import ROOT, SIMULATOR, VENVS, EnvironmentFailed, bin_folder
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = VENVS / "demo"
@@ -86,8 +86,8 @@ def lay_out() -> None:
 
 @contextlib.contextmanager
 def simulator(programs: pathlib.Path) -> t.Iterator[dict[str, str]]:
-    command = [f"{programs}/python", "-m", "simulator", "--port=0", "--quiet"]
-    process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=ROOT / "tests")
+    command = [f"{programs}/python", "-m", "imds_simulator", "--port=0", "--quiet"]
+    process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=SIMULATOR)
     try:
         deadline = time.monotonic() + 30
         while not ENDPOINTS.exists():

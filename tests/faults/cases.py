@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The faults of an answer, and what a plugin makes of each."""
+"""The faults of an answer, and the expected result of each."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ import json
 import typing as t
 from email.utils import formatdate
 
-# How often: a first request, the first three, or every one.
+# Which requests have the fault: the first, the first three, or all.
 ONCE, THRICE, ALWAYS = "once", "three times", "always"
 WHEN = {ONCE: 1, THRICE: 3, ALWAYS: None}
-# Stands for a date so many seconds from now, which is only known when the fault is set.
+# A placeholder for a date some seconds in the future; the real date is computed when the fault is set.
 IN_SECONDS = "in {} seconds, as a date"
 DATED = IN_SECONDS.format(4)
 
 
 class Case(t.NamedTuple):
-    """One fault. The simulator's README says what `fault` can be."""
+    """One fault. The simulator's README describes the values of `fault`."""
 
     tried: str
     fault: dict[str, t.Any]
-    # What the one message has in it, where it comes to a message.
+    # A part of the error message, if the fault causes an error.
     says: str
-    # Whether there is another attempt, so that a fault that passes is survived.
+    # Whether the client retries, so that a transient fault causes no error.
     retried: bool = True
-    # Whether each attempt takes as long as it may.
+    # Whether each attempt takes the whole timeout.
     slow: bool = False
-    # Not a fault for us: the right answer, however often.
+    # The plugins return the right answer despite the fault.
     harmless: bool = False
-    # Only about instance documents: other endpoints answer with something else.
+    # Whether the fault is possible only in instance documents.
     instance: bool = False
-    # The seconds that IMDS asks for, where it does.
+    # The seconds of a Retry-After header.
     wait: float | None = None
-    # Whether it is in what a body says, so that it matters only to those who read it.
+    # Whether the fault is in the body, so that it matters only to endpoints whose body is parsed.
     content: bool = False
-    # Whether only endpoints that always exist are asked again.
+    # Whether the client retries only endpoints that always exist.
     roots: bool = False
-    # After how many attempts it is believed, where that is not for the deadline to say.
+    # The number of attempts, if the client gives up before the deadline.
     attempts: int | None = None
-    # Whether it is the right answer about events where there are none.
+    # Whether the answer is valid for scheduled events: there are none.
     no_events: bool = False
 
     def message(self, when: str, root: bool = True) -> str | None:
-        """What a plugin's one message has in it; None for the right answer."""
+        """A part of the expected error message; None if the plugin returns the right answer."""
         retried = self.retried and (root or not self.roots)
         times = WHEN[when]
         passes = times is not None and (self.attempts is None or times < self.attempts)
@@ -54,7 +54,7 @@ class Case(t.NamedTuple):
         return self.says
 
     def settings(self, when: str, now: float) -> dict[str, t.Any]:
-        """The fault as the simulator takes it."""
+        """The fault in the simulator's format."""
         headers = {
             name: formatdate(now + 4, usegmt=True) if value == DATED else value
             for name, value in self.fault.get("headers", {}).items()
@@ -62,7 +62,7 @@ class Case(t.NamedTuple):
         return {**self.fault, "headers": headers, "times": WHEN[when]}
 
 
-# The document of every machine that has a fault.
+# The document of every machine with a fault.
 DOCUMENT: dict[str, t.Any] = {
     "compute": {
         "azEnvironment": "AzurePublicCloud",
@@ -104,7 +104,7 @@ STATUSES = (
         retried=False,
     ),
     Case(
-        "400 without a word",
+        "400 without a message",
         _status(400),
         "IMDS rejected the request (status 400) and does not say that it is for api-version",
         retried=False,
@@ -151,24 +151,32 @@ CONNECTIONS = (
     ),
     Case("No answer", {"kind": "hang"}, _SILENCE, slow=True),
     Case(
-        "Headers that never end",
+        "Endless headers",
         {"kind": "endless_headers", "bytes_per_second": 200},
         _SILENCE,
         slow=True,
     ),
     Case(
-        "Headers that drip", {"kind": "drip_headers", "bytes_per_second": 20}, _SILENCE, slow=True
+        "Headers that arrive byte by byte",
+        {"kind": "drip_headers", "bytes_per_second": 20},
+        _SILENCE,
+        slow=True,
     ),
-    Case("A body that drips", {"kind": "drip", "bytes_per_second": 5}, _SILENCE, slow=True),
+    Case(
+        "A body that arrives byte by byte",
+        {"kind": "drip", "bytes_per_second": 5},
+        _SILENCE,
+        slow=True,
+    ),
     Case("A body that stops", {"kind": "stall"}, _SILENCE, slow=True),
     Case(
-        "Less of a body than was announced",
+        "A body shorter than its ``Content-Length``",
         {"kind": "truncate"},
         "the answer ended after",
         content=True,
     ),
     Case(
-        "More of a body than was announced",
+        "A body longer than its ``Content-Length``",
         _raw(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 20\r\n\r\n" + _BODY),
         _NOT_JSON,
         content=True,
@@ -184,15 +192,15 @@ CONNECTIONS = (
         "the answer is not proper HTTP",
         content=True,
     ),
-    Case("Something else than HTTP", _raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "not proper HTTP"),
+    Case("An answer of another protocol", _raw(b"SSH-2.0-OpenSSH_9.2\r\n"), "not proper HTTP"),
     Case(
-        "200 MB",
+        "A body of 200 MB",
         {"kind": "oversize", "mebibytes": 200},
         "the answer is larger than 4 MiB, after 1 attempt",
         retried=False,
     ),
     Case(
-        "200 MB that are only announced",
+        "A ``Content-Length`` of 200 MB",
         _raw(b"HTTP/1.1 200 OK\r\nContent-Length: 209715200\r\n\r\n{"),
         "the answer is larger than 4 MiB, after 1 attempt",
         retried=False,
@@ -200,7 +208,7 @@ CONNECTIONS = (
 )
 _BODIES = (
     Case(
-        "gzip, which nobody asked for",
+        "gzip, which the client did not request",
         _ok(gzip.compress(_BODY, mtime=0), Content_Encoding="gzip"),
         _NOT_JSON,
     ),
@@ -211,11 +219,11 @@ _BODIES = (
     ),
     Case("Empty", _ok(b""), "status 200 with 0 bytes", no_events=True),
     Case("Half a document", _ok(_BODY[:-20]), _NOT_JSON),
-    Case("100,000 brackets", _ok(b"[" * 100_000 + b"]" * 100_000), "it nests deeper than 64"),
-    Case("100,000 brackets that nobody closes", _ok(b"[" * 100_000), _NOT_JSON),
+    Case("100,000 nested lists", _ok(b"[" * 100_000 + b"]" * 100_000), "it nests deeper than 64"),
+    Case("100,000 opening brackets without closing ones", _ok(b"[" * 100_000), _NOT_JSON),
     Case("Invalid UTF-8", _ok(_BODY.replace(b"web-1", b"web-\xff")), "is not UTF-8"),
     Case("UTF-16", _ok(json.dumps(DOCUMENT).encode("utf-16")), "is not UTF-8"),
-    Case("``NaN`` for a value", _ok(b'{"compute": {"name": NaN}}'), "NaN is not JSON"),
+    Case("``NaN`` as a value", _ok(b'{"compute": {"name": NaN}}'), "NaN is not JSON"),
     Case("``null``", _ok(b"null"), "but it is null, not", retried=False, instance=True),
     Case("A list", _ok(b"[]"), "but it is a list, not", retried=False, instance=True),
     Case("A text", _ok(b'"web-1"'), "but it is a text, not", retried=False, instance=True),
@@ -256,7 +264,7 @@ GROUPS = {
     "The body of a 200": BODIES,
 }
 CASES = tuple(case for cases in GROUPS.values() for case in cases)
-# Every variable that some HTTP library or program takes a proxy from.
+# Every environment variable from which any HTTP library or program reads a proxy.
 PROXY_VARIABLES = tuple(
     spelling
     for name in (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was tried beside the faults of an answer, what has to come of it, and where that is tested."""
+"""The tests of the guide that are not about faulty answers: what they try, the result, and the files that have them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typing as t
 class Trial(t.NamedTuple):
     tried: str
     result: str
-    # Files and what in them does it.
+    # Files, and a text in each that the test of the guide searches for.
     where: tuple[tuple[str, str], ...]
 
 
@@ -26,7 +26,7 @@ _FUZZ = "tests/fuzz/targets.py"
 
 NETWORK = (
     Trial(
-        "Nobody listens at the endpoint",
+        "Nothing listens at the endpoint",
         "``connection refused``, within the deadline and after 15 seconds at most",
         (
             (f"{_TARGET}/matrix.py", "NOBODY"),
@@ -39,8 +39,8 @@ NETWORK = (
         ((f"{_TARGET}/matrix.py", "without_a_network"),),
     ),
     Trial(
-        "A proxy in every variable that some library reads",
-        "The right answer, and nothing for the proxy",
+        "A proxy in every variable that any HTTP library reads",
+        "The right answer, and no request to the proxy",
         (
             (f"{_TARGET}/matrix.py", "PROXY_VARIABLES"),
             (f"{_UTILS}/test__transport.py", "test_proxies_of_the_environment_see_nothing"),
@@ -52,8 +52,8 @@ NETWORK = (
         ((_FAULTS, "test_an_update_of_70_seconds_is_survived_with_the_defaults"),),
     ),
     Trial(
-        "24 processes of one VM ask at once, and 5 requests a second are answered",
-        "The right answer for each of them",
+        "24 processes of one VM send requests at once, and IMDS answers 5 a second",
+        "The right answer for each process",
         (
             (_FAULTS, "test_24_processes_at_once_all_get_their_answer"),
             (_FAULTS, "test_any_number_that_the_deadline_has_room_for"),
@@ -73,8 +73,8 @@ CACHE = (
         ((f"{_TARGET}/cache.py", "two_runs_at_once"),),
     ),
     Trial(
-        "A run that is killed while it asks, and a process that is killed while it writes",
-        "Nothing half is read, and nobody waits for the dead",
+        "A run is killed during its request, or a process is killed while it writes the document",
+        "No process reads a partial document, and none waits for the killed process",
         (
             (f"{_TARGET}/cache.py", "killed"),
             (_CACHE, "test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half"),
@@ -82,8 +82,8 @@ CACHE = (
         ),
     ),
     Trial(
-        "A process that is stopped while it asks",
-        "The others wait no longer than their deadline, and one message names the process",
+        "A process is stopped (SIGSTOP) during its request",
+        "The others wait no longer than their deadline, and a message names the stopped process",
         (
             (_CACHE, "test_a_holder_that_is_stopped_holds_nobody_beyond_their_deadline"),
             (_CACHE, "test_the_wait_takes_from_the_time_for_the_request"),
@@ -95,16 +95,16 @@ CACHE = (
         ((f"{_TARGET}/cache.py", "full_folder"), (f"{_TARGET}/cache.py", "read_only_folder")),
     ),
     Trial(
-        "A failure",
-        "It is for those who waited for it, and whoever comes later asks anew",
+        "A request fails",
+        "All lookups that waited for it fail as well; later lookups send a new request",
         (
             (_CACHE, "test_a_failure_is_shared_with_those_who_waited"),
             (_CACHE, "test_a_failure_is_not_for_those_who_come_later"),
         ),
     ),
     Trial(
-        "Who else can read what is kept",
-        "Nobody: mode 0600 in a folder of mode 0700, and nothing is left after the run",
+        "Permissions of the kept document",
+        "Mode 0600 in a folder of mode 0700; both are removed when the run ends",
         (
             (_CACHE, "test_only_their_user_may_read_what_is_left"),
             (f"{_TARGET}/cached.yml", "-perm /077"),
@@ -112,7 +112,7 @@ CACHE = (
         ),
     ),
     Trial(
-        "User data, while the run goes on and after it is killed",
+        "User data, during the run and after the run was killed",
         "In no file, unless a lookup asked for it",
         (
             (_LOOKUP, "test_user_data_is_kept_only_if_a_lookup_asks_for_it"),
@@ -121,23 +121,23 @@ CACHE = (
     ),
     Trial(
         "Tokens",
-        "None is kept, in no file and for no moment",
+        "No file ever has one",
         (("tests/integration/targets/access_token_secrecy/files/secrecy.py", "searched"),),
     ),
 )
 HOSTILE = (
     Trial(
         "Jinja in every text of a document, in names and in values",
-        "Text: no template ever runs",
+        "They stay text; no template runs",
         ((f"{_TARGET}/hostile.py", "templates"), (f"{_TARGET}/hostile.yml", "compute == document")),
     ),
     Trial(
         "Tags named like paths, YAML tags, variables that Ansible reserves, or lines of its output",
-        "Text in ``tags``, and valid names of groups",
+        "They stay text in ``tags``, and the names of groups are valid",
         ((f"{_TARGET}/hostile.py", "def tags"), (f"{_TARGET}/hostile.py", "problems_of_names")),
     ),
     Trial(
-        "Tags and keys that begin with ``__ansible_``, which Ansible's own readers take for something else",
+        "Tags and keys that begin with ``__ansible_``, to which Ansible gives a special meaning",
         "Left out at any depth; a warning names the tags, and ``tagsList`` has them",
         (
             ("tests/integration/targets/gather/tasks/marked.yml", "__ansible_vault"),
@@ -145,23 +145,23 @@ HOSTILE = (
         ),
     ),
     Trial(
-        "Half a character (a lone surrogate), which no file can hold",
+        "A lone surrogate (half of a UTF-16 pair), which can't be encoded as UTF-8",
         "U+FFFD in its place",
         (("tests/integration/targets/gather/tasks/marked.yml", "\\ud83d"),),
     ),
     Trial(
-        "Escape sequences of terminals in tags, names, messages and headers",
-        "Never written raw to a terminal",
+        "Terminal escape sequences in tags, names, messages and headers",
+        "Never written unescaped to a terminal",
         ((f"{_TARGET}/hostile.py", "on_a_terminal"),),
     ),
     Trial(
         "50 tags of 256 characters, and a document of 4 MiB",
-        "Whole",
+        "Read completely",
         ((f"{_TARGET}/hostile.py", "4_190_000"), (f"{_TARGET}/hostile.py", "range(50)")),
     ),
     Trial(
         "VMs named like groups, ``all``, ``ungrouped`` or ``localhost``",
-        "Hosts with names of their own, and none of them lost",
+        "Each VM is a host with a unique name",
         (
             (f"{_TARGET}/hostile.py", "COLLIDING"),
             (
@@ -173,8 +173,8 @@ HOSTILE = (
 )
 ANYTHING = (
     Trial(
-        "Lookups out of the run's document, and of a route of its own",
-        "Equal for every route of any document",
+        "Lookups with the run's document, and lookups with a request of their own",
+        "Equal results for every route of any document",
         (
             (
                 _ROUTES,
@@ -187,13 +187,13 @@ ANYTHING = (
         ),
     ),
     Trial(
-        "Giving values their types",
-        "Never an error, and no key is lost",
+        "Conversion of values to their types",
+        "Never an error, and no missing key",
         ((f"{_UTILS}/test__document.py", "test_shaping_never_raises_and_loses_nothing"),),
     ),
     Trial(
         "Hosts and groups",
-        "Every document gives a host; names of groups are valid",
+        "Every document becomes a host; names of groups are valid",
         (
             (
                 f"{_UNIT}/plugins/plugin_utils/_inventory/test_vms.py",
@@ -206,8 +206,8 @@ ANYTHING = (
         ),
     ),
     Trial(
-        "Any set of API versions that are known, offered and listed",
-        "Finding one ends, after five requests at most",
+        "Any combination of API versions that the client knows, IMDS accepts and IMDS lists",
+        "The negotiation ends after five requests at most",
         (
             (
                 f"{_UTILS}/test__client.py",
@@ -216,7 +216,7 @@ ANYTHING = (
         ),
     ),
     Trial(
-        "Bytes for an HTTP answer, a body, a file of documents, an older snapshot and a cached text, by coverage-guided fuzzing",
+        "Coverage-guided fuzzing of HTTP answers, bodies, files of documents, older snapshots and cached texts",
         "An answer or one message",
         (
             (_FUZZ, "def answers"),
@@ -231,7 +231,7 @@ SECTIONS = {
     "The network": NETWORK,
     "The document of a run": CACHE,
     "Hostile values": HOSTILE,
-    "Any data there could be": ANYTHING,
+    "Arbitrary data": ANYTHING,
 }
 
 __all__ = ("SECTIONS", "Trial")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tables of the guide, made of the cases that the tests run."""
+"""Builds the tables of the guide from the cases that the tests run."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from faults.cases import ALWAYS, GROUPS, ONCE, Case
 from faults.evidence import SECTIONS
 
 PATH = pathlib.Path(__file__).resolve().parents[2] / "docs" / "docsite" / "rst" / "faults.rst"
-BEGIN = ".. What follows is written by `python3 -m faults` in the folder tests.\n"
+BEGIN = ".. `python3 -m faults` in the folder tests writes the rest of this page.\n"
 _RIGHT = "The right answer"
 
 
 def tables() -> str:
-    parts = [_section("Faults of an answer", _FAULTS)]
+    parts = [_section("Faulty answers", _FAULTS)]
     for title, cases in GROUPS.items():
         rows = [(case.tried, _outcome(case, ONCE), _outcome(case, ALWAYS)) for case in cases]
-        parts.append(_table(title, ("What IMDS does", "Once", "Always"), rows))
+        parts.append(_table(title, ("Fault", "Once", "Always"), rows))
     for title, trials in SECTIONS.items():
         rows_of_trials = [(trial.tried, trial.result) for trial in trials]
         parts.append(_section(title, ""))
-        parts.append(_table("", ("What was tried", "What comes of it"), rows_of_trials))
+        parts.append(_table("", ("Test", "Result"), rows_of_trials))
     return "\n".join(parts)
 
 
 _FAULTS = """\
-Where the answer is not right, it is a failed task, lookup or inventory whose one message has in it what the table shows.
+If the answer is wrong, the task, lookup or inventory fails with one message, which contains the text of the table.
 """
 
 
@@ -52,5 +52,5 @@ def _table(title: str, head: t.Sequence[str], rows: t.Iterable[t.Sequence[str]])
 
 
 def written(text: str) -> str:
-    """The guide with its tables as they should be."""
+    """The guide with up-to-date tables."""
     return text[: text.index(BEGIN) + len(BEGIN)] + "\n" + tables()

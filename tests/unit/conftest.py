@@ -113,8 +113,6 @@ def is_address(host: str | bytes) -> bool:
     return True
 
 
-if str(TESTS) not in sys.path:
-    sys.path.insert(0, str(TESTS))
 # For what tests share; last, because its folders have names that packages have, too.
 sys.path.append(str(TESTS / "unit"))
 forget_settings()

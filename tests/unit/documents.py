@@ -11,8 +11,8 @@ from doubles import load
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from simulator import API_VERSIONS
-from simulator._fields import at_version
+from imds_simulator import API_VERSIONS
+from imds_simulator._fields import at_version
 
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 

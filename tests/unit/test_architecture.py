@@ -50,7 +50,9 @@ def test_top_level_of_module_utils_is_what_instance_facts_carries() -> None:
         for path in UTIL_FILES
         if pathlib.PurePosixPath(path).match("plugins/module_utils/*.py")
     }
-    assert carried_by("plugins/modules/instance_facts.py") == top
+    carried = carried_by("plugins/modules/instance_facts.py")
+    assert sorted(top - carried) == [], "move these files into a folder of plugins/module_utils"
+    assert sorted(carried - top) == [], "move these files to the top level of plugins/module_utils"
 
 
 @pytest.mark.parametrize("path", architecture.EXCEPTIONS)
@@ -62,7 +64,7 @@ def test_exceptions_are_needed(path: str) -> None:
 CLIENT = "plugins/module_utils/_client.py"
 MODULE = "plugins/modules/instance_facts.py"
 LOOKUP = "plugins/lookup/metadata.py"
-SIMULATOR = "tests/simulator/_server.py"
+SIMULATOR = "tests/simulator/imds_simulator/_server.py"
 UTILS = "ansible_collections.imds.azure.plugins"
 
 
@@ -79,7 +81,7 @@ UTILS = "ansible_collections.imds.azure.plugins"
         (MODULE, "from ansible.errors import AnsibleError", "which a managed node need not have"),
         (MODULE, "from ..plugin_utils import _session", "which never reaches a managed node"),
         (LOOKUP, "import requests", "imports requests, which is for plugins/plugin_utils alone"),
-        (LOOKUP, "from simulator import Server", "which users don't have"),
+        (LOOKUP, "from imds_simulator import Server", "which users don't have"),
         ("plugins/module_utils/open.py", "", "call it _open.py"),
         ("plugins/doc_fragments/open.py", "", "call it _open.py"),
         (SIMULATOR, f"from {UTILS}.module_utils import _errors", "the simulator stands alone"),

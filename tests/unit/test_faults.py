@@ -39,8 +39,8 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._windows.win_uri import win_uri_transport
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, THRICE, WHEN, Case
-from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
-from simulator._limit import RateLimit
+from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
+from imds_simulator._limit import RateLimit
 from windows import doubles as doubles_of_windows
 from windows.differences import WITHOUT_END, on_windows
 

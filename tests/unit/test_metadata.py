@@ -46,17 +46,33 @@ def requirements(name: str) -> dict[str, str]:
     return {match[1]: match[2] for match in found if match}
 
 
-def test_the_action_group_has_what_takes_the_shared_options() -> None:
-    takers = {
-        name
-        for name in plugin_names("modules")
-        if "imds.azure._imds" in documentation("modules", name)["extends_documentation_fragment"]
-    }
-    assert set(load("meta/runtime.yml")["action_groups"]["all"]) == takers
+MODULES = sorted(plugin_names("modules"))
+# The modules that ask IMDS.
+WITH_SHARED_OPTIONS = [
+    name
+    for name in MODULES
+    if "imds.azure._imds" in documentation("modules", name)["extends_documentation_fragment"]
+]
+
+
+def test_the_action_group_has_the_modules_with_the_shared_options() -> None:
+    grouped = load("meta/runtime.yml")["action_groups"]["all"]
+    assert sorted(grouped) == WITH_SHARED_OPTIONS, (
+        "action_groups of meta/runtime.yml lists the modules with the doc fragment imds.azure._imds"
+    )
+
+
+@pytest.mark.parametrize("name", WITH_SHARED_OPTIONS)
+def test_a_module_reads_the_variables_of_its_host_by_an_action_plugin(name: str) -> None:
+    file = f"plugins/action/{name}.py"
+    assert (ROOT / file).is_file(), (
+        f"add {file}: without it the variables azure_imds_* set no option of {name}"
+    )
 
 
 def test_actions_are_documented_by_modules() -> None:
-    assert plugin_names("action") <= plugin_names("modules")
+    undocumented = plugin_names("action") - set(MODULES)
+    assert not undocumented, f"add modules of these names to plugins/modules: {undocumented}"
 
 
 OLDEST_CORE = next(iter(environments.LINES)).removeprefix("core-")
@@ -64,24 +80,34 @@ PROSE = [ROOT / "README.md", *(ROOT / "docs/docsite/rst").glob("*.rst")]
 
 
 def test_the_oldest_supported_core_is_the_oldest_that_is_tested() -> None:
-    assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0"
-    assert environments.CORES[0] == f"core-{OLDEST_CORE}"
+    assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0", (
+        "requires_ansible of meta/runtime.yml is the first of LINES in tests/environments.py"
+    )
+    assert environments.CORES[0] == f"core-{OLDEST_CORE}", (
+        "CORES of tests/environments.py begins with the first of LINES"
+    )
 
 
 @pytest.mark.parametrize("file", PROSE, ids=lambda file: file.name)
 def test_the_oldest_versions_are_said_as_they_are(file: pathlib.Path) -> None:
     text = " ".join(file.read_text(encoding="utf-8").split())
+    path = file.relative_to(ROOT)
     cores = re.findall(r"ansible-core ([\d.]+) or newer", text)
     pythons = re.findall(r"[Mm]anaged nodes (?:need|with) Python ([\d.]+)", text)
-    assert set(cores) <= {OLDEST_CORE}
-    assert set(pythons) <= {".".join(map(str, OLDEST_PYTHON))}
-    assert (cores and pythons) or file.name != "README.md"
+    assert set(cores) <= {OLDEST_CORE}, f"{path} names another core than meta/runtime.yml"
+    assert set(pythons) <= {".".join(map(str, OLDEST_PYTHON))}, (
+        f"{path} names another Python than OLDEST_PYTHON of tests/checks/architecture.py"
+    )
+    assert (cores and pythons) or file.name != "README.md", (
+        "README.md says which core, and which Python of managed nodes, is the oldest"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in environments.LINES if name != "core-newest"])
 def test_an_environment_holds_the_core_it_is_named_for(name: str) -> None:
     release = name.removeprefix("core-")
-    assert requirements(f"tests/requirements/{name}.txt")["ansible-core"] == f"~= {release}.0"
+    file = f"tests/requirements/{name}.txt"
+    assert requirements(file)["ansible-core"] == f"~= {release}.0", f"{file} has another core"
 
 
 def test_a_line_runs_on_the_pythons_that_its_ansible_test_names() -> None:
@@ -90,31 +116,45 @@ def test_a_line_runs_on_the_pythons_that_its_ansible_test_names() -> None:
         pytest.skip("not in an environment of these tests")
     line = environments.ENVIRONMENTS[programs.parent.name]
     known = core_pythons(programs)["CONTROLLER"]
-    assert set(line.pythons) <= set(known)
+    told = f"{line.name} of tests/environments.py has other Pythons than its ansible-test"
+    assert set(line.pythons) <= set(known), told
     if line.name in environments.LINES:
-        assert set(line.pythons) == set(known)
+        assert set(line.pythons) == set(known), told
 
 
 @pytest.mark.parametrize(
     "environment", environments.ENVIRONMENTS.values(), ids=lambda each: each.name
 )
 def test_an_environment_has_requirements(environment: environments.Environment) -> None:
-    assert environment.requirements_file.is_file()
+    file = environment.requirements_file
+    assert file.is_file(), f"tests/environments.py names {file.relative_to(ROOT)}: add it"
 
 
 def test_sanity_ignores_nothing() -> None:
     assert list((ROOT / "tests").glob("sanity/ignore*.txt")) == []
 
 
+def modules_in(file: str) -> set[str]:
+    """The modules of this collection that are used in a file of plays or tasks."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return set(re.findall(r"^ +imds\.azure\.(\w+):", text, re.MULTILINE))
+
+
 def test_every_module_that_is_sent_is_tried_on_every_python() -> None:
-    text = (ROOT / "tests/pythons/modules.yml").read_text(encoding="utf-8")
-    tried = set(re.findall(r"^      imds\.azure\.(\w+):", text, re.MULTILINE))
     sent = {
         file.stem
         for file in (ROOT / "plugins/modules").glob("*.py")
         if "AnsibleModule" in file.read_text(encoding="utf-8")
     }
-    assert tried == sent
+    file = "tests/pythons/modules.yml"
+    assert modules_in(file) == sent, f"{file} has a task for each module that a host runs"
+
+
+def test_every_module_is_tried_with_the_variables_of_a_host() -> None:
+    file = "tests/integration/targets/host_variables/tasks/modules.yml"
+    assert sorted(modules_in(file)) == WITH_SHARED_OPTIONS, (
+        f"{file} has a task for each module with the doc fragment imds.azure._imds"
+    )
 
 
 def test_an_execution_environment_gets_the_same_requirements() -> None:
@@ -128,7 +168,9 @@ def test_plugins_document_the_requirements_there_are(kind: str) -> None:
         for line in documentation(kind, name)["requirements"]:
             match = re.match(r"([\w-]+) (>= [\d.]+)", line)
             if match:
-                assert known[match[1]] == match[2].replace(" ", ""), f"{kind}/{name}.py: {line}"
+                assert known[match[1]] == match[2].replace(" ", ""), (
+                    f"plugins/{kind}/{name}.py says {line}, and requirements.txt says another version"
+                )
 
 
 def test_addresses_are_of_one_repository() -> None:
@@ -169,7 +211,9 @@ def test_the_workflow_has_every_python() -> None:
     )
     controllers = {version for pythons in environments.LINES.values() for version in pythons}
     newest = max(int(version.partition(".")[2]) for version in controllers)
-    assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}
+    assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}, (
+        "python-version of .github/workflows/ci.yml lists every Python from the oldest to the newest"
+    )
 
 
 def test_the_readme_names_all_there_is() -> None:
@@ -177,10 +221,12 @@ def test_the_readme_names_all_there_is() -> None:
     names = {name for kind in kinds for name in plugin_names(kind)}
     names |= {path.name for path in (ROOT / "roles").iterdir()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert {name for name in names if f"`imds.azure.{name}`" not in readme} == set()
+    unnamed = sorted(name for name in names if f"`imds.azure.{name}`" not in readme)
+    assert not unnamed, "the tables below 'What is in it' of README.md name every plugin and role"
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
 def test_a_second_use_of_a_role_with_other_values_is_not_skipped(role: str) -> None:
     """Ansible compares the text of the values, and templates of the same text are one use to it."""
-    assert load(f"roles/{role}/meta/main.yml")["allow_duplicates"] is True
+    file = f"roles/{role}/meta/main.yml"
+    assert load(file).get("allow_duplicates") is True, f"set allow_duplicates: true in {file}"

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Why IMDS does not answer: the causes that the evidence speaks for, the most likely first.
 
-Pure: one function makes causes out of the evidence, another one the report. Each cause is a row of
-the table at the end, so that one can be read, tested and added by itself. Private to imds.azure.
+Pure. Each cause is a row of the table at the end, so that one can be read, tested and added by itself.
+Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import typing as t
 
 from .._errors import one_line, printable
-from .evidence import UNKNOWN_SERVICE, Evidence, Interface, Probe, RouteTaken, Versions
+from .evidence import UNKNOWN_SERVICE, Evidence, Probe, RouteTaken
 from .proxies import SOMEWHERE, Catch, extended
 from .shell import command, word
 
@@ -49,6 +49,19 @@ def causes(evidence: Evidence) -> list[Cause]:
     found = [_safe(cause) for check in _CHECKS for cause in check(evidence)]
     # Sorting keeps the order of the table among equals.
     return sorted(found, key=lambda cause: _ORDER.index(cause.certainty))
+
+
+def route_in_words(route: RouteTaken) -> str:
+    if route.on_this_host:
+        return "on this host itself"
+    if not route.network:
+        return "none"
+    if not route.interface:
+        return f"refused, by the route to {route.network}"
+    by = f"by {route.interface}"
+    via = f" via {route.gateway}" if route.gateway else ", on the link"
+    source = f" from {route.source}" if route.source else ""
+    return f"{by}{via}{source} (the route to {route.network})"
 
 
 def _safe(cause: Cause) -> Cause:
@@ -139,7 +152,7 @@ def _policy_route(evidence: Evidence) -> t.Iterator[Cause]:
             "policy_route",
             LIKELY,
             "a routing rule takes the request away from the main routing table",
-            f"the main table says {_way(route)}, and the kernel "
+            f"the main table says {route_in_words(route)}, and the kernel "
             + (f"refuses ({route.refusal})" if route.refusal else f"uses {route.source}"),
             [f"ip rule add to {evidence.address}/32 lookup main priority 100"],
             "The rules there are: ip rule show.",
@@ -451,96 +464,6 @@ _CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
 )
 
 
-def report(evidence: Evidence, found: t.Sequence[Cause], host: str) -> list[str]:
-    """The lines for a terminal."""
-    request = evidence.request
-    if is_healthy(evidence):
-        state = "answers"
-    elif request.imds:
-        state = f"answers, with status {request.status}"
-    elif request.status is not None:
-        state = f"does not answer; {evidence.other_service} does"
-    else:
-        state = f"does not answer: {request.reason}"
-    lines = [f"IMDS on {host} {state}.", ""]
-    if not found:
-        lines.append("Nothing is wrong.")
-    for number, cause in enumerate(found):
-        if number == 0:
-            lines.append(f"Most likely ({cause.certainty}): {cause.what}.")
-        else:
-            if number == 1:
-                lines.append("Also:")
-            lines.append(f"{number + 1}. ({cause.certainty}) {cause.what}.")
-        lines.append(f"   why:  {cause.why}.")
-        lines.extend(f"   mend: {text}" for text in cause.mend)
-        if cause.advice:
-            lines.append(f"   note: {cause.advice}")
-        lines.append("")
-    lines = [*lines, *([""] if not found else []), "What was looked at:", *_looked_at(evidence)]
-    return [one_line(line) for line in lines]
-
-
-def _looked_at(evidence: Evidence) -> list[str]:
-    request, primary = evidence.request, evidence.primary
-    firmware, clock = evidence.firmware, evidence.clock
-    rows = {
-        "request": _answer(request),
-        "versions": _versions(evidence.versions),
-        "route": _way(evidence.route),
-        "primary": f"{primary.interface} {primary.address or 'without an address'} "
-        f"({primary.because})"
-        if primary.interface
-        else "unknown: no interface has an address",
-        "interfaces": ", ".join(_interface(nic) for nic in evidence.interfaces) or "none",
-        "proxies": ", ".join(f"{catch.variable} ({catch.where})" for catch in evidence.proxies)
-        or "none would have caught the request",
-        "firmware": {True: "Azure", False: "not Azure", None: "unknown"}[firmware.azure]
-        + (f" ({firmware.vendor} {firmware.product})" if firmware.vendor else ""),
-        "DHCP": ", ".join(
-            f"{lease.interface} {lease.address} "
-            + ("from Azure (option 245)" if lease.azure else "without Azure's option 245")
-            for lease in evidence.leases
-        )
-        or "no leases found",
-        "clock": clock.now
-        + ("" if clock.ahead is None else f", {clock.ahead:+.0f} s from the answer's"),
-    }
-    return [f"   {name + ':':<12}{text}" for name, text in rows.items()]
-
-
-def _answer(request: Probe) -> str:
-    if request.status is None:
-        return f"{request.url}: {request.reason}"
-    server = printable(request.headers.get("server", ""), 80)
-    return f"{request.url}: status {request.status}" + (f" from {server}" if server else "")
-
-
-def _versions(found: Versions) -> str:
-    if found.versions:
-        versions = sorted(found.versions)
-        return f"{len(versions)}, from {versions[0]} to {versions[-1]}"
-    return found.reason or f"none listed (status {found.status})"
-
-
-def _way(route: RouteTaken) -> str:
-    if route.on_this_host:
-        return "on this host itself"
-    if not route.network:
-        return "none"
-    if not route.interface:
-        return f"refused, by the route to {route.network}"
-    by = f"by {route.interface}"
-    via = f" via {route.gateway}" if route.gateway else ", on the link"
-    source = f" from {route.source}" if route.source else ""
-    return f"{by}{via}{source} (the route to {route.network})"
-
-
-def _interface(nic: Interface) -> str:
-    addresses = " ".join(nic.addresses) or "no address"
-    return f"{nic.name} {nic.state} {addresses}"
-
-
 __all__ = (
     "CERTAIN",
     "LIKELY",
@@ -548,5 +471,5 @@ __all__ = (
     "Cause",
     "causes",
     "is_healthy",
-    "report",
+    "route_in_words",
 )

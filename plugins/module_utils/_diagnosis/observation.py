@@ -20,14 +20,15 @@ import time
 import typing as t
 from urllib.parse import urlsplit
 
+from .._client import HEADERS
 from .._document import parse_json
 from .._errors import TransportError, printable
 from .._failures import NO_WAY, error_text
 from .._firmware import AZURE_TAG
 from .._machine.files import open_regular
+from .._negotiation import listed_versions
 from .._times import epoch_of, iso_8601
 from .._transport import Request, Response, Transport, http_transport
-from .._validation import is_version
 from .evidence import (
     UNKNOWN_SERVICE,
     Clock,
@@ -62,7 +63,6 @@ from .proxies import Catch, assignments, catches
 # Known on every kind of Azure, so that no answer is about the version.
 _PLAIN = "/metadata/instance?api-version=2017-12-01"
 _VERSIONS = "/metadata/versions"
-_HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
 _MAX_FILE = 1024 * 1024
 _NFT = ("/usr/sbin/nft", "/sbin/nft", "/usr/bin/nft")
 
@@ -149,7 +149,7 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
 
 def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | None]:
     """One plain request: what the report may have of its answer, or why there is none, and the answer."""
-    request = Request("GET", url, _HEADERS)
+    request = Request("GET", url, HEADERS)
     nothing = Probe(
         url=url,
         status=None,
@@ -213,13 +213,10 @@ _NOT_ASKED = Versions(None, [], "not asked")
 
 def read_versions(machine: Machine, endpoint: str, timeout: float) -> Versions:
     try:
-        response = machine.send(Request("GET", endpoint + _VERSIONS, _HEADERS), timeout)
+        response = machine.send(Request("GET", endpoint + _VERSIONS, HEADERS), timeout)
     except TransportError as exc:
         return Versions(None, [], exc.reason)
-    listed = json_of(response).get("apiVersions")
-    texts = [v for v in listed if isinstance(v, str)] if isinstance(listed, list) else []
-    # Anything else in the list may be a secret, or no text for a terminal.
-    return Versions(response.status, [text for text in texts if is_version(text)], "")
+    return Versions(response.status, listed_versions(json_of(response)), "")
 
 
 # How the metadata services that share the address give themselves away.
@@ -236,7 +233,7 @@ def other_service(machine: Machine, endpoint: str, timeout: float, answer: Respo
     """The name of the service that answers in the place of IMDS."""
     texts = [text_of(answer)]
     with contextlib.suppress(TransportError):
-        texts.append(text_of(machine.send(Request("GET", endpoint + "/", _HEADERS), timeout)))
+        texts.append(text_of(machine.send(Request("GET", endpoint + "/", HEADERS), timeout)))
     seen = "\n".join(texts)
     known = (name for name, signs in _OTHERS if any(sign in seen for sign in signs))
     return next(known, UNKNOWN_SERVICE)

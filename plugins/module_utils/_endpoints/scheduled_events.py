@@ -14,6 +14,7 @@ import time
 import typing as t
 
 from .._client import Answer, Endpoint, ImdsClient
+from .._document import part
 from .._errors import MalformedError
 from .._options import GetOption, shared_argument_spec
 from .._times import iso_8601
@@ -161,7 +162,7 @@ def _integer(value: t.Any, otherwise: int) -> int:
 
 def name_in(document: dict[str, t.Any]) -> str:
     """What events call this VM, by its instance document."""
-    name = (document.get("compute") or {}).get("name")
+    name = part(document, "compute").get("name")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name == ANYBODY:
         raise MalformedError(
             "the instance document of this VM has no compute.name of at most "

@@ -20,7 +20,11 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     UnavailableError,
     printable,
 )
-from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Transport
+from ansible_collections.imds.azure.plugins.module_utils._transport import (
+    HEADERS,
+    Request,
+    Transport,
+)
 
 with contextlib.suppress(ImportError):
     from cryptography import x509
@@ -30,7 +34,6 @@ MAX_HOPS = 4
 MAX_BYTES = 64 * 1024
 _SECONDS = 10.0
 _MAX_URLS = 4  # that one certificate may name; Microsoft's name two
-_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
 # Not by urlsplit: it passes over some characters, and over what stands behind the brackets of IPv6.
 _URL = re.compile(
     r"(http|https)://([a-z.]+)(?::([0-9]+))?(/[a-z0-9/._~%()+,-]*)\Z", re.IGNORECASE | re.ASCII
@@ -91,7 +94,7 @@ def _first(urls: list[str], send: Transport) -> x509.Certificate:
 
 def _fetched(url: str, send: Transport) -> x509.Certificate:
     try:
-        answer = send(Request("GET", url, _HEADERS), _SECONDS)
+        answer = send(Request("GET", url, HEADERS), _SECONDS)
     except TransportError as exc:
         raise UnavailableError(exc.reason) from None
     if answer.status != 200:

@@ -92,6 +92,10 @@ class _Failure(t.NamedTuple):
     vm_name: str
 
 
+# Of a VM: whether it has a vmId, and its identity. So no vmId is the fingerprint of another VM.
+_Key = tuple[bool, str]
+
+
 class _UnnamedVm(t.NamedTuple):
     """A VM before all VMs are known, and so before it has its final name."""
 
@@ -109,6 +113,10 @@ class _UnnamedVm(t.NamedTuple):
     notices: list[str]
     failures: list[_Failure]
     marked_tags: list[str]  # the names of tags that `tags` can't have
+
+    @property
+    def key(self) -> _Key:
+        return self.has_vm_id, self.identity
 
 
 class _TakenNames:
@@ -143,30 +151,35 @@ class Fleet:
         self._name_expressions = [name_expression(expression) for expression in choices.hostnames]
         self._groups_of = group_function(choices.group_by)
         # The VMs of earlier hosts by the names of the hosts, and all others by their identities.
-        self._vms_by_identity: dict[str, _UnnamedVm] = {}
+        self._vms_by_identity: dict[_Key, _UnnamedVm] = {}
         self._earlier_vms: dict[str, _UnnamedVm] = {}
-        self._hosts_by_identity: dict[str, list[str]] = collections.defaultdict(list)
+        self._hosts_by_identity: dict[_Key, list[str]] = {}
         # Each vmId that several hosts claim, with the host whose document was replaced and the later host.
         self._claims: dict[str, tuple[str, str]] = {}
+        # Each vmId that the facts of several earlier hosts have, with the first and the last of these hosts.
+        self._shared_vm_ids: dict[str, tuple[str, str]] = {}
         # Hosts of several snapshots of which at least one has no vmId.
         self._repeated: set[str] = set()
 
     def add(self, document: Document) -> None:
         vm = self._vm_of(document)
+        hosts = self._hosts_by_identity.get(vm.key, [])
         if document.host:
-            self._note_claim(self._vms_by_identity.pop(vm.identity, None), vm)
+            self._note_claim(self._vms_by_identity.pop(vm.key, None), vm)
             self._earlier_vms[document.host] = vm
-            self._hosts_by_identity[vm.identity].append(document.host)
-        elif vm.identity in self._hosts_by_identity:
-            for host in self._hosts_by_identity[vm.identity]:
+            self._hosts_by_identity[vm.key] = [*hosts, document.host]
+            if hosts:
+                self._shared_vm_ids[vm.identity] = (hosts[0], document.host)
+        elif hosts:
+            for host in hosts:
                 self._note_claim(self._earlier_vms[host], vm)
                 self._earlier_vms[host] = vm
         else:
-            older = self._vms_by_identity.get(vm.identity)
+            older = self._vms_by_identity.get(vm.key)
             self._note_claim(older, vm)
             if older and vm.host and not vm.has_vm_id:
                 self._repeated.add(vm.host)
-            self._vms_by_identity[vm.identity] = vm
+            self._vms_by_identity[vm.key] = vm
 
     def _note_claim(self, older: _UnnamedVm | None, vm: _UnnamedVm) -> None:
         if not older:
@@ -209,6 +222,7 @@ class Fleet:
             *_unusable_addresses_warnings(new_vms, self._address),
             *_clashing_names_warnings(clashes),
             *_claimed_by_several_warnings(self._claims),
+            *_shared_vm_ids_warnings(self._shared_vm_ids),
             *_several_snapshots_warnings(self._repeated),
             *shared_group_warnings(memberships),
             *_too_many_groups_warnings(named_vms),
@@ -448,6 +462,16 @@ def _claimed_by_several_warnings(claims: dict[str, tuple[str, str]]) -> list[str
         f"{len(claims)} VMs are in documents of different names, of which only the later "
         f"document counts, for example {printable(later, 80)} says to be {printable(identity, 80)}, "
         f"as {printable(older, 80)} does"
+    ]
+
+
+def _shared_vm_ids_warnings(shared: dict[str, tuple[str, str]]) -> list[str]:
+    if not shared:
+        return []
+    vm_id, (first, last) = next(iter(shared.items()))
+    return [
+        f"{len(shared)} VMs have several hosts, which have the same vmId in their facts, "
+        f"for example {printable(vm_id, 80)} has {printable(first, 80)} and {printable(last, 80)}"
     ]
 
 

@@ -36,7 +36,7 @@ _COMPUTE = ("instance", "compute")
 # Below instance: the routes of whole parts of the document.
 _WHOLE_PARTS = ((), ("compute",), ("network",), ("network", "interface"))
 # The first segments of all routes.
-_ROOTS = ("instance", "attested", "scheduledevents", "loadbalancer", "versions", "identity")
+ROOTS = ("instance", "attested", "scheduledevents", "loadbalancer", "versions", "identity")
 
 
 def parse_route(route: str) -> tuple[str, ...]:
@@ -118,9 +118,9 @@ def _advice(path: str) -> t.Callable[[int | None, str], str]:
     root = path.partition("/")[0]
 
     def advise(status: int | None, _cause: str) -> str:
-        if status not in (400, 404) or root in _ROOTS:
+        if status not in (400, 404) or root in ROOTS:
             return ""
-        return f"Check the route: those of IMDS begin with {listed(_ROOTS)}"
+        return f"Check the route: those of IMDS begin with {listed(ROOTS)}"
 
     return advise
 
@@ -171,6 +171,7 @@ def _no_such_route(root: str, segments: t.Sequence[str], depth: int, value: t.An
 
 
 __all__ = (
+    "ROOTS",
     "ask_route",
     "covers_user_data",
     "lacks_part",

@@ -13,8 +13,8 @@ import pytest
 
 from checks import peers
 from environments import EnvironmentFailed
+from imds_simulator import Vm
 from peers import machine, root
-from simulator import Vm
 
 SECURITY = "Debian Debian-Security main http://mirror.test/debian-security/"
 OTHER = "Somebody Debian main https://elsewhere.test/debian/"

@@ -19,7 +19,7 @@ import typing as t
 import pytest
 from doubles import HOSTILE
 
-from simulator import Fault, Maintenance, Sequence, Simulator, Vm
+from imds_simulator import Fault, Maintenance, Sequence, Simulator, Vm
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 SOURCE = ROOT / "extensions" / "eda" / "plugins" / "event_source" / "scheduled_events.py"

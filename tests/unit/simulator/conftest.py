@@ -4,19 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-TESTS = Path(__file__).resolve().parents[2]
-if str(TESTS) not in sys.path:
-    sys.path.insert(0, str(TESTS))
-
-from simulator import Simulator, Vm, sample_fleet  # noqa: E402
+from imds_simulator import Simulator, Vm, sample_fleet
 
 NEWEST = "2025-04-07"
 

@@ -24,8 +24,8 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from imds_simulator import Fault, Identity, Vm
 from peers.clients import VAULT, azure_identity, msal_client
-from simulator import Fault, Identity, Vm
 
 GROUP = (
     "/subscriptions/1/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"

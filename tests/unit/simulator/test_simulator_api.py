@@ -15,7 +15,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from simulator import Fault, Simulator, SimulatorError, Vm, sample_fleet
+from imds_simulator import Fault, Simulator, SimulatorError, Vm, sample_fleet
 
 DOCUMENT = {"compute": {"name": "one", "location": "westeurope"}}
 URL = "/metadata/instance?api-version=2025-04-07"

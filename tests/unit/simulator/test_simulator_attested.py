@@ -17,7 +17,7 @@ import pytest
 import requests
 from asn1crypto import cms
 
-from simulator import FleetError, Simulator, Vm, load_fleet
+from imds_simulator import FleetError, Simulator, Vm, load_fleet
 
 URL = "/metadata/attested/document"
 CLOUDS = {

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import Fault, Vm
+from imds_simulator import Fault, Vm
 
 URL = "/metadata/versions"
 

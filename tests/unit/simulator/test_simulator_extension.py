@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import Fault, Identity, Simulator, SimulatorError, Vm
+from imds_simulator import Fault, Identity, Simulator, SimulatorError, Vm
 
 OWN = Identity("c-own", "o-own")
 OTHER = Identity("c-other", "o-other", "/subscriptions/1/other")

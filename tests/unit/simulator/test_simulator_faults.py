@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 Get = Callable[..., requests.Response]
 

@@ -18,9 +18,9 @@ import requests
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
-from simulator import Fault, Identity, Simulator, Vm
-from simulator._identity import TENANT
-from simulator._jwt import public_key
+from imds_simulator import Fault, Identity, Simulator, Vm
+from imds_simulator._identity import TENANT
+from imds_simulator._jwt import public_key
 
 Get = Callable[..., requests.Response]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import API_VERSIONS, Vm, sample_fleet
-from simulator._fields import INTRODUCED, at_version
+from imds_simulator import API_VERSIONS, Vm, sample_fleet
+from imds_simulator._fields import INTRODUCED, at_version
 
 Get = Callable[..., requests.Response]
 
@@ -199,13 +199,16 @@ def test_the_sample_documents_are_complete() -> None:
         if version <= API_VERSIONS[-1] and path != "extended"
     }
     fleet = sample_fleet()
-    assert documented <= set().union(*(_paths(vm.document) for vm in fleet))
+    file = "tests/simulator/fleet.json"
+    missing = documented.difference(*(_paths(vm.document) for vm in fleet))
+    assert not missing, f"{file} has each field of INTRODUCED in tests/simulator/_fields.py"
     for vm in fleet:
-        without_disks = {path for path in documented if "dataDisks[]" not in path}
-        assert without_disks <= _paths(vm.document), vm.name
-        assert json.dumps(vm.document) == json.dumps(vm.document, sort_keys=True), vm.name
+        absent = {path for path in documented if "dataDisks[]" not in path} - _paths(vm.document)
+        assert not absent, f"{vm.name} of {file} lacks fields"
+        in_order = json.dumps(vm.document) == json.dumps(vm.document, sort_keys=True)
+        assert in_order, f"the keys of {vm.name} in {file} are not sorted"
         leaves = [value for _route, value in routes(vm.document) if not _is_container(value)]
-        assert all(isinstance(leaf, str) for leaf in leaves), vm.name
+        assert all(isinstance(leaf, str) for leaf in leaves), f"a value of {vm.name} is no text"
 
 
 def test_the_sample_fleet_has_something_of_everything() -> None:

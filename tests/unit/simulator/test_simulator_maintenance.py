@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from simulator import FleetError, Maintenance, Sequence, Simulator, Vm, load_fleet
+from imds_simulator import FleetError, Maintenance, Sequence, Simulator, Vm, load_fleet
 
 ROUTE = "/metadata/scheduledevents"
 ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"

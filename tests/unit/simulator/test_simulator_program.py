@@ -21,18 +21,18 @@ from typing import Any
 import pytest
 import requests
 
-import simulator
-from simulator import FleetError, Identity, load_fleet
-from simulator.__main__ import main
+import imds_simulator
+from imds_simulator import FleetError, Identity, load_fleet
+from imds_simulator.__main__ import main
 
-TESTS = Path(simulator.__file__).parents[1]
+SIMULATOR = Path(imds_simulator.__file__).parents[1]
 
 
 @contextmanager
 def program(*options: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "simulator", *options],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        [sys.executable, "-m", "imds_simulator", *options],
+        env={**os.environ, "PYTHONPATH": str(SIMULATOR)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -201,7 +201,7 @@ def test_errors_are_one_message(
     assert main(options) == 2
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"simulator: {message}")
+    assert err.startswith(f"imds-simulator: {message}")
     assert err.count("\n") == 1
 
 
@@ -212,7 +212,7 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         port = taken.getsockname()[1]
         assert main(["--port", str(port), "--endpoints", str(endpoints)]) == 2
     assert capsys.readouterr().err == (
-        f"simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use\n"
+        f"imds-simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use\n"
     )
     # Nobody takes what an earlier run left there for this one's.
     assert not endpoints.exists()

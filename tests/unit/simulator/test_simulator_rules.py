@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 import requests
 
-from simulator import API_VERSIONS, Simulator, Vm
+from imds_simulator import API_VERSIONS, Simulator, Vm
 
 Get = Callable[..., requests.Response]
 

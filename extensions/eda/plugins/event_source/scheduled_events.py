@@ -5,55 +5,55 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: scheduled_events
-short_description: Maintenance of an Azure VM, as it is scheduled, starts and ends
+short_description: Report maintenance of an Azure VM when it is scheduled, starts and ends
 version_added: 0.1.0
 author:
   - The imds.azure contributors (@imds-azure)
 description:
-  - An event source for ansible-rulebook that asks the Azure Instance Metadata Service (IMDS) for scheduled events again and again.
-  - It runs where ansible-rulebook runs, so it reads the events of B(that VM), and those of the other VMs of its availability set or placement group.
-  - Emits one event for each appearance, each change of the status and each disappearance of a scheduled event. What is there already when the source
-    starts appears then.
-  - Text in an event is whatever IMDS says. As rules hand it to playbooks, where it would be a template, curly brackets in it become round ones, and control
-    characters become blanks. Nothing in an event is a host or a limit for C(run_playbook).
-  - When IMDS does not answer, or not as it should, the source says so in the log and goes on asking, with waits that grow up to 16 seconds. No event is
-    taken for gone because of that. An empty answer with status 200, and one whose C(Events) are V(null), mean that there are no events.
+  - An event source for ansible-rulebook that polls the Azure Instance Metadata Service (IMDS) for scheduled events.
+  - It runs on the machine of ansible-rulebook. So it reads the events of B(that VM), and those of the other VMs of its availability set or placement group.
+  - Emits one event for each appearance, each change of the status and each disappearance of a scheduled event. Events that exist when the source
+    starts appear at that time.
+  - The text in an event is untrusted. Rules pass it to playbooks, where Ansible evaluates templates. So curly brackets become round ones, and control
+    characters become blanks. An event can't choose the hosts of C(run_playbook).
+  - If IMDS does not answer correctly, the source logs this and keeps polling, with an exponential backoff of up to 16 seconds. It never reports an
+    event as disappeared because of a failure. An empty answer with status 200, and one whose C(Events) are V(null), mean that there are no events.
 options:
   interval:
-    description: Seconds from one request to the next. Not less than 1, as IMDS answers only 5 requests a second, whoever asks.
+    description: Seconds from one request to the next, at least 1, because IMDS answers only 5 requests a second for all clients together.
     type: float
     default: 10.0
   resource:
     description:
-      - Emit only events that name this resource, in any casing. By default that is this VM, by the name in its instance document.
-      - V(*) stands for every event that IMDS knows.
+      - Emit only events that name this resource, in any casing. The default is the name of this VM in its instance document.
+      - V(*) selects all events that IMDS lists.
     type: str
   endpoint:
     description:
       - Base URL of IMDS. Only link-local and loopback addresses are accepted.
-      - V(localhost) stands for 127.0.0.1, and for ::1 where 127.0.0.1 refuses the connection. No resolver and no hosts file is asked for it.
-      - Taken from the environment variable E(AZURE_IMDS_ENDPOINT) when it is not set.
+      - V(localhost) means 127.0.0.1, or ::1 if 127.0.0.1 refuses the connection. No resolver and no hosts file is used.
+      - If the option is not set, the environment variable E(AZURE_IMDS_ENDPOINT) is used.
     type: str
     default: http://169.254.169.254
   api_version:
-    description: The version of the scheduled events to ask for. V(latest) stands for 2020-07-01.
+    description: The API version of the scheduled events. V(latest) means 2020-07-01.
     type: str
     default: latest
   timeout:
-    description: Seconds for one request. The first one has 130, because it may have to switch the service on.
+    description: Seconds for one request. The first request has 130 seconds, because it may have to enable the service.
     type: float
     default: 10.0
 """
 
 EXAMPLES = r"""
-- name: Get ready for maintenance
+- name: Prepare for maintenance
   hosts: all
   sources:
     - name: maintenance
       imds.azure.scheduled_events:
         interval: 5
   rules:
-    - name: A reboot is coming
+    - name: A reboot is announced
       condition: event.change == "appeared" and event.scheduled_event.EventType == "Reboot"
       action:
         run_playbook:
@@ -68,9 +68,9 @@ change:
   type: str
 scheduled_event:
   description:
-    - The event in the shape of RV(imds.azure.scheduled_events_info#module:events), as it is, or as it was last when it has disappeared. One that disappears
-      while it is V(Scheduled) was cancelled, unless it started and ended between two requests.
-    - Braces in its texts become parentheses, because a playbook that a rule runs would take them for a template. Azure's own texts have none.
+    - The event in the form of RV(imds.azure.scheduled_events_info#module:events). For an event that has disappeared, this is its last state. An event
+      that disappears while it is V(Scheduled) was cancelled, unless it started and ended between two requests.
+    - Curly brackets in its texts become round ones, because Ansible would evaluate them as templates. Azure's own texts have no curly brackets.
   type: dict
 previous_status:
   description: The status before. Empty when it appeared.

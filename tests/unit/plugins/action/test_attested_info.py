@@ -24,7 +24,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from doubles import HOSTILE as CONTROLS
 
 from ansible_collections.imds.azure.plugins.action.attested_info import ActionModule
-from simulator import _attested as azure
+from imds_simulator import _attested as azure
 
 VM_ID = "b7b3a3a1-0001-4c4c-9d9d-0a0b0c0d0e0f"
 ENDPOINT = "http://127.0.0.1:8169"

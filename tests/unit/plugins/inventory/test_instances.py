@@ -28,7 +28,7 @@ from ansible_collections.imds.azure.plugins.inventory import instances
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups import GROUPINGS
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import ADDRESSES
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
 DOCUMENTED = yaml.safe_load(instances.DOCUMENTATION)["options"]
@@ -1018,8 +1018,13 @@ def test_broken_facts_of_one_host_cost_the_others_nothing(
 
 
 def test_the_documentation_names_the_choices() -> None:
-    assert DOCUMENTED["group_by"]["choices"] == [
-        *("zone", "fault_domain", "location", "tags"),
-        *(name for name in GROUPINGS if name not in DOCUMENTED["group_by"]["default"]),
-    ]
-    assert DOCUMENTED["address"]["choices"] == list(ADDRESSES)
+    documented = DOCUMENTED["group_by"]
+    others = [name for name in GROUPINGS if name not in documented["default"]]
+    assert documented["choices"] == ["zone", "fault_domain", "location", "tags", *others], (
+        "the choices of group_by in plugins/inventory/instances.py are the defaults, and then the "
+        "others of _GROUPINGS in plugins/plugin_utils/_inventory/groups.py in the same order"
+    )
+    assert DOCUMENTED["address"]["choices"] == list(ADDRESSES), (
+        "the choices of address in plugins/inventory/instances.py are those of "
+        "plugins/plugin_utils/_inventory/addresses.py"
+    )

@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 from doubles import HOSTILE, load
 
 from ansible_collections.imds.azure.plugins.plugin_utils import _session
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
 BALANCER = {"publicIpAddresses": [], "inboundRules": [{"frontendPort": 80}], "outboundRules": []}

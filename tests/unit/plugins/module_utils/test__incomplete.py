@@ -22,7 +22,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import Transport, http_transport
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 COMPUTE = {"name": "web-1", "vmId": "1"}
 WHOLE = {"compute": COMPUTE, "network": NETWORK}

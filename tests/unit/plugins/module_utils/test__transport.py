@@ -55,7 +55,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 from checks import isolation
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}
 # What a slow machine may take beside the timeout.

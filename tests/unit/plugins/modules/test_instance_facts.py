@@ -19,7 +19,7 @@ from doubles import load
 from ansible_collections.imds.azure.plugins.module_utils import _client, _gathered
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.modules import instance_facts
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
 DOCUMENTED = yaml.safe_load(instance_facts.DOCUMENTATION)["options"]

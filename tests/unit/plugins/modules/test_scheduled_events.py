@@ -13,7 +13,7 @@ import pytest
 from ansible.module_utils import basic
 
 from ansible_collections.imds.azure.plugins.modules import scheduled_event, scheduled_events_info
-from simulator import Fault, Maintenance, Sequence, Simulator, Vm
+from imds_simulator import Fault, Maintenance, Sequence, Simulator, Vm
 
 ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 OTHER_ID = "602D9444-D2CD-49C7-8624-8643E7171293"

@@ -34,8 +34,8 @@ PLAY = {
     "module_defaults": DEFAULTS,
     "vars": VARIABLES,
 }
-
-
+# For the role maintenance alone, in a folder that belongs to root.
+APART = ("maintenance_state",)
 # Only for examples of modules: the plays of the README are for the hosts of hosts.yml alone.
 LOCALHOST = "localhost.yml"
 
@@ -78,26 +78,10 @@ def write_named(text: str) -> str:
 
 
 def plugins(root: pathlib.Path) -> list[pathlib.Path]:
-    return [
-        root / "plugins" / name
-        for name in (
-            "filter/mismatches.yml",
-            "filter/placement.yml",
-            "filter/placement_map.yml",
-            "modules/access_token_info.py",
-            "modules/attested_info.py",
-            "modules/diagnose_info.py",
-            "modules/instance_facts.py",
-            "modules/scheduled_event.py",
-            "modules/scheduled_events_info.py",
-            "modules/snapshot.py",
-            "modules/vm_extension_info.py",
-            "lookup/access_token.py",
-            "lookup/metadata.py",
-            "inventory/instances.py",
-            "test/cloud.yml",
-        )
-    ]
+    """The files that document plugins: a YAML file for a filter or a test, and the plugin itself for others."""
+    kinds = ("filter/*.yml", "modules/*.py", "lookup/*.py", "inventory/*.py", "test/*.yml")
+    found = [path for kind in kinds for path in sorted((root / "plugins").glob(kind))]
+    return [path for path in found if path.stem not in APART]
 
 
 def examples_of(path: pathlib.Path, instead: dict[str, str]) -> list[str]:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The document of a run, kept in Ansible's temporary folder, while that folder and the run are in trouble.
 
-PYTHONPATH=tests cache.py FOLDER_FOR_ITS_FILES
+PYTHONPATH=tests:tests/simulator cache.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import time
 import typing as t
 
 from faults.cases import DOCUMENT
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 120

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Hostile documents and answers, seen on a terminal: they are text, and nothing of them happens.
 
-PYTHONPATH=tests hostile.py FOLDER_FOR_ITS_FILES
+PYTHONPATH=tests:tests/simulator hostile.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import typing as t
 
-from simulator import Fault, Simulator, Vm
+from imds_simulator import Fault, Simulator, Vm
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Sets a colour that nothing else sets, the title of the window, and what the next key types.

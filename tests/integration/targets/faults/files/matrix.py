@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault against whole runs of Ansible, with a proxy in every variable that some library reads.
 
-    PYTHONPATH=tests matrix.py FOLDER_FOR_ITS_FILES
+    PYTHONPATH=tests:tests/simulator matrix.py FOLDER_FOR_ITS_FILES
 
 Each combination of a plugin, a fault and how often it happens has a simulated VM of its own, so that all of
 them can run side by side. What has to come of each is in tests/faults/cases.py.
@@ -24,7 +24,7 @@ import typing as t
 
 from checks import isolation
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, PROXY_VARIABLES, THRICE, Case
-from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
+from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
 
 HERE = pathlib.Path(__file__).resolve().parent
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
@@ -45,15 +45,15 @@ ALIKE = {
     *("401", "405", "408", "500", "502", "504", "429"),
     *(f"{status} to another host" for status in (301, 307, 308)),
     "Closed without an answer",
-    "Headers that drip",
-    "Something else than HTTP",
-    "200 MB that are only announced",
-    "100,000 brackets that nobody closes",
+    "Headers that arrive byte by byte",
+    "An answer of another protocol",
+    "A ``Content-Length`` of 200 MB",
+    "100,000 opening brackets without closing ones",
     "Half a document",
-    "Less of a body than was announced",
+    "A body shorter than its ``Content-Length``",
     "A chunk of negative length",
     "UTF-16",
-    "``NaN`` for a value",
+    "``NaN`` as a value",
     "A text",
 }
 MODULES = (

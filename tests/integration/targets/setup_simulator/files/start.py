@@ -17,10 +17,10 @@ import time
 PATIENCE = 30
 
 
-def main(tests: str, output: str, *options: str) -> None:
+def main(package: str, output: str, *options: str) -> None:
     endpoints = pathlib.Path(output, "endpoints.json")
     log = pathlib.Path(output, "simulator.txt")
-    process = start(tests, log, "--port=0", "--quiet", f"--endpoints={endpoints}", *options)
+    process = start(package, log, "--port=0", "--quiet", f"--endpoints={endpoints}", *options)
     deadline = time.monotonic() + PATIENCE
     while not endpoints.exists():
         if process.poll() is not None or time.monotonic() > deadline:
@@ -36,11 +36,11 @@ def main(tests: str, output: str, *options: str) -> None:
     )
 
 
-def start(tests: str, log: pathlib.Path, *options: str) -> subprocess.Popen[bytes]:
+def start(package: str, log: pathlib.Path, *options: str) -> subprocess.Popen[bytes]:
     with log.open("wb") as file:
         return subprocess.Popen(
-            [sys.executable, "-m", "simulator", *options],
-            cwd=tests,
+            [sys.executable, "-m", "imds_simulator", *options],
+            cwd=package,
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,

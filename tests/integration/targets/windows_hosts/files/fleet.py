@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet of both kinds: each VM of the simulator's sample fleet is asked as a Linux host and as a Windows host.
 
-    PYTHONPATH=tests fleet.py FOLDER_FOR_ITS_FILES
+    PYTHONPATH=tests:tests/simulator fleet.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import re
 import sys
 import typing as t
 
-from simulator import Simulator, sample_fleet
+from imds_simulator import Simulator, sample_fleet
 from windows.stage import LINUX, WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent

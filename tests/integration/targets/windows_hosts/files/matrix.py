@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every fault on a Linux host and on a Windows host: the two results are compared field by field.
 
-    PYTHONPATH=tests matrix.py FOLDER_FOR_ITS_FILES
+    PYTHONPATH=tests:tests/simulator matrix.py FOLDER_FOR_ITS_FILES
 
 Where they may differ is in tests/windows/differences.py, and nowhere else.
 """
@@ -19,7 +19,7 @@ import time
 import typing as t
 
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, Case
-from simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
+from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
 from windows.differences import OTHER_SIZE, SAYS, WITHOUT_END
 from windows.stage import LINUX, WINDOWS, Stage
 

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a Windows host is told in each case, and what it costs where there is no IMDS.
 
-    PYTHONPATH=tests messages.py FOLDER_FOR_ITS_FILES
+    PYTHONPATH=tests:tests/simulator messages.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pathlib
 import sys
 
 from checks import isolation
-from simulator import Simulator, Vm
+from imds_simulator import Simulator, Vm
 from windows.stage import WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent

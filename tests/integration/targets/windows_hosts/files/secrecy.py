@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tokens of a Windows host: nothing that the controller prints, logs or leaves has one.
 
-    PYTHONPATH=tests secrecy.py FOLDER_FOR_ITS_FILES
+    PYTHONPATH=tests:tests/simulator secrecy.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pathlib
 import sys
 import typing as t
 
-from simulator import Fault, Identity, Simulator, Vm
+from imds_simulator import Fault, Identity, Simulator, Vm
 from windows.stage import WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent

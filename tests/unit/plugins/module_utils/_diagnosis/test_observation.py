@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is seen of a host, and what is concluded: on machines made of texts. Real ones are in tests/diagnose."""
+"""What is seen of a host, and what is concluded: on machines made of texts. Real ones are in tests/system/diagnose."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from doubles import HOSTILE
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
     causes,
     is_healthy,
-    report,
 )
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     Clock,
@@ -33,6 +32,7 @@ from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation 
     observe,
     this_machine,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 from ansible_collections.imds.azure.plugins.module_utils._errors import TransportError
 from ansible_collections.imds.azure.plugins.module_utils._firmware import AZURE_TAG
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response

@@ -13,7 +13,8 @@ from doubles import Always, Clock, client, refusal
 from ansible_collections.imds.azure.plugins import module_utils
 from ansible_collections.imds.azure.plugins.module_utils._client import Endpoint
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.registry import ENDPOINTS
-from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ask_route
+from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import ROOTS, ask_route
+from imds_simulator import _routes
 
 FOLDER = pathlib.Path(next(iter(module_utils.__path__)))
 FILES = sorted(file.relative_to(FOLDER).as_posix() for file in FOLDER.rglob("*.py"))
@@ -31,6 +32,13 @@ def test_every_endpoint_is_registered(file: str) -> None:
     assert not missing, (
         f"add it to ENDPOINTS in plugins/module_utils/_endpoints/registry.py: {file}"
     )
+
+
+@pytest.mark.parametrize("path", ENDPOINTS)
+def test_the_first_segment_of_an_endpoint_is_known(path: str) -> None:
+    root = path.partition("/")[0]
+    assert root in ROOTS, f"add {root} to ROOTS in plugins/plugin_utils/_lookup/routes.py"
+    assert root in _routes.ROOTS, f"add {root} to ROOTS in tests/simulator/_routes.py"
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)

@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives import hashes
 from ansible_collections.imds.azure.plugins.module_utils._errors import AttestationError
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation import chains, verify
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import Trust
-from simulator import _attested as azure
-from simulator._attested import Identity
+from imds_simulator import _attested as azure
+from imds_simulator._attested import Identity
 
 SINCE = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
 NOW = datetime.datetime(2026, 7, 28, 14, 0, tzinfo=datetime.timezone.utc)

@@ -45,8 +45,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.verify imp
     verify,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
-from simulator import _attested as azure
-from simulator._attested import Identity
+from imds_simulator import _attested as azure
+from imds_simulator._attested import Identity
 
 NOW = datetime.datetime.now(datetime.timezone.utc)
 CERTS = "http://www.microsoft.com/pkiops/certs"

@@ -32,7 +32,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust impo
     shipped_intermediates,
     trust_from,
 )
-from simulator import _attested as azure
+from imds_simulator import _attested as azure
 
 SHIPPED = (*SHIPPED_ROOTS, *SHIPPED_INTERMEDIATES)
 

@@ -41,8 +41,8 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.verify imp
     needs_libraries,
     verify,
 )
-from simulator import _attested as azure
-from simulator._attested import Identity
+from imds_simulator import _attested as azure
+from imds_simulator._attested import Identity
 
 UTC = datetime.timezone.utc
 HOUR = datetime.timedelta(hours=1)

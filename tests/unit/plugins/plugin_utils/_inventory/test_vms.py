@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._facts import SUBSETS, azure_imds
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory import hostnames
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     Document,
     documents_in,
@@ -655,3 +656,23 @@ def test_spellings_of_other_vms_come_after_the_groups_of_a_vm_itself() -> None:
     assert groups["honest"][MAX_GROUPS - 60] == "tag_T0_x"
     (warning,) = [text for text in said if text.startswith("group_by: a VM is")]
     assert "for 3 VMs" in warning
+
+
+def test_two_earlier_hosts_with_the_same_vm_id_are_named() -> None:
+    facts = [
+        Document(azure_imds(vm("web", "vm-1"), "")[0], is_fact=True, host=host)
+        for host in ("web-1", "web-2")
+    ]
+    found, warnings = fleet_of(facts, address="none").vms(())
+    assert [one.name for one in found] == ["web-1", "web-2"]
+    assert warnings == [
+        "1 VMs have several hosts, which have the same vmId in their facts, "
+        "for example vm-1 has web-1 and web-2"
+    ]
+
+
+def test_a_vm_id_that_is_the_fingerprint_of_another_vm_replaces_nothing() -> None:
+    without_vm_id = Document({"compute": {"name": "web"}}, snapshot_of="web")
+    fingerprint = hostnames.fingerprint({"inventory_hostname": "web"})
+    found = vms([without_vm_id, vm("liar", fingerprint)])
+    assert [one.name for one in found] == ["web", "liar"]

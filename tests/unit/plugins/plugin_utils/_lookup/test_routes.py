@@ -23,9 +23,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import (
     parse_route,
     walk,
 )
-from simulator import Vm
-from simulator._messages import Request as SimulatorRequest
-from simulator._routes import answer
+from imds_simulator import Vm
+from imds_simulator._messages import Request as SimulatorRequest
+from imds_simulator._routes import answer
 
 EVERYTHING = load("everything")
 

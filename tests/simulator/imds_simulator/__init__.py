@@ -1,0 +1,37 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""An Azure Instance Metadata Service to develop against: many virtual machines on loopback.
+
+In a test: `with Simulator([Vm("web-1", document)]) as simulator: ... simulator["web-1"].url`.
+From a shell: `imds-simulator`, or `PYTHONPATH=tests/simulator python -m imds_simulator` in the repository.
+Where the real service's behaviour isn't known, a comment that begins `Assumption:` says so.
+"""
+
+from __future__ import annotations
+
+from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator._faults import Fault
+from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._identity import Identity
+from imds_simulator._maintenance import Maintenance, Sequence
+from imds_simulator._messages import Request
+from imds_simulator._server import SimulatorError
+from imds_simulator._simulator import Simulator
+from imds_simulator._vm import Vm
+
+__all__ = (
+    "API_VERSIONS",
+    "Fault",
+    "FleetError",
+    "Identity",
+    "Maintenance",
+    "Request",
+    "Sequence",
+    "Simulator",
+    "SimulatorError",
+    "Vm",
+    "load_fleet",
+    "sample_fleet",
+)

@@ -1,0 +1,165 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""`imds-simulator`: serves a fleet until it is interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._server import RATE_LIMIT, Server, SimulatorError
+from imds_simulator._vm import Vm
+
+_SHOWN = 20
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One message; --help has the rest."""
+        raise SimulatorError(message)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    try:
+        options = _parser().parse_args(arguments)
+        vms = sample_fleet() if options.fleet is None else load_fleet(options.fleet)
+        _allow_many_sockets()
+        server = Server(
+            vms,
+            host=options.host,
+            port=options.port,
+            addresses=options.addresses,
+            rate_limit=options.rate_limit,
+        )
+        asyncio.run(_serve(server, options))
+    except (FleetError, SimulatorError) as exc:
+        print(f"imds-simulator: {exc}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="imds-simulator",
+        description="An Azure Instance Metadata Service to develop against, on loopback.",
+    )
+    add = parser.add_argument
+    add("--fleet", metavar="FILE", help="the virtual machines, JSON (default: a sample of eight)")
+    add("--host", default="127.0.0.1", help="a loopback or link-local address (%(default)s)")
+    add(
+        "--port",
+        type=_port,
+        default=8169,
+        help="of the first virtual machine, the others count on from it; 0: any (%(default)s)",
+    )
+    add(
+        "--addresses",
+        action="store_true",
+        help="one port for all, and an address for each, counting on from --host",
+    )
+    add("--endpoints", metavar="FILE", help="write names and URLs there once all of them listen")
+    add(
+        "--rate-limit",
+        metavar="N",
+        type=_whole,
+        default=RATE_LIMIT,
+        help="requests a second for each virtual machine; 0: no limit (%(default)s)",
+    )
+    add("--quiet", action="store_true", help="print nothing")
+    return parser
+
+
+def _whole(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"not a whole number: {text!r}")
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if (port := _whole(text)) > 65535:
+        raise argparse.ArgumentTypeError(f"not a port: {text!r}")
+    return port
+
+
+async def _serve(server: Server, options: argparse.Namespace) -> None:
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    endpoints = Path(options.endpoints) if options.endpoints else None
+    if endpoints is not None:
+        # What an earlier run left must not be taken for this one's.
+        with contextlib.suppress(OSError):
+            endpoints.unlink()
+    await server.start()
+    try:
+        if endpoints is not None:
+            _write_json(endpoints, {vm.name: vm.url for vm in server.vms.values()})
+        if not options.quiet:
+            _introduce(list(server.vms.values()))
+        await stopping.wait()
+    finally:
+        await server.stop()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    """All of it or nothing: whoever waits for the file may read it as soon as it is there."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as exc:
+        raise SimulatorError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def _introduce(vms: list[Vm]) -> None:
+    rows = [(vm.name, vm.url, _where(vm)) for vm in vms[:_SHOWN]]
+    lines = [f"IMDS of {len(vms)} virtual machine{'s' if len(vms) > 1 else ''}:", *_table(rows)]
+    if len(vms) > _SHOWN:
+        lines.append(f"  and {len(vms) - _SHOWN} more")
+    url = f"{vms[0].url}/metadata/instance"
+    query = f"api-version={API_VERSIONS[-1]}"
+    lines += [
+        "",
+        f"curl -sH Metadata:true --noproxy '*' '{url}?{query}'",
+        f"curl -sH Metadata:true --noproxy '*' '{url}/compute/location?{query}&format=text'",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _table(rows: list[tuple[str, str, str]]) -> Iterable[str]:
+    names = max(len(name) for name, _url, _where in rows)
+    urls = max(len(url) for _name, url, _where in rows)
+    return (f"  {name:<{names}}  {url:<{urls}}  {where}".rstrip() for name, url, where in rows)
+
+
+def _where(vm: Vm) -> str:
+    compute = vm.document.get("compute")
+    if not isinstance(compute, dict):
+        return ""
+    zone = compute.get("zone")
+    return f"{compute.get('location', '')}{f', zone {zone}' if zone else ''}"
+
+
+def _allow_many_sockets() -> None:
+    """A fleet of thousands needs more files than a process may open by default."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
