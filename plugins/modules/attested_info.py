@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.modules
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup
 attributes:

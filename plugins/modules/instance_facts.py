@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.modules
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.facts
   - imds.azure._attributes.actiongroup
@@ -84,6 +85,7 @@ options:
     type: bool
     default: false
 notes:
+  - On a Windows host, it does not work as a facts module. Ansible then names the module C(on_windows_hosts_use_a_task_and_no_facts_module) in its message.
   - Ansible does not read the variables C(azure_imds_*) for facts modules (C(ansible_facts_modules)). Use C(module_defaults) to set their options.
   - Zones are comparable only within a location, and fault and update domains only within a scale set or an availability set. Unrelated VMs can have
     the same numbers.
@@ -245,7 +247,7 @@ ansible_facts:
           type: dict
           sample: {compute: {hasCustomData: false, ppsType: None}}
         gathered_at:
-          description: The time of the query, by the clock of the VM, in UTC.
+          description: The time of the query in UTC, by the clock of the VM, and for a Windows host by that of the controller.
           returned: when IMDS answered
           type: str
           sample: '2026-01-31T12:00:00Z'

@@ -21,6 +21,7 @@ extends_documentation_fragment:
   - imds.azure._imds.modules_own_version
   - imds.azure._attributes
   - imds.azure._attributes.actiongroup
+  - imds.azure._attributes.windows
 attributes:
   check_mode:
     support: full
@@ -30,9 +31,6 @@ attributes:
     support: none
   idempotent:
     support: full
-  platform:
-    support: full
-    platforms: posix
 options:
   api_version:
     description:

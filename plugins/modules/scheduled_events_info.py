@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.modules_own_version
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup
 options:
@@ -135,7 +136,7 @@ events:
       type: str
       sample: '2026-04-11T22:26:58Z'
     notice:
-      description: Seconds left until C(NotBefore), by the clock of the VM. V(0) if that time has passed or is unknown.
+      description: Seconds left until C(NotBefore), by the clock of the VM, and for a Windows host by that of the controller. V(0) if that time has passed or is unknown.
       returned: success
       type: int
       sample: 871

@@ -42,7 +42,7 @@ from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, THRICE, WHEN, Case
 from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm
 from imds_simulator._limit import RateLimit
 from windows import doubles as doubles_of_windows
-from windows.differences import WITHOUT_END, on_windows
+from windows.differences import OTHER_SIZE, SAYS, WITHOUT_END, on_windows
 
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 # What a slow machine may take beside the deadline.
@@ -224,6 +224,10 @@ def test_the_matrix(
     elif case.wait is None or when != ALWAYS:
         assert clock.sleeps == waits(case, when, ask.root)
     assert sum(clock.sleeps) < 90
+
+
+def test_differences_of_windows_hosts_are_about_cases() -> None:
+    assert {*SAYS, *WITHOUT_END, *OTHER_SIZE} <= {case.tried for case in CASES}
 
 
 def unquoted(wanted: str) -> str:

@@ -15,16 +15,16 @@ _CLOSED = "win_uri got no answer, 'The underlying connection was closed"
 SAYS = {
     "Reset": _CLOSED,
     "Closed without an answer": _CLOSED,
-    "Less of a body than was announced": "win_uri got no answer, 'The connection was closed unexpectedly.'",
+    "A body shorter than its ``Content-Length``": "win_uri got no answer, 'The connection was closed unexpectedly.'",
     "Two hundred headers": _CLOSED,
     "A chunk of negative length": _CLOSED,
-    "Something else than HTTP": _CLOSED,
-    "200 MB that are only announced": "win_uri got no answer, 'The connection was closed unexpectedly.'",
+    "An answer of another protocol": _CLOSED,
+    "A ``Content-Length`` of 200 MB": "win_uri got no answer, 'The connection was closed unexpectedly.'",
 }
 # No option bounds how long a body may take. .NET waits five minutes for each of its parts.
-WITHOUT_END = frozenset({"A body that drips"})
+WITHOUT_END = frozenset({"A body that arrives byte by byte"})
 # A message counts the bytes of what .NET made of bytes that are no text, which are fewer.
-OTHER_SIZE = frozenset({"gzip, which nobody asked for"})
+OTHER_SIZE = frozenset({"gzip, which the client did not request"})
 
 
 def on_windows(case: Case) -> Case:
