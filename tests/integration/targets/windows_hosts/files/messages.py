@@ -8,14 +8,16 @@
 
 from __future__ import annotations
 
+import copy
 import pathlib
 import sys
 
 from checks import isolation
-from imds_simulator import Simulator, Vm
+from imds_simulator import Identity, Maintenance, Simulator, Vm, sample_fleet
 from windows.stage import WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent
+SMOKE = HERE.parents[3] / "windows" / "smoke.yml"
 DOCUMENT = {
     "compute": {
         "azEnvironment": "AzurePublicCloud",
@@ -29,7 +31,8 @@ DOCUMENT = {
 
 def main(folder: pathlib.Path) -> None:
     stage = Stage(folder / "messages")
-    with Simulator([Vm("web-1", DOCUMENT), Vm("trap", DOCUMENT)], rate_limit=0) as simulator:
+    vms = [Vm("web-1", DOCUMENT), Vm("trap", DOCUMENT), smoke_vm()]
+    with Simulator(vms, rate_limit=0) as simulator:
         inventory = stage.inventory(
             "hosts",
             {"win": WINDOWS},
@@ -39,6 +42,7 @@ def main(folder: pathlib.Path) -> None:
         play = ("ansible-playbook", "-i", inventory)
         stage.passes(*play, str(HERE / "messages.yml"))
         stage.passes(*play, str(HERE / "missing.yml"), windows_collection=False)
+        smoke(stage, simulator["smoke"].url)
         facts_module = stage.run(*play, str(HERE / "facts_module.yml"))
         words = " ".join((facts_module.stdout + facts_module.stderr).split())
         assert "imds.azure.on_windows_hosts_use_a_task_and_no_facts_module" in words, words
@@ -56,6 +60,26 @@ def main(folder: pathlib.Path) -> None:
             AZURE_IMDS_ENDPOINT=simulator["trap"].url,
         )
         assert simulator["trap"].requests == []
+
+
+def smoke_vm() -> Vm:
+    document = copy.deepcopy(sample_fleet()[0].document)
+    document["compute"]["osType"] = "Windows"
+    return Vm("smoke", document, identities=[Identity("a", "b")], maintenance=Maintenance())
+
+
+def smoke(stage: Stage, url: str) -> None:
+    """The play for real Windows VMs, as far as the double goes."""
+    tag = "7783-7084-3265-9085-8269-3286-77"
+    host = {**WINDOWS, "azure_imds_endpoint": url, "double_asset_tag": tag}
+    inventory = stage.inventory("smoke", {"win": host})
+    options = ("-e", '{"smoke_verify": false, "smoke_token": true, "smoke_deadline": 3}')
+    run = stage.run("ansible-playbook", "-i", inventory, str(SMOKE), *options)
+    promises = SMOKE.read_text(encoding="utf-8").count("success_msg: ")
+    assert run.stdout.count('"msg": "ok: ') == promises, run.stdout
+    # What Ansible refuses.
+    assert run.stdout.count("...ignoring") == 2, run.stdout
+    assert "failed=0" in run.stdout, run.stdout
 
 
 if __name__ == "__main__":
