@@ -270,9 +270,7 @@ from ansible_collections.imds.azure.plugins.module_utils import _errors, _gather
 def main() -> None:
     module = AnsibleModule(argument_spec=_gathered.argument_spec(), supports_check_mode=True)
     try:
-        result, warnings = _gathered.gathered(
-            module.params.__getitem__, _transport.http_transport
-        )
+        result, warnings = _gathered.gathered(module.params.__getitem__, _transport.http_transport)
     except _errors.ImdsError as exc:
         module.fail_json(msg=str(exc))
     for warning in warnings:

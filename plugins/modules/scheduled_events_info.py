@@ -136,7 +136,9 @@ events:
       type: str
       sample: '2026-04-11T22:26:58Z'
     notice:
-      description: Seconds left until C(NotBefore), by the clock of the VM, and for a Windows host by that of the controller. V(0) if that time has passed or is unknown.
+      description:
+        - Seconds left until C(NotBefore), by the clock of the VM, and for a Windows host by that of the controller.
+        - V(0) if that time has passed or is unknown.
       returned: success
       type: int
       sample: 871

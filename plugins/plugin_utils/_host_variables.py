@@ -75,7 +75,10 @@ class HostVariablesAction(NormalAction):
         # variables of a play.
         return drop_facts(super().run(tmp, task_vars), *self._facts)
 
-    def run_on_windows(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+    def run_on_windows(
+        self,
+        task_vars: dict[str, t.Any] | None,  # noqa: ARG002
+    ) -> dict[str, t.Any]:
         """The result of the task on a Windows host. Imports what it needs, because other hosts don't need it."""
         return linux_only(self._task.action)
 

@@ -235,7 +235,9 @@ def test_a_second_use_of_a_role_with_other_values_is_not_skipped(role: str) -> N
 def test_no_powershell_module_has_the_name_of_a_python_module() -> None:
     """Ansible sorts the files of a name, so it would send the PowerShell module to Linux hosts, too."""
     modules = ROOT / "plugins" / "modules"
-    stems = {suffix: {file.stem for file in modules.rglob(f"*{suffix}")} for suffix in (".ps1", ".py")}
+    stems = {
+        suffix: {file.stem for file in modules.rglob(f"*{suffix}")} for suffix in (".ps1", ".py")
+    }
     assert stems[".py"]
     assert stems[".ps1"] & stems[".py"] == set()
 

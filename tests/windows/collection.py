@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Writes a collection ansible.windows whose modules are names, for the connection windows_double.
 
-    PYTHONPATH=tests python3 -m windows.collection FOLDER
+PYTHONPATH=tests python3 -m windows.collection FOLDER
 """
 
 from __future__ import annotations

@@ -73,7 +73,7 @@ class Connection(ConnectionBase):
         self._shell_type = "powershell"
         super().__init__(*args, **kwargs)
 
-    def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:
+    def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:  # noqa: ARG002
         return True
 
     def _connect(self) -> Connection:
@@ -83,7 +83,10 @@ class Connection(ConnectionBase):
         return self
 
     def exec_command(
-        self, cmd: str, in_data: bytes | None = None, sudoable: bool = True
+        self,
+        cmd: str,  # noqa: ARG002
+        in_data: bytes | None = None,
+        sudoable: bool = True,  # noqa: ARG002
     ) -> tuple[int, bytes, bytes]:
         self._connect()
         arguments = arguments_in(in_data or b"")
@@ -110,10 +113,10 @@ class Connection(ConnectionBase):
             with pathlib.Path(self.get_option("journal")).open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(arguments) + "\n")
 
-    def put_file(self, in_path: str, out_path: str) -> None:
+    def put_file(self, *_paths: str) -> None:
         raise AssertionError("nothing is copied to a host that has PowerShell")
 
-    def fetch_file(self, in_path: str, out_path: str) -> None:
+    def fetch_file(self, *_paths: str) -> None:
         raise AssertionError("nothing is copied from a host that has PowerShell")
 
     def close(self) -> None:

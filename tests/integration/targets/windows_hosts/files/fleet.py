@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet of both kinds: each VM of the simulator's sample fleet is asked as a Linux host and as a Windows host.
 
-    PYTHONPATH=tests:tests/simulator fleet.py FOLDER_FOR_ITS_FILES
+PYTHONPATH=tests:tests/simulator fleet.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -127,7 +127,9 @@ def check_roles(stage: Stage, hosts: dict[str, t.Any], cache: dict[str, str], co
 
 
 def without_names(text: str) -> str:
-    return re.sub(r"\b(lin|win)_", "host_", text).replace("linux", "KIND").replace("windows", "KIND")
+    return (
+        re.sub(r"\b(lin|win)_", "host_", text).replace("linux", "KIND").replace("windows", "KIND")
+    )
 
 
 if __name__ == "__main__":

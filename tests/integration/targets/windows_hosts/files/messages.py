@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a Windows host is told in each case, and what it costs where there is no IMDS.
 
-    PYTHONPATH=tests:tests/simulator messages.py FOLDER_FOR_ITS_FILES
+PYTHONPATH=tests:tests/simulator messages.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tokens of a Windows host: nothing that the controller prints, logs or leaves has one.
 
-    PYTHONPATH=tests:tests/simulator secrecy.py FOLDER_FOR_ITS_FILES
+PYTHONPATH=tests:tests/simulator secrecy.py FOLDER_FOR_ITS_FILES
 """
 
 from __future__ import annotations
@@ -39,7 +39,12 @@ def main(folder: pathlib.Path) -> None:
                 "double_output": {"elapsed": 1, "failed": True, "msg": f'x: "{SECRET}"'},
             },
         }
-        play = ("ansible-playbook", "-vvvvvv", "-i", stage.inventory("hosts", hosts, azure_imds_deadline=2))
+        play = (
+            "ansible-playbook",
+            "-vvvvvv",
+            "-i",
+            stage.inventory("hosts", hosts, azure_imds_deadline=2),
+        )
         options = {
             "ANSIBLE_LOG_PATH": str(stage.folder / "log"),
             "ANSIBLE_LOG_VERBOSITY": "6",
