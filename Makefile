@@ -2,87 +2,96 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-# Everything runs in virtual environments under .venv, which are created when first needed.
-# To run a part of the tests:  make units CORES=newest ARGS="-k retry"    make integration CORES=2.16 TARGETS=instance_facts
+# Short names for the sessions of nox, which is installed into .venv when it is missing.
+# A part of the tests:  make units CORES=newest ARGS="-k retry"    make integration CORES=2.16 TARGETS=instance_facts
 
 PYTHON ?= python3
 CORES ?=
 TARGETS ?=
 ARGS ?=
-SECONDS ?=
-CHECKS := cd tests && PYTHONPATH=system $(PYTHON) -m checks
+SECONDS ?= 20
+JOBS ?= 3
+NOX := .venv/bin/nox
+# Sessions side by side; nox prints the output of each when it has finished, and a summary in the end.
+TOGETHER := $(NOX) --parallel $(JOBS) -s
+of = $(addprefix $(1)-,$(or $(CORES),$(2)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
-	test-eda test-browser test-peers docs fuzz sanity simulator benchmark benchmark-inventory changelog clean
+	test-eda test-browser test-peers docs coverage fuzz sanity simulator benchmark changelog clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## show the main features on simulated virtual machines
-	@cd tests && $(PYTHON) -m demo
+$(NOX): tests/requirements/nox.txt
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
 
-test: ## run the linters, the unit tests and the integration tests
-	@$(CHECKS) integration units lint certificates --cores "$(CORES)"
+demo: $(NOX) ## show the main features on simulated virtual machines
+	@$(NOX) -s demo
 
-test-system: ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
-	@$(CHECKS) sanity browser fleet package diagnose eda pythons
+# The longest first.
+test: $(NOX) ## run the linters, the unit tests and the integration tests
+	@$(TOGETHER) $(call of,integration,newest 2.16 2.19) $(call of,units,newest 2.19) lint types
 
-test-fleet: ## test over SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
-	@$(CHECKS) fleet --arguments='$(ARGS)'
+test-system: $(NOX) ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
+	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke eda
 
-test-diagnose: ## test the role diagnose in broken networks; needs root (ARGS="-k proxy")
-	@$(CHECKS) diagnose --cores "$(CORES)" --arguments='$(ARGS)'
+test-fleet: $(NOX) ## test over SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
+	@$(NOX) -s fleet -- $(ARGS)
 
-lint: ## check style, types, licences, documentation and the expiry of certificates
-	@$(CHECKS) lint certificates
+test-diagnose: $(NOX) ## test the role diagnose in broken networks; needs root (ARGS="-k proxy")
+	@$(NOX) -s $(call of,diagnose,newest) -- $(ARGS)
 
-docs: ## build the documentation site in .venv/site
-	@$(CHECKS) docs
+lint: $(NOX) ## check style, types, licences, documentation and the expiry of certificates
+	@$(NOX) -s lint types
 
-test-browser: ## test the site and the map of a fleet in a browser (ARGS="-k site"); screenshots in .venv/screenshots
-	@$(CHECKS) browser --arguments='$(ARGS)'
+docs: $(NOX) ## build the documentation site in .venv/site
+	@$(NOX) -s docs
 
-units: ## run the unit tests (CORES=newest, ARGS="-k retry" for pytest)
-	@$(CHECKS) units --cores "$(CORES)" --arguments='$(ARGS)'
+test-browser: $(NOX) ## test the site and the map of a fleet in a browser (ARGS="-k site"); screenshots in .venv/screenshots
+	@$(NOX) -s browser -- $(ARGS)
 
-integration: ## run the integration targets (CORES=2.16, TARGETS="metadata instances")
-	@$(CHECKS) integration --cores "$(CORES)" --arguments='$(TARGETS)'
+units: $(NOX) ## run the unit tests (CORES=newest, ARGS="-k retry" for pytest)
+	@$(NOX) -s $(call of,units,2.19 newest) -- $(ARGS)
 
-test-pythons: ## test the modules on every Python that managed nodes may have (CORES=2.16, ARGS="3.7 3.8")
-	@$(CHECKS) pythons --cores "$(CORES)" --arguments='$(ARGS)'
+coverage: $(NOX) ## print the branches of the plugins that the unit tests do not take
+	@$(NOX) -s coverage
 
-test-package: ## build the tarball, check it with galaxy-importer, install it and try it
-	@$(CHECKS) package
+integration: $(NOX) ## run the integration targets (CORES=2.16, TARGETS="metadata instances")
+	@$(NOX) -s $(call of,integration,2.16 2.19 newest) -- $(TARGETS)
 
-test-matrix: ## test every ansible-core on each of its Pythons; slow (CORES="2.17 2.19-py3.12", TARGETS=metadata)
-	@$(CHECKS) $(if $(TARGETS),,units pythons) integration --matrix --cores "$(CORES)" --arguments='$(TARGETS)'
-	@$(if $(CORES)$(TARGETS),,$(CHECKS) sanity --cores "2.19 newest")
+test-pythons: $(NOX) ## test the modules on every Python that managed nodes may have (CORES=2.16, ARGS="-k 3.7")
+	@$(NOX) -s $(call of,pythons,2.16 newest) -- $(ARGS)
 
-changelog: ## write the release notes of the version in galaxy.yml from the fragments
-	@bin=$$($(PYTHON) tests/environments.py lint) && PATH="$$bin:$$PATH" antsibull-changelog release
+test-package: $(NOX) ## build the tarball, check it with galaxy-importer, install it and try it
+	@$(NOX) -s package smoke
 
-test-eda: ## test the event source in ansible-rulebook; needs Java 17
-	@$(CHECKS) eda --arguments='$(ARGS)'
+test-matrix: $(NOX) ## test every ansible-core on each of its Pythons; slow
+	@IMDS_TARGETS=all $(NOX) --no-error-on-missing-interpreters --tags units integration pythons
+	@$(NOX) -s sanity-2.19 sanity-2.20 sanity-newest
 
-test-peers: ## test the simulator with other IMDS clients; needs root and Debian's packages (ARGS="-k ohai")
-	@$(CHECKS) peers --cores "$(CORES)" --arguments='$(ARGS)'
+test-eda: $(NOX) ## test the event source in ansible-rulebook; needs Java 17
+	@$(NOX) -s eda -- $(ARGS)
 
-fuzz: ## fuzz the parsers of answers and documents (SECONDS=600 for each)
-	@$(CHECKS) fuzz --arguments='$(SECONDS)'
+test-peers: $(NOX) ## test the simulator with other IMDS clients; needs root and Debian's packages (ARGS="-k ohai")
+	@$(NOX) -s $(call of,peers,newest) -- $(ARGS)
 
-sanity: ## run ansible-test sanity (CORES=2.19)
-	@$(CHECKS) sanity --cores "$(CORES)" --arguments='$(ARGS)'
+fuzz: $(NOX) ## fuzz the parsers of answers and documents (SECONDS=600 for each)
+	@$(NOX) -s fuzz -- $(SECONDS)
 
-simulator: ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
-	@bin=$$($(PYTHON) tests/environments.py core-newest) && \
-	PYTHONPATH=tests/simulator exec "$$bin/python" -m imds_simulator $(ARGS)
+sanity: $(NOX) ## run ansible-test sanity (CORES=2.19)
+	@$(NOX) -s $(call of,sanity,newest) -- $(ARGS)
 
-benchmark: ## measure against similar tools, into docs/benchmarks.md; 45 minutes, needs root (ARGS="facts lookups --runs 7")
-	@cd tests && PYTHONPATH=system $(PYTHON) -m benchmarks $(ARGS)
+simulator: $(NOX) ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
+	@$(NOX) -s simulator -- $(ARGS)
 
-benchmark-inventory: ## measure only the inventory, up to 100,000 hosts, into the same page (ARGS="--sizes 100000")
-	@cd tests && PYTHONPATH=system $(PYTHON) -m benchmarks.inventory $(ARGS)
+benchmark: $(NOX) ## measure against similar tools and print the tables of docs/benchmarks.md; 45 minutes, needs root (ARGS="facts lookups --runs 7")
+	@$(NOX) -s benchmark -- $(ARGS)
+
+changelog: $(NOX) ## write the release notes of the version in galaxy.yml from the fragments
+	@$(NOX) -s changelog
 
 clean: ## remove everything that the other targets created
 	rm -rf .venv .ansible dist

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs commands beside a simulated fleet, until one fails: python3 simulated.py FOLDER COMMANDS
+"""Runs commands beside a simulated fleet, until one fails: python3 simulated.py FOLDER COMMAND...
 
-FOLDER/fleet.json has the virtual machines, COMMANDS is a JSON list of lists.  They run in FOLDER and find an
+FOLDER/fleet.json has the virtual machines. Each COMMAND is one argument. They run in FOLDER and find an
 inventory of the machines there, hosts.json, and what they need to believe the simulator's attested documents.
 """
 
@@ -27,14 +27,14 @@ LOCAL = {
 }
 
 
-def main(folder: pathlib.Path, commands: list[list[str]]) -> int:
+def main(folder: pathlib.Path, *commands: str) -> int:
     with Simulator(load_fleet(folder / "fleet.json"), rate_limit=0) as simulator:
         hosts = {vm.name: variables(vm) for vm in simulator}
         inventory = {"all": {"vars": LOCAL, "hosts": hosts}}
         (folder / "hosts.json").write_text(json.dumps(inventory, indent=1), encoding="utf-8")
         for command in commands:
-            print(f"$ {shlex.join(command)}", flush=True)
-            status = subprocess.run(command, cwd=folder, check=False).returncode
+            print(f"$ {command}", flush=True)
+            status = subprocess.run(shlex.split(command), cwd=folder, check=False).returncode
             if status:
                 return status
     return 0
@@ -48,4 +48,4 @@ def variables(vm: Vm) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1]), json.loads(sys.argv[2])))
+    sys.exit(main(pathlib.Path(sys.argv[1]), *sys.argv[2:]))

@@ -13,15 +13,13 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     NUMBERS,
     unread_warning,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import (
-    drop_facts,
-    name_of_host,
-)
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     runs_powershell,
     with_host_variables,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 _RAW = ("exception", "module_stdout", "module_stderr")
 # How much is shown, and how much is logged.
@@ -31,9 +29,9 @@ _HIDDEN = "not shown, because there may be a token in it"
 
 
 class ActionModule(ActionBase):
-    """Runs the module of the same name, and keeps what it answers out of sight.
+    """Runs the module of the same name, and hides its output.
 
-    Asynchronous tasks, whose results are kept in files, are refused by the base class.
+    The base class refuses asynchronous tasks, because Ansible keeps their results in files.
     """
 
     _supports_check_mode = True
@@ -49,16 +47,16 @@ class ActionModule(ActionBase):
                 with _silence(self._task), _less_verbose():
                     result.update(self._run_on_windows(task_vars))
             else:
-                result.update(drop_facts(self._execute_module(task_vars=task_vars)))
+                result.update(checked_result(self._execute_module(task_vars=task_vars)))
         _warn(result.pop("unread", None), name_of_host(task_vars))
-        # What core could not make sense of may well be a token with something around it. Cores before
-        # 2.19 take output that begins as a traceback for the exception.
+        # Output that Ansible could not parse may contain a token. Before ansible-core 2.19, Ansible takes
+        # output that begins like a traceback for the exception.
         result.update({name: _HIDDEN for name in _RAW if result.get(name)})
-        # Core takes away the mark that a module sets itself. A failure has no token to hide, and
+        # Ansible removes the mark that a module itself sets. A failure has no token to hide, and
         # its message is for the user.
         secret = not result.get("failed")
         result["_ansible_no_log"] = secret
-        # Cores before 2.19 hide the results of a whole loop only if the task says so.
+        # Before ansible-core 2.19, Ansible hides the results of a whole loop only if the task has no_log.
         self._task.no_log = self._task.no_log or secret
         return result
 
@@ -91,7 +89,7 @@ class ActionModule(ActionBase):
 
 
 def _warn(unread: t.Any, host: str) -> None:
-    # A VM may answer anything, and only names that are known here are shown.
+    # A VM may return anything, so only known names are shown.
     for name in NUMBERS:
         if isinstance(unread, list) and name in unread:
             Display().warning(f"{host}: {unread_warning(name)}")
@@ -99,7 +97,7 @@ def _warn(unread: t.Any, host: str) -> None:
 
 @contextlib.contextmanager
 def _silence(*contexts: t.Any) -> t.Iterator[None]:
-    """Connections print what commands answered, from -vvv on, unless their context says no_log."""
+    """Prevents connection plugins from printing the output of commands, which they do from -vvv on without no_log."""
     before = [context.no_log for context in contexts]
     try:
         for context in contexts:

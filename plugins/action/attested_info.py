@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fetches on the managed node, verifies here: the VM is what is being checked.
+"""Requests the document on the managed node, and verifies it on the controller, because the VM is not trusted.
 
 Documented in plugins/modules/attested_info.py.
 """
@@ -44,12 +44,13 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     runs_powershell,
     with_host_variables,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 
 Verify = t.Callable[[str], Attested]
-# Of what a VM says, only what a failure needs gets into the result.
+# Only these keys of a VM's failed result are returned.
 _OF_A_FAILURE = ("msg", "reason", "exception", "module_stdout", "module_stderr", "rc")
-# Characters of what it says.
+# The maximum length of a text of the VM.
 _LONGEST = 3000
 
 
@@ -68,7 +69,7 @@ class ActionModule(ActionBase):
             self._check_variables(task_vars or {}, option["verify"])
             check = self._verifier(nonce, option) if option["verify"] else None
         except (AnsibleActionFail, ImdsError) as exc:
-            # Not raised, because whatever failed_when says about a task would be passed over then.
+            # Returned and not raised, because an exception would ignore failed_when.
             return {**result, "failed": True, "verified": False, "msg": str(exc)}
         result.update(self._attested(nonce, check, task_vars or {}))
         return result
@@ -78,7 +79,7 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result = self._checked(nonce, check, task_vars)
         if result.get("reason") == "nonce_mismatch":
-            # IMDS was seen to answer out of a cache, with what it had made for another nonce.
+            # IMDS has been observed to return a cached document with another nonce.
             result = self._checked(nonce, check, task_vars)
         return result
 
@@ -94,14 +95,14 @@ class ActionModule(ActionBase):
             return _rejected(result, exc)
 
     def _check_expect(self, option: dict[str, t.Any]) -> None:
-        """An expectation that is given and not compared would pass for a check."""
+        """Refuses expectations that would not be compared."""
         if "expect" in self._task.args and not option["expect"]:
             raise OptionError("expect is empty and compares nothing: leave it out, or fill it")
         if option["expect"] and not option["verify"]:
             raise OptionError("expect compares nothing when verify is false: leave one of them out")
 
     def _check_variables(self, variables: dict[str, t.Any], verify: bool) -> None:
-        """A host whose facts replace the variables of this task would say itself what to expect."""
+        """Refuses a host whose facts can replace variables of this task, because it could set its own expected values."""
         hosts = [variables]
         if self._task.delegate_to:
             delegated = variables.get("ansible_delegated_vars", {})
@@ -122,7 +123,7 @@ class ActionModule(ActionBase):
         return any(mark in str(written) for mark in ("{{", "{%"))
 
     def _verifier(self, nonce: str, option: dict[str, t.Any]) -> Verify:
-        """All that can be wrong with the options is found here, before anything is sent."""
+        """Checks all options before any request, and returns the function that verifies."""
         needs_libraries()
         wanted = expected(nonce, option["expect"], option["clock_skew"])
         trust = trust_from(
@@ -137,7 +138,7 @@ class ActionModule(ActionBase):
         return check
 
     def _files(self, name: str, option: dict[str, t.Any]) -> list[str]:
-        """Files of the controller, looked for in the role and beside the playbook as by `copy`."""
+        """Files of the controller, searched in the role and in the folder of the playbook, as by `copy`."""
         found = []
         for path in option[name]:
             try:
@@ -150,7 +151,7 @@ class ActionModule(ActionBase):
         return found
 
     def _fetched(self, nonce: str, task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
-        # Without defaults: the environment that sets one is the managed node's.
+        # Without defaults, because the module reads the environment of the managed node for the endpoint.
         arguments = with_host_variables(self, task_vars)
         given = {name: arguments[name] for name in OPTIONS if name in arguments}
         answer = self._answer({**given, "nonce": nonce}, task_vars)
@@ -173,10 +174,11 @@ class ActionModule(ActionBase):
         """The result of the module of this name on the host."""
         if runs_powershell(self):
             return self._answer_of_windows(arguments, task_vars)
-        answer: dict[str, t.Any] = self._execute_module(
-            module_name="imds.azure.attested_info", module_args=arguments, task_vars=task_vars
+        return checked_result(
+            self._execute_module(
+                module_name="imds.azure.attested_info", module_args=arguments, task_vars=task_vars
+            )
         )
-        return answer
 
     def _answer_of_windows(
         self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]
@@ -196,6 +198,6 @@ class ActionModule(ActionBase):
 def _rejected(result: dict[str, t.Any], exc: AttestationError) -> dict[str, t.Any]:
     failed = {**result, "failed": True, "reason": exc.reason, "msg": str(exc)}
     if exc.reason == "malformed":
-        # It may be of any kind and size.
+        # The value may have any type and size.
         del failed["signature"]
     return failed

@@ -11,7 +11,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     HostVariablesAction,
 )
 
-# Who controls the host may send a report of any length.
+# A hostile host may send a report of any length.
 _MAX_LINES = 1000
 _MAX_LENGTH = 2000
 _TEXTS = ("name", "certainty", "what", "why", "advice")
@@ -23,7 +23,7 @@ class ActionModule(HostVariablesAction):
     def run(
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
-        # A machine does not know its name in the inventory.
+        # The module does not know the name of the host in the inventory.
         host = name_of_host(task_vars, self._task.delegate_to)
         self._task.args = {"host": host, **self._task.args}
         result = super().run(tmp, task_vars)
@@ -48,7 +48,7 @@ def _lines(texts: t.Any) -> list[str]:
 
 
 def _line(text: t.Any) -> str:
-    """The text without characters that a terminal obeys, with its blanks, and cut."""
+    """The text without control characters, shortened; blanks are kept."""
     start = text[:_MAX_LENGTH] if isinstance(text, str) else ""
     return "".join(c if c.isprintable() else " " for c in start)
 

@@ -51,7 +51,7 @@ class ActionModule(HostVariablesAction):
         return run_on_windows(self, task_vars, argument_spec(), work)
 
     def _older(self, task_vars: dict[str, t.Any]) -> tuple[str, t.Any]:
-        """The host that gets the facts, and the fact that it has already."""
+        """The host that gets the facts, and its existing fact."""
         delegate = self._task.delegate_to
         if delegate and self._task.delegate_facts:
             variables = task_vars.get("ansible_delegated_vars", {}).get(delegate, {})

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells the module which process of this controller the run is, and which of its runs are dead.
+"""Tells the module the process of this run on the controller, and whether an earlier run of this controller is dead.
 
-A VM can't know that of a process of another machine. Documented in plugins/modules/maintenance_state.py.
+A VM can't find that out itself. Documented in plugins/modules/maintenance_state.py.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import is_dead, process
-from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     linux_only,
     runs_powershell,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 
 class ActionModule(ActionBase):
@@ -36,7 +36,7 @@ class ActionModule(ActionBase):
             return result
         if self._task.args.get("step") != "take":
             return {**result, **self._module({}, variables)}
-        # Actions run in a worker of the process that is the run.
+        # Actions run in a worker process. Its parent is the process of the run.
         run = {"run": process(os.getppid())}
         answer = self._module({**run, "wait": 0}, variables)
         if answer.get("holder"):
@@ -49,12 +49,12 @@ class ActionModule(ActionBase):
             module_args={**self._task.args, **args},
             task_vars=variables,
         )
-        return drop_facts(answer)
+        return checked_result(answer)
 
 
 def _dead(holder: t.Any) -> str:
     """The token of a run of this controller that has ended without freeing the lock."""
-    # A VM may answer whatever it likes.
+    # A hostile VM may return anything.
     run = holder.get("run") if isinstance(holder, dict) else None
     token = holder.get("token") if isinstance(holder, dict) else None
     return token if isinstance(run, dict) and isinstance(token, str) and is_dead(run) else ""

@@ -20,7 +20,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders impo
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.snapshots import write_snapshot
 
-# Where the playbook imds.azure.gather writes snapshots to. Facts of a host replace such variables.
+# The variable of the playbook imds.azure.gather for the folder. Facts of a host can replace it.
 FOLDER_VARIABLE = "imds_snapshot_dir"
 
 
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             )
             return dict(result, failed=True, msg=msg)
         try:
-            # A file that can't be read again would cost the others of its folder their inventory.
+            # A file that the inventory can't read would break the inventory of the whole folder.
             fact = cleaned(arguments["azure_imds"])
             check_fact(fact)
             written = write_snapshot(
@@ -66,7 +66,7 @@ class ActionModule(ActionBase):
             return dict(result, failed=True, msg=str(exc))
         _path, source = inventory_source_of([written.path])
         if source:
-            # Ansible prints a warning that is the same for all hosts once.
+            # Ansible prints equal warnings of several hosts only once.
             result.setdefault("warnings", []).append(
                 f"{arguments['folder']} is in the inventory source {source}, so Ansible reads each "
                 f"snapshot as an inventory file, {way_out(source, 'snapshots')}"

@@ -15,7 +15,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_uns
 
 def _report(results: t.Any) -> list[str]:
     if not isinstance(results, (t.Mapping, str)):
-        # Pairs, as `zip` makes them. The function `dict` may be a variable that a fact has set.
+        # Pairs, as from `zip`. In templates, a fact can replace the function `dict`.
         with contextlib.suppress(TypeError, ValueError):
             results = dict(results)
     if not isinstance(results, t.Mapping) or not all(

@@ -18,7 +18,7 @@ def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
             "imds.azure.mismatches is for ansible_facts.azure_imds, which is a dictionary"
         )
     try:
-        # Sentences that quote foreign texts have lost the marks of these.
+        # The messages quote untrusted texts, whose marks are lost in them.
         return [make_unsafe(found.to_dict()) for found in mismatches(facts, **requirements)]
     except ImdsError as exc:
         raise AnsibleFilterError(f"imds.azure.mismatches: {exc}") from None

@@ -316,16 +316,16 @@ if t.TYPE_CHECKING:
     from ansible.inventory.host import Host
     from ansible.parsing.dataloader import DataLoader
 
-# The settings are set at run time, so nothing is known of their types.
+# Ansible defines its settings at run time, so mypy does not know their types.
 C: t.Any = constants
 
-# The endings of the name of an inventory file.
+# The endings of names of inventory files.
 _ENDINGS = ("imds.yml", "imds.yaml")
-# The line by which Ansible chooses this plugin, and the number of bytes that are searched for it.
+# The line with which a file selects this plugin, and the number of bytes that are searched for it.
 _PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTILINE)
 _BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
-# Fact caches that forget everything at the end of a run. The first is Ansible's default.
+# Fact caches that do not keep facts after a run. The first is Ansible's default.
 _MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
 
@@ -333,8 +333,8 @@ _MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 def _no_garbage_collection() -> t.Iterator[None]:
     """Turns the garbage collector off while a fleet is read.
 
-    Reading 10,000 documents makes millions of objects and no garbage. With the collector, it takes
-    half as long again. `gc.freeze` then exempts all objects of the Ansible process from later
+    Reading 10,000 documents creates millions of objects and no garbage. With the collector, it
+    takes 50 % longer. `gc.freeze` then exempts all objects of the Ansible process from later
     collections, because the fleet stays in memory for the whole run. So worker processes do not
     copy its memory either.
     """
@@ -351,16 +351,16 @@ def _no_garbage_collection() -> t.Iterator[None]:
 def _cached_facts(
     names: list[str], on_broken: t.Callable[[str], None]
 ) -> t.Iterator[tuple[str, t.Any]]:
-    """The fact of each host that the fact cache knows, whichever plugin that is.
+    """The fact of each host in the fact cache, with any cache plugin.
 
-    Where a plugin can't say which hosts it knows, for example because its server is down, nothing
-    can be read. Where it can't give one host's facts, that concerns this host alone.
+    If a plugin can't list its hosts, for example because its server is down, no fact can be read. If it can't
+    return the facts of one host, only this host is affected.
     """
     try:
         cache = cache_loader.get(C.CACHE_PLUGIN)
         known = [name for name in names if cache.contains(name)]
     except Exception as exc:
-        # Each plugin has errors of its own.
+        # Each plugin may raise any error.
         raise UnavailableError(
             f"the fact cache {C.CACHE_PLUGIN} (fact_caching in ansible.cfg) can't be read: "
             f"{printable(str(exc))}"
@@ -368,7 +368,7 @@ def _cached_facts(
     for name in known:
         try:
             fact = cleaned(cache.get(name).get(FACT))
-        except Exception as exc:  # noqa: BLE001 - each plugin has errors of its own
+        except Exception as exc:  # noqa: BLE001 - each plugin may raise any error
             on_broken(f"{name}: {printable(str(exc))}")
             continue
         yield name, fact
@@ -377,8 +377,8 @@ def _cached_facts(
 def _cache_text(document: Document) -> str:
     """The entry of the inventory cache.
 
-    It is a text because Ansible's readers of caches give some dictionaries a meaning of their own:
-    they become trusted templates, or texts that Ansible Vault encrypts.
+    It is a text because Ansible's cache readers convert some dictionaries into trusted templates or into
+    vault-encrypted texts.
     """
     kept = {**document.data}
     compute = part(kept, "compute")
@@ -388,7 +388,7 @@ def _cache_text(document: Document) -> str:
 
 
 def _cached_document(text: t.Any) -> Document | None:
-    """The document of a cache entry; None if this version of the plugin did not write the entry."""
+    """The document of a cache entry; None if another version of the plugin wrote the entry."""
     if not isinstance(text, str):
         return None
     try:
@@ -402,7 +402,7 @@ def _cached_document(text: t.Any) -> Document | None:
 
 
 def _reason_without_facts(inventory: InventoryData) -> str:
-    """Why no host has facts, whatever was gathered; "" if nothing is known to prevent them."""
+    """A known reason why no host can have cached facts; "" if there is none."""
     if not inventory.hosts:
         return "no inventory source before this one named a host (a folder is read by names)"
     if C.CACHE_PLUGIN in _MEMORY_CACHES:
@@ -415,12 +415,12 @@ def _gathered_at(fact: dict[str, t.Any]) -> str:
     try:
         time.strptime(text, GATHERED_AT)
     except ValueError:
-        return ""  # Of unknown age, so not known to be young enough.
+        return ""  # The age is unknown, so the fact counts as too old.
     return text
 
 
 def _names_this_plugin(path: str) -> bool:
-    """Does a file that Ansible reads as YAML say that it is for this plugin?"""
+    """Whether a file that Ansible reads as YAML selects this plugin."""
     if not path.endswith((".yml", ".yaml")):
         return False
     try:
@@ -438,7 +438,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return False
         is_ours = path.endswith(_ENDINGS)
         if not is_ours and _names_this_plugin(path):
-            # Ansible itself only says that the plugin could not verify the file.
+            # Ansible itself only reports that the plugin could not verify the file.
             self._warn(
                 f"{path}: it says plugin: {self.NAME}, so its name must end in {listed(_ENDINGS)}, "
                 f"for example {os.path.splitext(os.path.basename(path))[0]}.{_ENDINGS[0]}"
@@ -509,7 +509,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _add_sources(
         self, fleet: Fleet, wanted: list[str], inventory: InventoryData, path: str, cache: bool
     ) -> set[str]:
-        """Adds the documents of the sources to the fleet. Returns the hosts of earlier sources that have one."""
+        """Adds the documents of the sources to the fleet. Returns the hosts of earlier sources that have a document."""
         broken: list[str] = []
         sources: dict[str, t.Callable[[], t.Iterator[Document]]] = {
             "imds": lambda: self._from_imds(path, cache),
@@ -542,10 +542,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         document = self._from_cache(path, key) if use_cache and cache else None
         if document is None:
             document, incomplete = self._ask_imds(path)
-            # An answer in part is not kept for later runs, nor in the place of a fuller one.
+            # An incomplete document is not cached, and does not replace a fuller one.
             if use_cache and not incomplete:
-                # Loaded anew because Ansible compares the entry that was read with the new one,
-                # which fails if the old one is a text that can't be decrypted.
+                # Loaded again because Ansible compares the old entry with the new one. This
+                # fails if the old entry is a text that can't be decrypted.
                 self.load_cache_plugin()
                 self._cache[key] = _cache_text(document)
         yield document._replace(data=without_nulls(document.data))
@@ -554,14 +554,14 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             return _cached_document(self._cache.get(key))
         except Exception as exc:  # noqa: BLE001
-            # Each plugin has errors of its own: a server that is down, a file that is broken.
+            # Each plugin may raise any error, for example if a server is down or a file is broken.
             self.display.warning(
                 f"{path}: the inventory cache can't be read, so IMDS is asked: {printable(str(exc))}"
             )
             return None
 
     def _ask_imds(self, path: str) -> tuple[Document, tuple[str, ...]]:
-        """The document, and the parts that it lacks."""
+        """The document of IMDS, and the parts that it lacks."""
         # Imported here because an inventory of files sends no request.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
@@ -589,10 +589,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
         def on_broken(exc: MalformedError) -> None:
             nonlocal first, count
-            # The documents of other files are whole, and only whoever runs this has the password.
+            # The other files are complete, and the password may be missing on purpose.
             if not self.get_option("skip_broken") and not isinstance(exc, EncryptedError):
                 raise exc
-            # Only the first is kept, because a file can have millions of broken documents.
+            # Only the first error is kept, because a file can have millions of broken documents.
             first, count = first or str(exc), count + 1
 
         for file in files:
@@ -601,10 +601,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._warn(f"{path}: {count} broken documents were left out; the first: {first}")
 
     def _decrypted(self, path: str, content: bytes) -> bytes:
-        """The content of a file that ansible-vault has encrypted, by the passwords of this run."""
+        """The content of a file that ansible-vault has encrypted, decrypted with the passwords of this run."""
         loader: t.Any = self.loader
         try:
-            # The loader reads a file by its path, and another user may have replaced the file meanwhile.
+            # Not Ansible's loader: it opens the file by its path, and another user may have replaced the file.
             with tempfile.NamedTemporaryFile() as encrypted:
                 encrypted.write(content)
                 encrypted.flush()
@@ -615,7 +615,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             finally:
                 loader.cleanup_tmp_file(plain)
         except Exception as exc:
-            # Not all errors of the decryption are Ansible's own.
+            # The decryption may also raise errors that are not Ansible's.
             raise EncryptedError(
                 f"{path}: ansible-vault has encrypted it, and it can't be decrypted: "
                 f"{printable(str(exc).rstrip('.'))}. Give its password, for example with --vault-password-file"
@@ -640,7 +640,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             self._warn(f"facts of {stale} hosts are older than max_age and were treated as absent")
 
     def _oldest(self) -> str | None:
-        """The oldest time that is not too old. Texts of this form sort like their times."""
+        """The oldest accepted time. The alphabetical order of these texts is the order of the times."""
         max_age = self.get_option("max_age")
         if max_age is None:
             return None
@@ -649,10 +649,10 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
         except (OverflowError, ValueError, OSError):
-            return None  # Longer ago than any calendar reaches, so nothing is too old.
+            return None  # The time is outside the calendar, so nothing is too old.
 
     def _reserved(self, inventory: InventoryData) -> set[str]:
-        """The names that no VM may have, as far as they are known before templates are evaluated."""
+        """The names that no VM may get, as far as they are known before templates are evaluated."""
         groups = [
             *self.get_option("groups"),
             *(entry.get("parent_group") or "" for entry in self.get_option("keyed_groups")),
@@ -661,7 +661,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         return {*inventory.groups, *C.LOCALHOST, _UNKNOWN, *safe}
 
     def _check_keyed_groups(self) -> None:
-        # Ansible checks this as well, but its error looks like one about the value of a single VM.
+        # Ansible checks this as well, but its error would look like an error of a single VM.
         for entry in self.get_option("keyed_groups"):
             if not isinstance(entry, dict) or not entry.get("key"):
                 raise OptionError(
@@ -704,7 +704,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                             [entry], variables, name, strict=strict, fetch_hostvars=False
                         )
                     except Exception as exc:
-                        # The value of one VM may be anything, and not all errors are Ansible's own.
+                        # The value of a VM may have any type, and cause errors that are not Ansible's.
                         reason = f"{name}: {printable(str(exc))}"
                         key = printable(str(entry["key"]))
                         if strict:
@@ -734,9 +734,9 @@ def _ambiguity_warnings(names: list[str]) -> list[str]:
 
 
 def _add_to_ungrouped(inventory: InventoryData) -> None:
-    """Hosts without groups are in "ungrouped", and so in "all".
+    """Adds hosts without groups to "ungrouped", and so to "all".
 
-    Ansible does this by name, and mistakes a host for a group if both have the same name.
+    Ansible does this by name, and confuses a host with a group of the same name.
     """
     for name in inventory.hosts.keys() & inventory.groups.keys():
         host = inventory.hosts[name]
@@ -747,7 +747,7 @@ def _add_to_ungrouped(inventory: InventoryData) -> None:
 def _add_vms(inventory: InventoryData, vms: list[Vm]) -> None:
     """Adds the VMs as hosts, with variables and groups."""
     parents = {group: parent for vm in vms for group, parent, _source in vm.groups}
-    # Before the hosts: a group tells each new parent to all its hosts.
+    # Parents are set before hosts are added, because a group updates all its hosts for each new parent.
     for group, parent in sorted(parents.items()):
         inventory.add_group(parent)
         inventory.add_group(group)
@@ -765,11 +765,11 @@ def _add_host(inventory: InventoryData, vm: Vm) -> Host:
     host = inventory.hosts[inventory.add_host(vm.name)]
     variables: dict[str, t.Any] = {FACT: vm.fact}
     if is_new:
-        # Only here: no VM says how a host of an earlier source is reached.
+        # Only for new hosts: a VM must not change the connection of a host from an earlier source.
         variables["ansible_host"] = vm.address
     for name, value in variables.items():
         if value and not (vm.is_earlier and name in host.vars):
-            # Set directly: where hash_behaviour is merge, set_variable mixes the facts of two VMs.
+            # Set directly: with hash_behaviour=merge, set_variable would mix the facts of two VMs.
             host.vars[name] = make_unsafe(value)
     return host
 

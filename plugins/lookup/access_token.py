@@ -113,7 +113,7 @@ class LookupModule(ImdsLookup):
             raise AnsibleLookupError(str(exc)) from None
 
     def _resources(self, terms: list[t.Any]) -> list[str]:
-        """What the tokens are for, from the terms or the option."""
+        """The resources of the tokens, from the terms or from the option."""
         resource = self.get_option("resource")
         if terms and resource is not None:
             raise OptionError(

@@ -174,7 +174,7 @@ class LookupModule(ImdsLookup):
             return self._ask_instance(segments, params)
         if params:
             raise OptionError("params needs cache=false for routes below instance")
-        # A copy, as the document is that of every other lookup as well, and a template may change what it gets.
+        # A copy, because all lookups share the document, and a template may change the result.
         document = self._document(covers_user_data(segments))
         return copy.deepcopy(walk(document, below, root))
 
@@ -202,9 +202,9 @@ class LookupModule(ImdsLookup):
         try:
             found = self._ask("/".join(segments), params)
         except NotFoundError:
-            # IMDS does not say which part of the route is wrong. The document does.
+            # IMDS does not report which part of the route is wrong. The document shows it.
             return walk(self._instance_with_warnings(self._imds()), below, root)
         if lacks_part(segments, found):
-            # IMDS answers in part, or the VM has no such part. More requests for the document tell.
+            # The document is incomplete, or the VM has no such part. More requests for the document show which.
             return walk(self._instance_with_warnings(self._imds()), below, root)
         return found

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Data from outside without anything that Ansible's own readers and writers can't handle.
+"""Removes from untrusted data everything that Ansible's own readers and writers can't handle.
 
-`_document` imports this file for the rare text that needs it. Private to imds.azure.
+`_document` imports this file only for the rare texts that need it. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import typing as t
 
 
 def cleaned(data: t.Any, mark: str) -> t.Any:
-    """The data, or a copy in plain types, if something in it is a mark, half a character or not of JSON.
+    """The data, or a cleaned copy in plain types if the data has marks, lone surrogates or values that JSON lacks.
 
-    Keys that begin with the mark are left out. Half a character becomes U+FFFD. A value that JSON does
-    not have becomes an empty text: older Ansible makes a vault of an object with the key `__ansible_vault`
-    when it reads its fact cache.
+    A mark is a key that begins with `__ansible_`; it is left out. A lone surrogate becomes U+FFFD. A value that
+    JSON lacks becomes an empty text: older versions of Ansible turn an object with the key `__ansible_vault`
+    into a vault when they read the fact cache.
     """
     return data if _is_clean(data, mark) else _copy(data, mark)
 
 
 def _is_clean(data: t.Any, mark: str) -> bool:
-    # The fact cache of a large fleet is looked through here. Copies of all facts would not fit.
+    # This may be the fact cache of a large fleet. Copies of all facts would not fit into memory.
     kind = type(data)
     if kind is str:
         return _is_whole(data)
@@ -42,7 +42,7 @@ def _is_clean(data: t.Any, mark: str) -> bool:
 
 
 def _is_plain(key: t.Any) -> bool:
-    """Whether it is a text and not of a type of Ansible's own, which may be trusted as a template."""
+    """Whether it is a plain text, and not one of Ansible's own types, which may be trusted as a template."""
     kind = type(key)
     return kind is str
 
@@ -59,7 +59,7 @@ def _copy(data: t.Any, mark: str) -> t.Any:
 
 
 def _whole(text: str) -> str:
-    """The text as a plain one that can be written as UTF-8."""
+    """The text as a plain string without lone surrogates, so that it can be encoded as UTF-8."""
     plain = str.__str__(text)
     if _is_whole(plain):
         return plain

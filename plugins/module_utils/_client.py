@@ -37,7 +37,7 @@ NEWEST_TESTED = "2025-04-07"
 HEADERS = {"Metadata": "true", **_transport.HEADERS}
 
 Params = t.Sequence[t.Tuple[str, str]]
-# Waits up to so many seconds for permission to send one request. The context holds that permission.
+# Waits up to that many seconds for permission to send one request. The context holds that permission.
 RateLimit = t.Callable[[float], t.ContextManager[None]]
 
 
@@ -59,16 +59,16 @@ class Endpoint(t.NamedTuple):
     path: str
     # It always exists, so a 404 means "not yet" more often than "no".
     always_there: bool = False
-    # Its own newest version, which "latest" means there; "" where a request has no version at all.
+    # The newest version of this endpoint, which "latest" means here; "" if a request has no version.
     version: str | None = None
-    # Seconds that the first answer may rightly take.
+    # Seconds that the first answer is known to take at most.
     timeout: float = 0.0
     advise: _failures.Advise | None = None
-    # Its answers hold a secret, so no message quotes their text.
+    # Its answers contain a secret, so no message quotes them.
     secret: bool = False
-    # The URL that the path follows, if that is not IMDS but another service on this VM.
+    # The base URL, if the endpoint belongs to another service on this VM.
     base_url: str = ""
-    # Read instead of an empty body. Without it, an empty body is unreadable.
+    # The text to parse instead of an empty body. Without it, an empty body is an error.
     default_body: bytes = b""
 
 
@@ -99,7 +99,7 @@ class Limits(t.NamedTuple):
     stretch: bool = True  # whether a slow endpoint gets the time that it is known to need
 
     def stretched(self, seconds: float) -> Limits:
-        """For an answer that may rightly take so long. A deadline that somebody set still rules."""
+        """The limits for an answer that may take that long. A deadline that a user set still applies."""
         if not self.stretch:
             return self
         usual = self.deadline == Limits().deadline
@@ -108,7 +108,7 @@ class Limits(t.NamedTuple):
 
 
 class System(t.NamedTuple):
-    """What a client needs of the machine it runs on. Tests bring their own."""
+    """The functions of the machine that a client needs. Tests replace them."""
 
     clock: t.Callable[[], float] = time.monotonic
     wall: t.Callable[[], float] = time.time
@@ -120,7 +120,7 @@ class System(t.NamedTuple):
 
 
 class _Query(t.NamedTuple):
-    """A request but for its version, and how to read the answer."""
+    """A request without its version, and how to read the answer."""
 
     endpoint: Endpoint
     params: Params = ()
@@ -155,16 +155,15 @@ class ImdsClient:
     def instance(
         self, wanted: t.Collection[str] = _document.PARTS, complete: bool = False
     ) -> Instance:
-        """The whole instance document. IMDS may leave parts out, so the client asks again for a wanted part.
+        """The whole instance document. IMDS may leave parts out, so the client repeats the request for wanted parts.
 
-        `complete` makes IMDS refuse to answer in part. A service that never has some part has a
-        `wanted` without it.
+        With `complete`, IMDS fails instead of leaving parts out. `wanted` has the parts that the caller needs.
         """
         attempts = self.attempts(INSTANCE)
         first = None if complete else self.document(attempts)
         if first and not _document.missing_parts(first.data):
             return first
-        # Imported here because only an answer in part, or the option complete, needs it.
+        # Imported here because only an incomplete document, or the option complete, needs it.
         from . import _incomplete
 
         found: Instance = _incomplete.completed(self, attempts, first, wanted)
@@ -173,13 +172,13 @@ class ImdsClient:
     def document(
         self, attempts: Attempts, params: Params = (), advise: _failures.Advise | None = None
     ) -> Instance:
-        """The instance document as IMDS answers it, in part or in full."""
+        """The instance document as IMDS returns it, complete or not."""
         endpoint = INSTANCE._replace(advise=advise) if advise else INSTANCE
         answer = self.get(endpoint, params, shape=_document.instance_document, attempts=attempts)
         return Instance(*answer)
 
     def describe(self, answer: Instance) -> str:
-        """The request of an instance document, for a message."""
+        """The request for an instance document, for a message."""
         return self._request(_Query(INSTANCE), answer.api_version).line
 
     def newest_instance(self) -> t.Any:
@@ -199,10 +198,10 @@ class ImdsClient:
         body_format: BodyFormat = JSON,
         attempts: Attempts | None = None,
     ) -> Answer:
-        """The answer of an endpoint, by the newest version that both sides know.
+        """The answer of an endpoint, with the newest version that both sides know.
 
-        `shape` turns the data into the result, or raises MalformedError. Requests that are given the
-        same `attempts` share one deadline.
+        `shape` converts the data into the result, or raises MalformedError. Requests with the same
+        `attempts` share one deadline.
         """
         query = _Query(endpoint, params, body_format=body_format)
         answer = self._answer(query, attempts or self.attempts(endpoint))
@@ -215,7 +214,7 @@ class ImdsClient:
             raise _errors.malformed_answer(f"{line} was answered, but {exc}") from None
 
     def post(self, endpoint: Endpoint, body: bytes) -> None:
-        """Sends a body. A lost answer makes the client send it again, so the request must be idempotent."""
+        """Sends a body. The client repeats the request after a lost answer, so the request must be idempotent."""
         self._answer(_Query(endpoint, (), body, ANY_BODY), self.attempts(endpoint))
 
     def attempts(self, endpoint: Endpoint, rate_limit: RateLimit | None = None) -> Attempts:
@@ -247,7 +246,7 @@ class ImdsClient:
     def _negotiated(
         self, query: _Query, first: str, rejection: _negotiation.Rejection, attempts: Attempts
     ) -> Answer:
-        """The answer by another version, after IMDS rejected the first one. No other is newer than `newest`."""
+        """The answer with another version, at most `newest`, after IMDS rejected the first one."""
         newest = query.endpoint.version or NEWEST_TESTED
         rejections = {first: rejection}
         answer = None
@@ -269,7 +268,7 @@ class ImdsClient:
         rejections: dict[str, _negotiation.Rejection],
         attempts: Attempts,
     ) -> Answer | None:
-        """The answer by the first of these versions that IMDS accepts; collects the rejections."""
+        """The answer with the first of these versions that IMDS accepts; collects the rejections."""
         for version in candidates:
             if version not in rejections:
                 result = self._run(query, version, attempts)
@@ -279,7 +278,7 @@ class ImdsClient:
         return None
 
     def _version_list(self, attempts: Attempts) -> t.Any:
-        """The list of versions, or what came instead of it: a Rejection or an ImdsError."""
+        """The list of versions, or the Rejection or ImdsError that came instead."""
         try:
             result = self._run(_Query(VERSIONS), "", attempts)
         except (_errors.RefusedError, _errors.UnavailableError) as exc:
@@ -301,7 +300,7 @@ class ImdsClient:
 
 
 def _quoted(text: str) -> str:
-    # Most texts need no import.
+    # Most texts do not need the import.
     if text.isascii() and text.replace("-", "").isalnum():
         return text
     from urllib.parse import quote
@@ -318,7 +317,7 @@ def checked_endpoint(endpoint: str) -> str:
     """The base URL, or OptionError unless it can only mean this machine's IMDS."""
     if endpoint == DEFAULT_ENDPOINT:
         return endpoint
-    # Imported here because hardly anybody sets another endpoint.
+    # Imported here because the option is rarely set.
     from . import _validation
 
     return _validation.local_endpoint(endpoint, DEFAULT_ENDPOINT)
@@ -328,7 +327,7 @@ def checked_version(api_version: str) -> str | None:
     """The version to use, or None for the newest that both sides know."""
     if api_version == LATEST:
         return None
-    # Imported here because hardly anybody sets a version.
+    # Imported here because the option is rarely set.
     from . import _validation
 
     return _validation.dated_version(api_version, LATEST, NEWEST_TESTED)
@@ -366,13 +365,13 @@ class Attempts:
                     return Result(body_format.parse(body or outcome.body))
                 except ValueError as exc:
                     unreadable = exc
-            # The only import of the failure handling: an attempt failed.
+            # Only here, the failure handling is imported: an attempt failed.
             from . import _failures, _negotiation, _retry
 
             if _failures.rejects_version(request, outcome, endpoint.always_there):
                 return Result(rejection=_negotiation.Rejection(request, outcome))
             failure = _failures.failure_of(request, outcome, body_format.name, unreadable)
-            # A last attempt that the deadline cut short may say too little to be reported.
+            # The deadline may have cut the last attempt short. Then the error before it is more useful.
             if reported is None or not cut_short:
                 reported = failure
             elapsed = self._elapsed()
@@ -396,7 +395,7 @@ class Attempts:
         always_there: bool = False,
         refused_for: float = 0.0,
     ) -> bool:
-        """Waits until the attempt after this one; False if there must be none."""
+        """Waits until the next attempt; False if there must be none."""
         elapsed, jitter, now = self._elapsed(), self._system.jitter(), self._system.wall()
         delay = policy.wait(failure, number, elapsed, jitter, now, always_there, refused_for)
         if delay is None or not self._system.may_retry():
@@ -405,18 +404,18 @@ class Attempts:
         return True
 
     def without_retries(self) -> Attempts:
-        """One attempt for each further request, within the same deadline."""
+        """The same deadline, but only one attempt for each further request."""
         once = self.limits._replace(attempts=1)
         single = Attempts(self._send, once, self._system, self._rate_limit)
         single._started = self._started
         return single
 
     def _attempt(self, request: _transport.Request) -> tuple[_Outcome, bool]:
-        """The answer or the error, and whether it had less time than an attempt has and so failed."""
+        """The answer or the error, and whether the attempt failed because it had less than the whole timeout."""
         timeout = self.limits.timeout
         try:
             with self._permission():
-                # At least a moment, for a wait that ended late: the deadline is still the rule.
+                # A wait can end a little late. The attempt then gets a moment; the deadline still applies.
                 timeout = max(0.05, min(timeout, self._remaining()))
                 return self._send(request, timeout), False
         except _errors.TransportError as exc:

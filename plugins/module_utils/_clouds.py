@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Azure clouds: one table of what azEnvironment stands for. Private to imds.azure."""
+"""The Azure clouds: one table of their names, endpoints and domains. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CLOUDS = (
         storage_suffix="core.chinacloudapi.cn",
         attested_domain="metadata.azure.cn",
     ),
-    # Closed in 2021; its documents and its name are still met.
+    # Closed in 2021, but its documents and its name still occur.
     Cloud(
         name="AzureGermanCloud",
         resource_manager="https://management.microsoftazure.de",
@@ -54,8 +54,8 @@ CLOUDS = (
     ),
 )
 
-# IMDS, Resource Manager, the Azure CLI, PowerShell, the SDKs and Terraform each have names of
-# their own. Letters and digits in lower case are what all of them are compared by.
+# IMDS, Resource Manager, the Azure CLI, PowerShell, the SDKs and Terraform use different names.
+# Names are compared by their letters and digits in lower case.
 _ALIASES = {
     "AzurePublicCloud": ("azurecloud", "azurepublic", "public"),
     "AzureUSGovernmentCloud": (
@@ -81,12 +81,12 @@ BY_KEY = {key: cloud for cloud in CLOUDS for key in (key_of(cloud.name), *_ALIAS
 
 @functools.lru_cache(maxsize=64)
 def cloud_named(name: str) -> Cloud:
-    """The cloud of that name, whatever its casing or alias; an unknown one has only its name."""
+    """The cloud with that name or alias, in any casing; an unknown cloud has only its name."""
     return BY_KEY.get(key_of(name)) or Cloud(name)
 
 
 def attested_cloud(dns_name: str) -> Cloud | None:
-    """The cloud whose attested documents are signed in this name: its domain, or one below."""
+    """The cloud whose attested documents have a signer with this name: its domain, or a subdomain."""
     name = dns_name.lower()
     for cloud in CLOUDS:
         if name == cloud.attested_domain or name.endswith(f".{cloud.attested_domain}"):
@@ -95,7 +95,7 @@ def attested_cloud(dns_name: str) -> Cloud | None:
 
 
 def same_cloud(one: str, other: str) -> bool:
-    """Do two names mean the same cloud? Unknown names are compared by letters and digits."""
+    """Whether two names mean the same cloud. Unknown names are compared by letters and digits."""
     return key_of(cloud_named(one).name) == key_of(cloud_named(other).name)
 
 

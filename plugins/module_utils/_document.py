@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instance documents: reading them, giving their values types.
+"""Parses instance documents, and converts their values to types.
 
 Pure functions over plain data. Private to imds.azure.
 """
@@ -15,8 +15,8 @@ import typing as t
 
 from . import _errors
 
-# IMDS nests eight levels deep. The limit keeps everything that recurses over a document (this
-# code, JSON encoders, Ansible's own) clear of Python's recursion limit.
+# IMDS nests eight levels deep. The limit keeps all code that recurses over a document (this
+# code, JSON encoders, Ansible) below Python's recursion limit.
 MAX_DEPTH = 64
 _TOO_DEEP = f"it nests deeper than {MAX_DEPTH} levels"
 
@@ -30,12 +30,12 @@ _BOOLEANS = {
 }
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 
-# Ansible's own JSON readers take an object with such a key for something else: a vault, a text
-# without templates, a value of another type.
+# Ansible's own JSON readers convert an object with such a key: into a vault, an unsafe text
+# or a value of another type. The code calls such a key a mark.
 MARK = "__ansible_"
-# What an instance document is made of.
+# The parts of an instance document.
 PARTS = ("compute", "network")
-# Escapes that may spell a part of a mark (`\u005f` is an underscore) or half a character.
+# Escapes that may encode a part of a mark (`\u005f` is an underscore) or a lone surrogate.
 _ESCAPES = re.compile(r"\\u(?:00[567]|[dD][89a-fA-F])")
 
 
@@ -61,8 +61,8 @@ _DISK: dict[str, t.Any] = {
     "encryptionSettings": {"enabled": _boolean},
 }
 
-# What is documented as a boolean or a quantity, by its place; a list stands for each element.
-# Identifiers that look like numbers (zone, fault and update domains) are text and stay so.
+# The fields that are documented as booleans or quantities, by their place; a list means each element.
+# Identifiers that look like numbers (zone, fault and update domains) stay text.
 _TYPES: dict[str, dict[str, t.Any]] = {
     "compute": {
         "isHostCompatibilityLayerVm": _boolean,
@@ -85,7 +85,7 @@ _TYPES: dict[str, dict[str, t.Any]] = {
 
 
 def parse_json(body: bytes) -> t.Any:
-    """The data of a JSON answer or file; raises ValueError with a reason and no content."""
+    """The data of a JSON answer or file; raises ValueError with a reason that quotes no content."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as exc:
@@ -100,9 +100,9 @@ def parse_json_text(text: str) -> t.Any:
 
 
 def decode_json(text: str) -> t.Any:
-    """The data of a JSON text without marks and half characters; a part of parse_json_text.
+    """The data of a JSON text without marks and lone surrogates; a part of parse_json_text.
 
-    It may nest deeper than a document may, unless it had to be cleaned.
+    The limit of nesting is only checked if the text has to be cleaned.
     """
     try:
         data = _DECODER.decode(text)
@@ -115,7 +115,7 @@ def decode_json(text: str) -> t.Any:
 
 
 def _is_harmless(text: str) -> bool:
-    """Whether a look at the text is enough: nearly all documents end here."""
+    """Whether the text needs no cleaning, as nearly all documents."""
     if MARK in text or ("\\" in text and _ESCAPES.search(text)):
         return False
     return text.isascii() or _is_unicode(text)
@@ -130,15 +130,15 @@ def _is_unicode(text: str) -> bool:
 
 
 def cleaned(data: t.Any) -> t.Any:
-    """A copy in plain types, without keys that Ansible takes for marks and without half characters."""
-    # Imported here because only odd documents need it.
+    """A copy in plain types, without marks and lone surrogates."""
+    # Imported here because only unusual documents need it.
     from . import _ansible_marks
 
     return _ansible_marks.cleaned(data, MARK)
 
 
 def check_depth(text: str, data: t.Any) -> None:
-    # Fewer brackets than the limit can't nest deeper than it: most documents end here.
+    # With fewer brackets than the limit, a text can't nest deeper. This is enough for most documents.
     if text.count("[") + text.count("{") > MAX_DEPTH and _deeper_than(data, MAX_DEPTH):
         raise ValueError(_TOO_DEEP)
 
@@ -149,19 +149,19 @@ def _no_constant(name: str) -> t.NoReturn:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if math.isinf(number):  # It could be read, but never be written as JSON again.
+    if math.isinf(number):  # Python reads it, but JSON can't represent it.
         raise ValueError("a number is too large")
     return number
 
 
 def _bounded(text: str) -> int:
-    # As Python's own limit, which older versions lack: the time grows with the square of the digits.
+    # The limit of newer Python versions. Older ones lack it, and their time grows with the square of the digits.
     if len(text) > 4300:
         raise ValueError("a number is too large")
     return int(text)
 
 
-# Made once: a fleet has many documents.
+# Created once, because a fleet has many documents.
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded)
 
 
@@ -179,7 +179,7 @@ def _deeper_than(data: t.Any, limit: int) -> bool:
 
 
 def instance_document(data: t.Any) -> dict[str, t.Any]:
-    """The data as an instance document, or MalformedError that says what it is instead."""
+    """The data as an instance document; raises MalformedError that names its actual type."""
     if not isinstance(data, dict):
         raise _errors.MalformedError(f"it is {kind_of(data)}, not an instance document")
     for name in PARTS:
@@ -208,9 +208,9 @@ def kind_of(value: t.Any) -> str:
 
 
 def typed(name: str, part: dict[str, t.Any]) -> dict[str, t.Any]:
-    """A copy of `compute` or `network`, in which documented booleans and quantities are such.
+    """A copy of `compute` or `network` with documented booleans and quantities converted to their types.
 
-    The copy shares with the part what has no documented type.
+    The copy shares all other values with the original.
     """
     return t.cast("dict[str, t.Any]", _typed(part, _TYPES[name]))
 
@@ -229,7 +229,7 @@ def _typed(value: t.Any, types: t.Any) -> t.Any:
 
 
 def without_nulls(value: t.Any) -> t.Any:
-    """A copy that says "" where the document says null, which IMDS means by it."""
+    """A copy with "" for each null, because IMDS uses both for a value that does not apply."""
     if value is None:
         return ""
     if isinstance(value, dict):
@@ -246,10 +246,9 @@ def part(document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
 
 
 def tags_of(compute: dict[str, t.Any]) -> tuple[dict[str, t.Any], bool]:
-    """Tags as a dict, and whether they had to be guessed from the old text form.
+    """Tags as a dict, and whether they had to be split from the old text form.
 
-    IMDS should not repeat a name; where it does, the first one counts. Names that Ansible takes
-    for marks are left out.
+    IMDS should not repeat a name; if it does, the first value is used. Names that are marks are left out.
     """
     tags: dict[str, t.Any] = {}
     pairs, guessed = _tag_pairs(compute)
@@ -260,7 +259,7 @@ def tags_of(compute: dict[str, t.Any]) -> tuple[dict[str, t.Any], bool]:
 
 
 def marked_tags(compute: dict[str, t.Any]) -> list[str]:
-    """The names that tags_of leaves out."""
+    """The tag names that tags_of leaves out."""
     return [name for name, _value in _tag_pairs(compute)[0] if name.startswith(MARK)]
 
 
@@ -275,7 +274,7 @@ def _tag_pairs(compute: dict[str, t.Any]) -> tuple[list[tuple[str, t.Any]], bool
     text = compute.get("tags")
     if not isinstance(text, str) or not text:
         return [], False
-    # "name:value;name:value", with nothing quoted: a ";" within a value cuts it short and can make
+    # "name:value;name:value" without quoting: a ";" within a value ends the value and can start
     # another tag.
     pairs = (pair.partition(":") for pair in text.split(";"))
     return [(name, value) for name, _colon, value in pairs if name], True

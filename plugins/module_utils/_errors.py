@@ -3,16 +3,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every error of this collection, as one tree. Private to imds.azure.
 
-Core code raises only these. Modules and plugins translate them once.
+module_utils and plugin_utils raise only these errors. Modules and plugins convert them for Ansible in one place.
 
-ImdsError                  one message for a person: what, where, what to do
-├── OptionError            a value that can't work; nothing was sent
+ImdsError                  one message for the user: what happened, where, what to do
+├── OptionError            an invalid option; no request was sent
 ├── UnavailableError       no usable answer within the deadline
-├── RefusedError           IMDS answered and said no
-│   ├── NotFoundError      there is nothing at that route
+├── RefusedError           IMDS answered with a refusal
+│   ├── NotFoundError      the route does not exist
 │   └── VersionError       no api-version that both sides know
 ├── MalformedError         an answer or a file with the wrong content
-└── AttestationError       an attested document that proves nothing; `reason` is a code for it
+└── AttestationError       an attested document that is not accepted; `reason` is a code for the cause
 
 TransportError             one attempt failed; only the retry loop sees it
 """
@@ -28,9 +28,9 @@ class ImdsError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(one_line(message))
 
-    # The HTTP status of the last answer; None where there was no answer.
+    # The HTTP status of the last answer; None without an answer.
     status: int | None = None
-    # Whether something answered, IMDS or not, with or without a status.
+    # Whether anything answered, even if it was not IMDS or sent no status.
     answered = False
 
 
@@ -65,9 +65,9 @@ class AttestationError(ImdsError):
 
 
 class TransportError(Exception):
-    """One attempt without an answer; `retry` is False where a second one can't help.
+    """One attempt without an answer; `retry` is False if a second attempt can't help.
 
-    `unreachable` is True where the connection was refused, or where there is no route.
+    `unreachable` is True if the connection was refused, or if there is no route.
     """
 
     def __init__(self, reason: str, retry: bool = True, unreachable: bool = False) -> None:
@@ -77,12 +77,12 @@ class TransportError(Exception):
         self.unreachable = unreachable
 
 
-# The advice for an answer that IMDS would not give.
+# The advice for an answer that does not come from IMDS.
 NOT_IMDS = "Check what serves this address: it does not answer like IMDS"
 
 
 def malformed_answer(problem: str, advice: str = NOT_IMDS) -> MalformedError:
-    """The error of a request that was answered with status 200 and useless data."""
+    """The error of an answer with status 200 and invalid data."""
     error = MalformedError(f"{problem}. {advice}")
     error.status = 200
     error.answered = True
@@ -99,9 +99,9 @@ def cut_short(got: int, missing: int) -> TransportError:
 
 
 def one_line(text: str) -> str:
-    """A whole message, with escapes for characters that a terminal would obey or could not show.
+    """A whole message with control characters and unprintable characters escaped.
 
-    Messages quote names of files and texts of other libraries, which may be anything.
+    Messages quote file names and texts of other libraries, which may contain any characters.
     """
     if text.isprintable():
         return text
@@ -111,8 +111,8 @@ def one_line(text: str) -> str:
 
 
 def printable(text: str, limit: int = 300) -> str:
-    """Foreign text for a message: one line, no control characters, not endless."""
-    # More than the limit, because blanks are taken out. Nothing looks at the rest of a long text.
+    """Untrusted text for a message: one line, no control characters, limited length."""
+    # More than the limit, because blanks are removed. The rest of a long text is ignored.
     start = text[: 10 * limit]
     line = " ".join("".join(c if c.isprintable() else " " for c in start).split())
     if len(line) <= limit and len(start) == len(text):
@@ -121,7 +121,7 @@ def printable(text: str, limit: int = 300) -> str:
 
 
 def in_seconds(number: float) -> str:
-    """A duration for a message, in three digits."""
+    """A duration for a message, with three digits."""
     return f"{number:.3g} s" if number < 100 else f"{number:.0f} s"
 
 
@@ -130,7 +130,7 @@ def count_of(number: int, noun: str) -> str:
 
 
 def listed(names: t.Iterable[str], limit: int = 60) -> str:
-    """Names for a message: the first of them, and how many more there are."""
+    """Names for a message: the first few, and the number of the others."""
     every = [printable(name, 80) for name in names]
     if not every:
         return "nothing"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fact azure_imds, made of an instance document. Pure; private to imds.azure."""
+"""Builds the fact azure_imds from an instance document. Pure; private to imds.azure."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import typing as t
 from . import _clouds, _document, _errors, _times
 
 SUBSETS = ("compute", "network", "cloud", "tags", "addresses")
-# What is made of each part of an instance document.
+# The subsets of the fact that come from each part of an instance document.
 _SOURCES = {
     "compute": frozenset(("compute", "cloud", "tags")),
     "network": frozenset(("network", "addresses")),
 }
-# When a fact was gathered: UTC by the clock of the VM.
+# The time when a fact was gathered, in UTC, by the clock of the VM.
 GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
 
 
 def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
-    """gather_subset as Ansible reads it: names add, !names remove, only removals mean all but."""
+    """The subsets that gather_subset chooses. With only !names, all other subsets are chosen."""
     added: set[str] = set()
     removed: set[str] = set()
     names = [str(name) for name in wanted]
@@ -34,13 +34,13 @@ def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
             )
         group = removed if name.startswith("!") else added
         group.update(SUBSETS if bare == "all" else (bare,))
-    # As in Ansible's setup module: what is asked for by its own name is never taken away.
+    # As in Ansible's setup module, a subset that is named is never removed.
     asked = {name for name in names if name in SUBSETS}
     return frozenset((added or set(SUBSETS)) - (removed - asked))
 
 
 def needed_parts(subsets: t.Collection[str]) -> list[str]:
-    """The parts of an instance document that the subsets are made of."""
+    """The parts of an instance document that the subsets need."""
     return [name for name in _document.PARTS if not _SOURCES[name].isdisjoint(subsets)]
 
 
@@ -51,10 +51,10 @@ def azure_imds(
     raw: bool = False,
     user_data: bool = False,
 ) -> tuple[dict[str, t.Any], list[str]]:
-    """The fact, and warnings about what in it is less than it seems.
+    """The fact, and warnings about values that are incomplete or uncertain.
 
-    The document has no nulls, unless the fact is to be raw. It is not changed, and the fact shares
-    with it what is the same in both.
+    The document must have no nulls, unless the fact is raw. The document is not changed. The fact shares
+    unchanged values with it.
     """
     compute, network = _document.part(document, "compute"), _document.part(document, "network")
     warnings: list[str] = []
@@ -77,7 +77,7 @@ def azure_imds(
     if "addresses" in subsets:
         facts["addresses"] = _document.addresses_of(network)
     if subsets.issuperset(SUBSETS):
-        # What a later IMDS says beside compute and network; our own names come first.
+        # Further parts of a later IMDS. The collection's own names take precedence.
         facts.update(
             {key: document[key] for key in document if key not in facts and key not in SUBSETS}
         )
@@ -85,7 +85,7 @@ def azure_imds(
 
 
 def marks_notice(names: t.Collection[str]) -> list[str]:
-    """A warning about tags that `tags` can't have, or none."""
+    """A warning about tags that `tags` leaves out, or no warning."""
     if not names:
         return []
     return [
@@ -100,7 +100,7 @@ def _text(compute: dict[str, t.Any], key: str) -> str:
 
 
 def _user_data(compute: dict[str, t.Any], wanted: bool, warnings: list[str]) -> dict[str, t.Any]:
-    """Takes user data out of compute, or gives what is beside it where it is wanted."""
+    """Removes user data from compute or, if it is wanted, returns its decoded text."""
     if wanted:
         return {"user_data_text": _decoded(compute.get("userData"), warnings)}
     for name in USER_DATA:

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Classify failed attempts, and build the error message for the user. Private to imds.azure.
+"""Classifies failed attempts, and builds the error message for the user. Private to imds.azure.
 
 Pure functions. Imported only after an attempt failed, because a managed node compiles every import
 on each run.
 
-A body may be a token, or a document with user data, whatever its status. A message quotes from it
-what IMDS itself says about a failure, and nothing else.
+A body with any status may be a token, or a document with user data. So a message quotes only IMDS' own
+error text from it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_ANSWER = (
 _NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {DIAGNOSE}"
 _FORBIDDEN = f"Check the firewall and the routes of this host. {DIAGNOSE}"
 _CUT_OFF = f"Check what stands between this host and its IMDS: it ends the connection. {DIAGNOSE}"
-# The advice after no answer, by the words of the transport.
+# The advice if there was no answer, by the reason that the transport gave.
 _BY_CAUSE = {
     "connection refused": "Check that this is an Azure VM, and that the option endpoint is right: nothing "
     f"listens there, or something rejects the connection. {DIAGNOSE}",
@@ -40,7 +40,7 @@ _BY_CAUSE = {
     "the connection was reset": _CUT_OFF,
     "the connection was closed without an answer": _CUT_OFF,
 }
-# Words of a 403 from a container's proxy that can't reach IMDS, for example that of Docker Desktop.
+# Texts in a 403 from a container's proxy that can't reach IMDS, for example that of Docker Desktop.
 NO_WAY = ("unreachable", "connecting to ", "dial tcp")
 _IN_ITS_PLACE = (
     "Something between this host and IMDS answers instead of it, because IMDS can't be reached from "
@@ -67,7 +67,7 @@ _ADVICE = {
 # Tokens and base64 have such long runs of characters. Sentences do not.
 _LONG_RUN = re.compile(r"[A-Za-z0-9._~+/=-]{60,}")
 _HIDDEN = "***"
-# A secret answer is filtered more strictly. Its GUIDs and times stay, because they help to find a cause.
+# The stricter filter for answers about a secret. It keeps GUIDs and times, because they help to find the cause.
 _KNOWN = re.compile(
     r"(?<![A-Za-z0-9])("
     r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
@@ -81,12 +81,12 @@ _WORD = re.compile(
 )
 # The content types that a message about a secret answer may name.
 _PLAIN_TYPES = ("application/json", "application/xml", "text/html", "text/plain", "text/xml")
-# An error of IMDS that is not JSON is a few words long.
+# An IMDS error that is not JSON is a short text.
 _MAX_TEXT = 1024
-# Only the first characters of the words in JSON are looked at, and fewer of them are quoted.
+# The number of characters of a JSON error text that are inspected. A message quotes fewer.
 _LOOKED_AT = 2000
 _QUOTED = 1000
-# The tokens of an answer are looked for in its words. A shorter text is no token, and no answer has more of them.
+# Limits for the search for an answer's tokens in its error text. Tokens are longer, and no answer has more.
 _SHORTEST_TOKEN = 6
 _MAX_TOKENS = 100
 
@@ -97,7 +97,7 @@ def failure_of(
     format_name: str,
     unreadable: ValueError | None,
 ) -> _retry.Failure:
-    """Why an attempt failed. `unreadable` is the error that the body of a 200 caused."""
+    """The reason why an attempt failed. `unreadable` is the parse error of a body with status 200."""
     if isinstance(outcome, _errors.TransportError):
         return _retry.Failure(
             retry=outcome.retry,
@@ -125,14 +125,14 @@ def rejects_version(
         return False
     if names_version(outcome):
         return True
-    # A request for a whole document, without parameters, has nothing in it that could be bad but
-    # its version (and the header, which is always sent, but which something between may take away).
+    # In a request for a whole document without parameters, only the version can be bad. (The header
+    # could be missing as well: it is always sent, but something in between may remove it.)
     is_bare = always_there and "&" not in request.url
     return outcome.status == 400 and is_bare and "header" not in _start_of(outcome)
 
 
 def names_version(response: _transport.Response) -> bool:
-    """Whether the answer itself says that it rejects the version."""
+    """Whether the text of the answer says that the version is rejected."""
     text = _start_of(response)
     if response.status == 404:  # until about 2020
         return "invalid version" in text
@@ -150,7 +150,7 @@ def failed_call(
     always_there: bool,
     advise: Advise | None,
 ) -> _errors.ImdsError:
-    """The error of a whole call. `tries` are the number of its attempts and the seconds they took."""
+    """The error of a whole call. `tries` has the number of attempts and the seconds that they took."""
     status, cause = failure.status, failure.cause
     kind: type[_errors.ImdsError] = _errors.UnavailableError
     if status == 404 and not always_there:
@@ -171,7 +171,7 @@ def failed_call(
 def _advice(failure: _retry.Failure, always_there: bool) -> str:
     status, cause = failure.status, failure.cause
     if status is None:
-        # Something answered, so the way to IMDS works.
+        # Something answered, so the network path works.
         return _errors.NOT_IMDS if failure.answered else _BY_CAUSE.get(cause, _NO_ANSWER)
     if status == 403 and any(words in cause.lower() for words in NO_WAY):
         return _IN_ITS_PLACE
@@ -183,7 +183,7 @@ def _advice(failure: _retry.Failure, always_there: bool) -> str:
 
 
 def answered(request: _transport.Request, response: _transport.Response) -> str:
-    """Status and words of an answer, for a message."""
+    """Status and error text of an answer, for a message."""
     words = error_text(request, response)
     location = response.headers.get("location")
     if 300 <= response.status < 400 and location:
@@ -193,15 +193,15 @@ def answered(request: _transport.Request, response: _transport.Response) -> str:
 
 
 def error_text(request: _transport.Request, response: _transport.Response) -> str:
-    """The service's own words about a failure: of the status line, and of the body."""
-    # The status line of an answer with a token may hold a part of the token.
+    """The service's own error text, from the status line and from the body."""
+    # The status line of an answer with a token may contain a part of the token.
     said = "" if request.secret else _shown(response.words)
     body = _words_of_body(request, response)
     return ": ".join(filter(None, (said if said not in body else "", body)))
 
 
 def _words_of_body(request: _transport.Request, response: _transport.Response) -> str:
-    """Errors come as three kinds of JSON, as text and as HTML."""
+    """The error text of a body, which may be JSON (in three forms), plain text or HTML."""
     try:
         data = _document.parse_json(response.body)
     except ValueError:
@@ -209,7 +209,7 @@ def _words_of_body(request: _transport.Request, response: _transport.Response) -
     if not isinstance(data, dict):
         return ""
     error = data.get("error")
-    # Azure's usual form has both of these within `error`.
+    # Azure's usual form has both texts within `error`.
     inner = error if isinstance(error, dict) else {}
     words = [error, data.get("error_description"), inner.get("code"), inner.get("message")]
     parts = [word[:_LOOKED_AT] for word in words if isinstance(word, str) and word]
@@ -221,7 +221,7 @@ def _words_of_body(request: _transport.Request, response: _transport.Response) -
 
 
 def _has_token(text: str, data: t.Any) -> bool:
-    """Whether a token of the answer begins in the quoted part of the text; True where there are too many to look for."""
+    """Whether a token of the answer begins in the quoted part of the text; True if there are too many tokens."""
     tokens = set()
     for token in _tokens_in(data):
         tokens.add(token[: _LOOKED_AT - _QUOTED])
@@ -231,7 +231,7 @@ def _has_token(text: str, data: t.Any) -> bool:
 
 
 def _start(text: str) -> str:
-    """The quoted part. A run of characters that goes on after it may be a token, and is hidden."""
+    """The quoted part. A run of characters that continues beyond its end may be a token, and is hidden."""
     if len(text) <= _QUOTED:
         return text
     runs = re.split(r"(\s)", text[:_QUOTED])
@@ -239,17 +239,17 @@ def _start(text: str) -> str:
 
 
 def _without_tokens(text: str) -> str:
-    """The words of a secret answer, without what may be a token, a part of one, or data that holds one."""
-    # Neither full-width letters nor invisible characters between the letters hide a token from this.
+    """The error text of a secret answer, without tokens, parts of tokens, and data that may contain a token."""
+    # Normalised first, so that full-width letters and invisible characters can't disguise a token.
     plain = re.sub(r"[^\x21-\x7e\s]", "", unicodedata.normalize("NFKC", text))
-    # A JWT begins so. Hiding it means to find all of its parts, so hide everything.
+    # The beginning of a JWT. All of its parts would have to be found, so the whole text is hidden.
     if "eyJ" in re.sub(r"\s", "", plain):
         return _HIDDEN
     words, brace, _data = plain.partition("{")
     # Every second part is a GUID or a time, which may be shown.
     parts = _KNOWN.split(words)
     pieces = "|".join(_WORD.sub("|", part) for part in parts[::2])
-    # Counted, because the same token may be there once whole and once in pieces.
+    # Compared by count, because the same token may occur once whole and once in pieces.
     if _mixed_runs(re.sub(r"\s", "", pieces)) - _mixed_runs(pieces):
         return _HIDDEN  # The pieces of a token have blanks between them.
     parts[::2] = [_RUN.sub(_hidden_if_mixed, part) for part in parts[::2]]
@@ -270,7 +270,7 @@ def _is_mixed(run: str) -> bool:
 
 
 def _tokens_in(data: t.Any) -> t.Iterator[str]:
-    """Every text that is called a token, however deep."""
+    """All texts that the answer names as tokens, at any depth."""
     if isinstance(data, dict):
         for name, value in data.items():
             if name.lower().endswith("token") and isinstance(value, str):
@@ -284,7 +284,7 @@ def _tokens_in(data: t.Any) -> t.Iterator[str]:
 
 
 def _plain_words(request: _transport.Request, response: _transport.Response) -> str:
-    """The words of an error that is not JSON. Text that may be part of a document or a token is left out."""
+    """The text of an error that is not JSON, without parts that may belong to a document or a token."""
     text = response.body[:_MAX_TEXT].decode("utf-8", "replace")
     words = _shown(text)
     if words[:1] == "<":
@@ -296,7 +296,7 @@ def _plain_words(request: _transport.Request, response: _transport.Response) -> 
 
 
 def _shown(text: str, limit: int = 300) -> str:
-    """Foreign text for a message, without anything in it that looks like a token."""
+    """Untrusted text for a message, with everything hidden that looks like a token."""
     return _errors.printable(_LONG_RUN.sub(_HIDDEN, text), limit)
 
 
@@ -308,7 +308,7 @@ def _not_readable(
 ) -> str:
     kind = _shown(response.headers.get("content-type", "unknown type"), 80)
     if request.secret:
-        # Any other content type may hold a part of a token.
+        # Any other content type may contain a part of a token.
         name = kind.partition(";")[0].strip().lower()
         kind = name if name in _PLAIN_TYPES else "unknown type"
     return (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is this machine in Azure? Asked of the firmware, never of the network. Private to imds.azure."""
+"""Detects by the firmware, without the network, whether this machine is in Azure. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
 
 
 def firmware_says_azure(path: str = _CHASSIS_ASSET_TAG) -> bool | None:
-    """True or False by the chassis asset tag; None where it can't be read (most containers)."""
+    """Whether the chassis asset tag is Azure's; None if it can't be read (in most containers)."""
     try:
         with open(path, encoding="ascii", errors="replace") as tag:
             return tag.read().strip() == AZURE_TAG

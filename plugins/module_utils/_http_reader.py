@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads unusual HTTP answers with `http.client`, and says why an attempt failed. Private to imds.azure.
+"""Reads unusual HTTP answers with `http.client`, and names the reason of a failed attempt. Private to imds.azure.
 
-Imported only after a failure or for an unusual answer, because `http.client` takes a managed node
-longer to import than a whole request.
+Imported only after a failure or for an unusual answer, because on a managed node the import of
+`http.client` takes longer than a whole request.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ def read_answer(
 
 
 def own_words(status: int, reason: str | None) -> str:
-    """The reason phrase of an answer; an empty text where it only repeats the status."""
+    """The reason phrase of an answer; an empty text if it only repeats the status."""
     words = (reason or "").strip()
     return "" if words.lower() == http.client.responses.get(status, "").lower() else words
 
 
 def read_body(read: t.Callable[[int], bytes], announced: int | None, limit: int) -> bytes:
-    """The body, or an error as soon as it is known to be too large."""
+    """The body; raises an error as soon as it is too large."""
     body = b"" if announced and announced > limit else read(limit + 1)
     if len(body) > limit or (announced or 0) > limit:
         raise _errors.too_large(limit)
@@ -70,16 +70,16 @@ def read_body(read: t.Callable[[int], bytes], announced: int | None, limit: int)
 
 
 def failed_attempt(exc: BaseException, timeout: float) -> _errors.TransportError:
-    """The failure of an attempt, for both transports."""
+    """The error of a failed attempt, for both transports."""
     reason = reason_of(exc, timeout)
     return _errors.TransportError(reason, unreachable=reason in _UNREACHABLE)
 
 
 def reason_of(exc: BaseException, timeout: float) -> str:
-    """Why an attempt failed, for a person; HTTP libraries wrap the cause several times over."""
+    """The reason of a failed attempt, for a message. HTTP libraries wrap the cause several times."""
     chain = list(_causes(exc))
     for cause in chain:
-        # The kernel's ETIMEDOUT is a socket.timeout as well, but it is not our timeout.
+        # The kernel's ETIMEDOUT is also a socket.timeout, but it does not come from the option timeout.
         if isinstance(cause, socket.timeout) and cause.errno is None:
             return f"no complete answer within {_errors.in_seconds(timeout)}"
     for cause in chain:

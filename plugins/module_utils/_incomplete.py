@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instance documents that lack a part. Private to imds.azure.
+"""Completes instance documents that lack a part. Private to imds.azure.
 
-IMDS gets its data from other services. Where one of them fails, IMDS may answer with status 200 and
-the rest. Classic VMs never have compute, and nothing in their documents says so. With
-`extended=true` IMDS answers in full or fails, so a part that such an answer lacks does not exist.
+IMDS gets its data from other services. If one of them fails, IMDS may return the other parts with status
+200. Classic VMs never have compute, and their documents do not show this. With `extended=true`, IMDS
+returns the complete document or fails, so a part that is missing there does not exist.
 
 Imported only when a document lacks a part, or when the option `complete` is set.
 """
@@ -22,9 +22,9 @@ _Client = t.Any
 _Attempts = t.Any
 _Instance = t.Any
 
-# Requests for one document, the first included.
+# The number of requests for one document, including the first.
 MOST_REQUESTS = 3
-# IMDS has this key in its answer where it knows the parameter of the same name.
+# IMDS returns this key if it supports the parameter of the same name.
 _MARK = "extended"
 _EXTENDED = ((_MARK, "true"),)
 _UNKNOWN = ". This IMDS does not know extended=true, so complete=true had no effect"
@@ -41,7 +41,7 @@ _CLASSIC = ". Classic VMs, and VMs that were not changed since 2016, have no com
 def completed(
     client: _Client, attempts: _Attempts, first: _Instance | None, wanted: t.Collection[str]
 ) -> _Instance:
-    """The instance document, after a first answer in part, or with `extended=true` if there is none yet."""
+    """The instance document, after an incomplete first answer, or with `extended=true` if there is no answer yet."""
     if first is None:
         return _in_full(client, attempts, wanted)
     return _asked_again(client, attempts, first, wanted)
@@ -54,7 +54,7 @@ def _asked_again(
     wanted: t.Collection[str],
     remark: str = "",
 ) -> _Instance:
-    """The first answer with the parts that further requests gave, and a notice of wanted parts that are missing.
+    """The first answer with parts from further requests added, and a notice about wanted parts that are still missing.
 
     A document without any part is an error.
     """
@@ -69,7 +69,7 @@ def _asked_again(
         if not attempts.wait_after(_retry.Failure(), asked, policy):
             break
         asked += 1
-        # A failed request takes nothing away from earlier answers.
+        # If a request fails, the parts of earlier answers are kept.
         with contextlib.suppress(_errors.ImdsError):
             again = client.document(attempts.without_retries()).data
             present = set(_document.PARTS).difference(_document.missing_parts(again))
@@ -83,7 +83,7 @@ def _asked_again(
 
 
 def _in_full(client: _Client, attempts: _Attempts, wanted: t.Collection[str]) -> _Instance:
-    """The answer to `extended=true`. The client asks an IMDS that does not know the parameter without it."""
+    """The answer to `extended=true`. If IMDS does not support the parameter, the request is sent without it."""
     try:
         answer = client.document(attempts, _EXTENDED, _advice)
     except _errors.VersionError:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Versions to try after IMDS rejected one. Imported only after that; private to imds.azure.
 
-Nothing here sends a request. The client asks for each candidate in turn.
+These functions send no requests. The client tries each candidate in turn.
 """
 
 from __future__ import annotations
@@ -17,33 +17,33 @@ FLOOR = "2017-12-01"
 
 
 class Rejection(t.NamedTuple):
-    """A request, and IMDS' answer that it does not know the version."""
+    """A request, and the answer of IMDS that rejects its version."""
 
     request: _transport.Request
     response: t.Any  # a Response
 
     def offered(self) -> list[str]:
-        """The versions that IMDS names instead of the rejected one."""
+        """The versions that IMDS offers instead of the rejected one."""
         try:
             return listed_versions(_document.parse_json(self.response.body), "newest-versions")
         except ValueError:
             return []
 
     def offered_candidates(self, newest: str) -> list[str]:
-        """The newest version that IMDS names and this collection knows, or none."""
+        """The newest version that IMDS offers and this collection knows, or none."""
         return _newest(self.offered(), newest)
 
     def listed_candidates(self, version: str, listing: t.Any, newest: str) -> list[str]:
         """The newest version of IMDS' list that this collection knows, and the oldest version of all.
 
-        `listing` is the data of the list, or what came instead: a Rejection or an ImdsError.
-        Raises an ImdsError if it was not the version that IMDS rejected, or nobody can tell.
+        `listing` is the data of the list, or the Rejection or ImdsError that came instead.
+        Raises an ImdsError if IMDS rejected something other than the version, or if this is unknown.
         """
         if _failures.names_version(self.response):
             if isinstance(listing, _errors.UnavailableError):
                 raise listing
         elif _may_know(version, listing):
-            # A document of an older version would hold less, and the user would not notice.
+            # A document of an older version would have fewer fields, and the user would not notice.
             raise self._unexplained(version)
         return [*_newest(_listed(listing), newest), FLOOR]
 
@@ -82,13 +82,13 @@ class Rejection(t.NamedTuple):
 
 
 def _may_know(version: str, listing: t.Any) -> bool:
-    """Whether IMDS may know a version, by its answer to the request for the list of versions.
+    """Whether IMDS may know a version, judged by its answer to the request for the list of versions.
 
     - A list: if the version is in it.
     - A rejection that names versions: if the version is among them.
-    - A refusal with status 400: yes. IMDS refuses everything now, so the version is not the reason.
+    - A refusal with status 400: yes. IMDS refuses all requests, so the version is not the reason.
     - Another refusal: no. Old or minimal installations have no list.
-    - No answer: yes. Nobody can tell, so the first failure is reported.
+    - No answer: yes. The reason is unknown, so the first failure is reported.
     """
     if isinstance(listing, _errors.RefusedError):
         return listing.status == 400
@@ -99,7 +99,7 @@ def _may_know(version: str, listing: t.Any) -> bool:
 
 def _listed(listing: t.Any) -> list[str]:
     if isinstance(listing, Rejection):
-        # An IMDS that wants a version for its list of versions names some when it refuses.
+        # If IMDS requires a version for its list of versions, its refusal names some.
         return listing.offered()
     return listed_versions(listing)
 
@@ -110,7 +110,7 @@ def _newest(versions: t.Iterable[str], limit: str) -> list[str]:
 
 
 def listed_versions(data: t.Any, key: str = "apiVersions") -> list[str]:
-    """The dates of a list. Any other text may be a secret, and no message quotes it."""
+    """The dates of a list. Any other text is left out, because it may be a secret."""
     found = data.get(key) if isinstance(data, dict) else None
     texts = [text for text in found if isinstance(text, str)] if isinstance(found, list) else []
     return [text for text in texts if _validation.is_version(text)]

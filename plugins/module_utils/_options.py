@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options that all plugins share, and the client made of them. Private to imds.azure.
+"""The options that all plugins share, and the client that uses them. Private to imds.azure.
 
 The doc fragment imds.azure._imds documents these options. A test compares the two.
 """
@@ -14,7 +14,7 @@ import typing as t
 from . import _client, _errors, _transport
 
 ENDPOINT_VARIABLE = "AZURE_IMDS_ENDPOINT"
-# Long enough to learn that there is no IMDS, and short enough for a fleet that is only partly in Azure.
+# Long enough to detect a missing IMDS, and short enough for a fleet that is only partly in Azure.
 _OFF_AZURE_SECONDS = 2.0
 
 GetOption = t.Callable[[str], t.Any]
@@ -42,7 +42,7 @@ def client_from(
     system: _client.System | None = None,
     attempts: int | None = None,
 ) -> _client.ImdsClient:
-    """A client by a plugin's options; bad values raise OptionError before anything is sent.
+    """A client with a plugin's options; bad values raise OptionError before any request.
 
     `attempts` is 1 for callers that have their own retry loop (the event source).
     """
@@ -52,7 +52,7 @@ def client_from(
         deadline=seconds("deadline", get_option("deadline")),
         attempts=attempts,
     )
-    # Somebody who sets another endpoint has a reason, whatever the firmware says.
+    # If the user set another endpoint, the firmware does not matter.
     if endpoint == _client.DEFAULT_ENDPOINT and (system or _client.System()).in_azure() is False:
         limits = limits._replace(
             timeout=min(limits.timeout, _OFF_AZURE_SECONDS),
@@ -64,7 +64,7 @@ def client_from(
 
 
 def seconds(name: str, value: t.Any) -> float:
-    """The value of an option that is a number of seconds."""
+    """The value of an option in seconds."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Reads the plainest HTTP answers, those that IMDS usually gives. Private to imds.azure.
+"""Reads plain HTTP answers, as IMDS usually sends them. Private to imds.azure.
 
-Why not always `http.client`: a managed node needs longer to import it than for the whole request.
+`http.client` is not used for them, because on a managed node its import takes longer than the whole request.
 This reader accepts only a strict subset of HTTP, and leaves every byte of another answer to
-`_http_reader`. A test holds that both readers agree.
+`_http_reader`. A test checks that both readers agree.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Parts = t.Tuple[int, t.Dict[str, str], bytes, str]
 
 
 def read_answer(reader: io.BufferedReader) -> Parts | None:
-    """A 200 of known length in which nothing is odd, or None and every byte is still to be read."""
+    """A plain 200 of known length. For any other answer None, and every byte is still unread."""
     head, end, _body = reader.peek().decode("latin-1").partition("\r\n\r\n")
     status, *lines = head.split("\r\n")
     if not end or not status.startswith("HTTP/1.1 200 ") or not _is_plain(status):
@@ -32,9 +32,9 @@ def read_answer(reader: io.BufferedReader) -> Parts | None:
         if not colon or not _is_plain(line) or not name.replace("-", "").isalnum():
             return None
     length = headers.get("content-length", "")
-    # A length of so few digits is below the limit of bodies. The other reader compares longer ones.
+    # A length with this few digits is below the limit of bodies. The other reader checks longer ones.
     is_known = length.isdecimal() and len(length) < 7 and "transfer-encoding" not in headers
-    if not is_known or len(headers) < len(lines):  # a header is there twice
+    if not is_known or len(headers) < len(lines):  # a header occurs twice
         return None
     reader.read(len(head) + len(end))
     body = reader.read(int(length))

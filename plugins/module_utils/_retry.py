@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Retry or not, and after how long: decisions only, nothing here sleeps.
+"""Decides whether to retry, and after how many seconds. This file never sleeps.
 
-Imported only when an attempt failed. Private to imds.azure.
+Imported only after an attempt failed. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ import typing as t
 
 from . import _times
 
-# Every other status is final. A 404 is retried only where a document always exists: IMDS answers it
-# for a moment while it starts. Anywhere else it is the plain answer to a wrong route.
+# Every other status is final. A 404 is retried only if the document always exists: IMDS returns it
+# for a moment while it starts. For all other routes, it means that the route is wrong.
 _RETRIED = frozenset((408, 410, 429, 500, 502, 503, 504))
-# Seconds after which the client stops to retry a status. 410 means that IMDS is being updated,
-# which is documented to take up to 70 s. Other statuses may last as long as the deadline.
+# Seconds after which the client stops retrying a status. 410 means that IMDS is being updated,
+# which is documented to take up to 70 s. Other statuses are retried until the deadline.
 _PATIENCE = {404: 30.0, 410: 70.0}
-# The same for a refused connection, or a missing route. A service that restarts and a network that
-# comes up may take a moment. No other known passing fault looks like this.
+# The same for a refused connection or a missing route. These are transient only while a service restarts
+# or the network starts, which takes a moment.
 _UNREACHABLE_PATIENCE = 15.0
-# Slow growth empties the queue of a VM with many processes sooner, as long as IMDS does not count
-# requests that it refused. If IMDS counts them, only growth lets any request through.
+# If IMDS does not count refused requests, slow growth serves many processes of a VM sooner. If IMDS
+# counts them, only growing waits let any request succeed.
 _GROWTH = 1.5
 _LONGEST_WAIT = 16.0
-# Also after a Retry-After of zero, or with a date that is nearly there.
+# The minimum also applies to a Retry-After of zero, or with a date that is almost reached.
 _SHORTEST_WAIT = 0.2
 
 
 class Failure(t.NamedTuple):
-    """Why one attempt failed. Without a status there was no answer, or no usable one."""
+    """The reason why one attempt failed. Without a status, there was no usable answer."""
 
     status: int | None = None
     retry: bool = True
     retry_after: str | None = None
-    cause: str = ""  # for a person
+    cause: str = ""  # for the message
     unreachable: bool = False  # refused, or without a route
-    answered: bool = False  # something answered, IMDS or not
+    answered: bool = False  # something answered, even if it was not IMDS
 
 
 class RetryPolicy(t.NamedTuple):
@@ -66,8 +66,8 @@ class RetryPolicy(t.NamedTuple):
         if failure.status in _PATIENCE and elapsed >= _PATIENCE[failure.status]:
             return None
         asked = _retry_after(failure.retry_after, now)
-        # "Retry-After: 0" must not become a loop that keeps the rate limit busy by itself, and
-        # neither must a date that has passed.
+        # Without a minimum wait, "Retry-After: 0" or a date in the past would cause a loop that uses up
+        # the rate limit.
         wait = max(asked, _SHORTEST_WAIT) if asked else backoff(attempt, jitter)
         if failure.unreachable:
             left = _UNREACHABLE_PATIENCE - refused_for
@@ -84,8 +84,8 @@ def _may_retry(failure: Failure, always_there: bool) -> bool:
 
 
 def backoff(attempt: int, jitter: float) -> float:
-    """Seconds to wait after so many failed attempts; `jitter` is between 0 and 1."""
-    # Half of the wait is fixed and half is drawn, so that many processes on one VM spread out.
+    """Seconds to wait after that many failed attempts; `jitter` is between 0 and 1."""
+    # Half of the wait is fixed and half is random, so that many processes on one VM spread out.
     longest = min(_LONGEST_WAIT, _GROWTH ** min(attempt - 1, 16))
     return longest * (0.5 + jitter / 2)
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One request, one answer: the types of a transport, and the transport of managed nodes.
+"""The types of a transport, which sends one request and returns one answer, and the transport of managed nodes.
 
-It is made of the standard library, so a managed node needs nothing installed. It knows no proxy,
-netrc, cookie or redirect, so none can get between a host and its IMDS. Private to imds.azure.
+It uses only the standard library, so managed nodes need no installation. It does not support proxies, netrc,
+cookies or redirects, so none of these can interfere. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import typing as t
 from . import _errors, _plain_http
 
 MAX_BODY = 4 * 1024 * 1024
-# What every request of this collection says, whoever answers it.
+# The headers of every request of this collection.
 HEADERS = {"Accept-Encoding": "identity", "User-Agent": "ansible-imds.azure"}
-# Enough for a body in the smallest chunks, and its headers. Without this limit, a chunk of -1 bytes
+# Enough for a body in the smallest chunks and its headers. Without this limit, a chunk of -1 bytes
 # would make http.client read without end.
 _MAX_RECEIVED = 8 * MAX_BODY
 
@@ -28,12 +28,12 @@ class Request(t.NamedTuple):
     url: str
     headers: dict[str, str]
     body: bytes | None = None
-    # The answer holds a secret: no message quotes its text.
+    # The answer contains a secret, so no message quotes it.
     secret: bool = False
 
     @property
     def line(self) -> str:
-        """The request for a message."""
+        """The request, as text for a message."""
         return f"{self.method} {self.url}"
 
 
@@ -41,19 +41,19 @@ class Response(t.NamedTuple):
     status: int
     headers: dict[str, str]  # names in lower case
     body: bytes
-    # The reason phrase, where it is not the usual one of the status.
+    # The reason phrase, if it is not the usual one of the status.
     words: str = ""
 
 
-# Sends a request and gives the answer, whatever its status, or raises TransportError.
-# The number is the seconds that all of it may take.
+# Sends a request and returns the answer with any status, or raises TransportError.
+# The number is the limit in seconds for both.
 Transport = t.Callable[[Request, float], Response]
 
 
 class DeadlineSocket(socket.socket):
-    """A socket whose reads all end at one moment: a server that drips can't outlast it.
+    """A socket with one deadline for all reads, even if the answer arrives byte by byte.
 
-    Neither can one that sends without end fill the memory.
+    It also limits the number of bytes, so an endless answer can't fill the memory.
     """
 
     deadline: float | None = None
@@ -82,7 +82,7 @@ def seconds_until(deadline: float) -> float:
 
 
 def with_deadline(plain: socket.socket, deadline: float) -> DeadlineSocket:
-    """The same connection with a deadline. If the deadline is over already, the caller keeps the plain socket."""
+    """The same connection with a deadline. If the deadline has already passed, the caller keeps the plain socket."""
     remaining = seconds_until(deadline)
     timed = DeadlineSocket(fileno=plain.detach())
     timed.settimeout(remaining)
@@ -96,7 +96,7 @@ def http_transport(request: Request, timeout: float) -> Response:
     try:
         with connected(*_name_and_port(host), time.monotonic() + timeout) as connection:
             connection.sendall(_written(request, host, target))
-            # Both readers use this buffer. The first one reads nothing if the answer is not plain.
+            # Both readers use this buffer. If the answer is not plain, the first reader consumes nothing.
             with connection.makefile("rb") as reader:
                 return Response(*(_plain_http.read_answer(reader) or _read(reader, request)))
     except Exception as exc:
@@ -116,7 +116,7 @@ def _read(reader: t.Any, request: Request) -> _plain_http.Parts:
 
 
 def _host_and_target(url: str) -> tuple[str, str]:
-    """The parts of http://HOST/TARGET, where the host may have a port. Every URL here has this form."""
+    """The parts of http://HOST/TARGET; HOST may include a port. All URLs here have this form."""
     host, _slash, target = url[len("http://") :].partition("/")
     return host, f"/{target}"
 
@@ -131,8 +131,8 @@ def _name_and_port(host: str) -> tuple[str, int]:
 def connected(host: str, port: int, deadline: float) -> DeadlineSocket:
     """A connection to a host.
 
-    `localhost` means the loopback addresses. It is never looked up, because a resolver or a hosts
-    file may have the address of another machine for it.
+    `localhost` means the loopback addresses. It is never resolved, because a resolver or a hosts
+    file may return the address of another machine.
     """
     if host != "localhost":
         return _connected(host, port, deadline)
@@ -141,7 +141,7 @@ def connected(host: str, port: int, deadline: float) -> DeadlineSocket:
     except ConnectionRefusedError as refused:
         try:
             return _connected("::1", port, deadline)
-        except OSError:  # This host may not even have IPv6.
+        except OSError:  # This host may not have IPv6.
             raise refused from None
 
 

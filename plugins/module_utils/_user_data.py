@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of a VM's user data. Imported only when somebody asks for it. Private to imds.azure."""
+"""Decodes a VM's user data. Imported only if a task requests user data. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import codecs
 import re
 import typing as t
 
-# Azure holds user data to 64 KiB, and gzip packs up to a thousand times as much into that. A whole
-# answer of IMDS may have as many bytes as this.
+# Azure limits user data to 64 KiB, but gzip can compress a thousand times as much into that. This is also
+# the limit of a whole answer of IMDS.
 MAX_TEXT = 4 * 1024 * 1024
 
-# Azure itself accepts base64 with these characters anywhere in it, and tools that break lines add them.
+# Azure accepts these characters anywhere in base64, and tools that break lines add them.
 _BLANKS = re.compile(r"[ \t\r\n]+")
 _GZIP = b"\x1f\x8b"
-# The marks of UTF-32 begin with those of UTF-16, so they come first.
+# The byte order marks of UTF-32 begin with those of UTF-16, so they come first.
 _UNICODE = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -28,7 +28,7 @@ _UNICODE = (
 
 
 def text_of(user_data: t.Any) -> str:
-    """The decoded text without a byte order mark; raises ValueError that says what it is instead."""
+    """The decoded text without a byte order mark; raises ValueError that names the actual content."""
     if user_data is None:
         return ""
     if not isinstance(user_data, str):
@@ -51,14 +51,14 @@ def _bytes_of(user_data: str) -> bytes:
 
 
 def _inflated(packed: bytes) -> bytes:
-    # Imported here because most user data is not packed.
+    # Imported here because most user data is not compressed.
     import gzip
     import io
     import zlib
 
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
-            # Reads no further than to the limit, however much is packed.
+            # Decompresses no more than the limit.
             content = file.read(MAX_TEXT + 1)
     except (OSError, EOFError, zlib.error):
         raise ValueError("is broken gzip") from None

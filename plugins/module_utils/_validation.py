@@ -10,13 +10,13 @@ import re
 
 from . import _errors
 
-# A regular expression, because urlsplit ignores some characters, and text behind the brackets of IPv6.
+# A regular expression, because urlsplit ignores some characters, and any text after the brackets of IPv6.
 _ENDPOINT = r"http://([a-z0-9.]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?/?\Z"
 _VERSION = r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 
 
 def local_endpoint(endpoint: str, default: str) -> str:
-    """The base URL, or OptionError unless it can only mean something on this machine."""
+    """The base URL; raises OptionError unless it can only mean a service on this machine."""
     refusal = (
         f"endpoint {_errors.printable(endpoint)!r} is refused: expected http://ADDRESS or "
         "http://ADDRESS:PORT with a link-local or loopback address, because IMDS answers only "
@@ -27,7 +27,7 @@ def local_endpoint(endpoint: str, default: str) -> str:
     host, port = (match.group(1).lower(), int(match.group(2) or 80)) if match else ("", 0)
     if not _is_local(host) or port > 65535:
         raise _errors.OptionError(refusal)
-    # One spelling for one endpoint, because callers compare it with the default.
+    # Normalised, because callers compare the endpoint with the default.
     return f"http://{host}" + (f":{port}" if port != 80 else "")
 
 
@@ -39,10 +39,10 @@ def _is_local(host: str) -> bool:
     except ValueError:
         return False
     if isinstance(address, ipaddress.IPv6Address):
-        # Python's versions disagree about an IPv4 address within an IPv6 address.
+        # Versions of Python differ in how they treat an IPv4 address within an IPv6 address.
         usual, is_plain = f"[{address}]", address.ipv4_mapped is None
     else:
-        # Old versions of Python accept 127.0.0.010, which is another address for the C library.
+        # Old versions of Python accept 127.0.0.010, but the C library reads it as another address.
         usual, is_plain = str(address), True
     return host == usual and is_plain and (address.is_loopback or address.is_link_local)
 

@@ -270,7 +270,7 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import http_
 
 
 def main() -> None:
-    # The options that are about verifying are used up by the action of this name.
+    # The action plugin of this module handles the options for the verification.
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     option = module.params.__getitem__
     try:

@@ -221,7 +221,7 @@ from ansible_collections.imds.azure.plugins.module_utils._options import (
     shared_argument_spec,
 )
 
-# The requests that one run of the module sends at most.
+# The maximum number of requests of one run of the module.
 _MAX_REQUESTS = 3
 
 
@@ -246,7 +246,7 @@ def main() -> None:
         try:
             return str(module.run_command(list(command), handle_exceptions=False)[1])
         except OSError:
-            return ""  # Not installed, which is no reason to know less of the rest.
+            return ""  # The program is not installed. The other observations do not need it.
 
     evidence = observe(this_machine(run), endpoint, timeout)
     found = causes(evidence)
@@ -256,7 +256,7 @@ def main() -> None:
         "observed": evidence.to_dict(),
         "report": report(evidence, found, module.params["host"] or platform.node() or "this host"),
     }
-    # The environment and files need not be Unicode, and Ansible reads nothing else.
+    # The environment and files may not be Unicode, but Ansible accepts only Unicode.
     module.exit_json(**cleaned(result))
 
 

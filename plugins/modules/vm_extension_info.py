@@ -346,13 +346,13 @@ def argument_spec() -> dict[str, t.Any]:
         service_paths={"type": "list", "elements": "path", "default": SERVICE_PATHS},
         compare={"type": "bool", "default": True},
     )
-    # The extension does not know it.
+    # The extension does not support resource IDs.
     del spec["resource_id"]
     return spec
 
 
 def found_on(host: t.Callable[[str], t.Any]) -> dict[str, t.Any]:
-    """What there is to find, by the options of the module."""
+    """The traces of the extension, found with the options of the module."""
     files = extension_files(host("waagent_path"))
     services = extension_services(host("service_paths"))
     ports = sorted({EXTENSION_PORT, host("port"), *ports_in_settings(files)})
@@ -380,7 +380,7 @@ def compared(
     document: dict[str, t.Any],
     port: int | None,
 ) -> dict[str, t.Any]:
-    """The claims of both tokens. Neither token goes any further than this."""
+    """The claims of both tokens. The tokens themselves never leave this function."""
     identity = identity_from(option)
     rate_limit = rate_limit_in(tempfile.gettempdir())
     resource = resource_from(option, lambda: document)
@@ -413,7 +413,7 @@ def comparison(
 
 
 def state_of(result: dict[str, t.Any]) -> str:
-    """How far this host is on its way off the extension."""
+    """The state of the host's migration."""
     tokens = result.get("tokens")
     if not result["installed"] and not result["references"]:
         return "clean"
@@ -443,7 +443,7 @@ def main() -> None:
             result["tokens"] = comparison(
                 None, str(exc), None, "not asked, as IMDS does not answer"
             )
-    # Names of files need not be Unicode, and Ansible reads nothing else.
+    # File names may not be Unicode, but Ansible accepts only Unicode.
     module.exit_json(changed=False, state=state_of(result), **cleaned(result))
 
 

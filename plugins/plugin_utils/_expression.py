@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""JMESPath expressions as functions; plain paths work without the library. Private to imds.azure."""
+"""Compiles JMESPath expressions to functions; plain paths need no library. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EvaluationError(OptionError):
         self.reason = reason
 
 
-# Names joined by dots mean the same to everybody, need no library and are quick over a fleet.
+# Names joined by dots need no library, and are fast for a fleet.
 _PLAIN_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
 
 
@@ -35,7 +35,7 @@ def compiled(text: t.Any, option: str) -> Expression:
     if _PLAIN_PATH.match(text):
         return _path(text.split("."))
     try:
-        # Only here, as most inventories and lookups have no expressions.
+        # Imported here because most inventories and lookups have no expressions.
         import jmespath
         import jmespath.exceptions
     except ImportError:
@@ -54,15 +54,15 @@ def compiled(text: t.Any, option: str) -> Expression:
         try:
             return expression.search(document)
         except Exception as exc:
-            # Besides errors of its own, the library lets some of Python's through, for example
-            # the TypeError of sort_by where a field is a number in one element and a text in another.
+            # Besides its own errors, the library raises some of Python's, for example
+            # the TypeError of sort_by if a field is a number in one element and a text in another.
             raise EvaluationError(f"{option} {printable(text)!r}", printable(str(exc))) from exc
 
     return search
 
 
 def names_compared_with(text: str) -> set[str]:
-    """The names on the right of a comparison, where a text without its quotes would be.
+    """The field names on the right side of comparisons, which are often texts without quotes.
 
     `tags.Env == prod` compares the tag with the field `prod` of the VM.
     """

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Options of modules from the azure_imds_* variables of a host. Private to imds.azure.
+"""Reads options of modules from the azure_imds_* variables of a host. Private to imds.azure.
 
-A module does not see the variables of its host, so an action plugin reads them on the controller.
+A module has no access to the variables of its host, so an action plugin reads them on the controller.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 
-from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import injected_facts
+from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 PREFIX = "azure_imds_"
-# The version is that of instance documents and attested documents.
+# The API version here is that of instance documents and attested documents.
 OPTIONS = ("endpoint", "api_version", "timeout", "deadline")
-# Tokens and scheduled events have version lines of their own, so azure_imds_api_version is not for them.
+# Tokens and scheduled events have their own API versions, so azure_imds_api_version does not apply to them.
 OPTIONS_WITHOUT_VERSION = ("endpoint", "timeout", "deadline")
 
 _Arguments = dict[str, t.Any]
@@ -27,15 +28,15 @@ _Arguments = dict[str, t.Any]
 def with_host_variables(
     action: t.Any, task_vars: dict[str, t.Any] | None, options: t.Iterable[str] = OPTIONS
 ) -> _Arguments:
-    """The arguments of an action's task; a variable counts where the task does not give the option."""
+    """The arguments of an action's task, with variables for the options that the task does not set."""
     variables, templar = task_vars or {}, action._templar
     delegate = action._task.delegate_to
     if delegate:
-        # The module runs on that host, so that host's variables and what they refer to count.
+        # The module runs on the delegated host, so the variables of that host are used.
         variables = variables.get("ansible_delegated_vars", {}).get(delegate, {})
         templar = templar.copy_with_new_env(available_variables=variables)
-    # A host chooses its facts, which replace variables of the inventory.
-    facts = variables.get("ansible_facts") or {}
+    # A host chooses its facts, which replace inventory variables.
+    facts = injected_facts(variables)
     found = {
         option: templar.template(variables[PREFIX + option])
         for option in options
@@ -58,7 +59,7 @@ def linux_only(name: str) -> dict[str, t.Any]:
 
 
 class HostVariablesAction(NormalAction):
-    """Runs the module of the same name, as Ansible does where a module has no action plugin."""
+    """Runs the module of the same name, as Ansible does for modules without an action plugin."""
 
     _options: tuple[str, ...] = OPTIONS
     _facts: tuple[str, ...] = ()
@@ -71,9 +72,9 @@ class HostVariablesAction(NormalAction):
             self._supports_async = False
             result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
             return {**result, **self.run_on_windows(task_vars)}
-        # Facts become variables. A host in hostile hands answers whatever it likes, and must not set
+        # Facts become variables. A hostile host can return any facts, and must not set
         # variables of a play.
-        return drop_facts(super().run(tmp, task_vars), *self._facts)
+        return checked_result(super().run(tmp, task_vars), *self._facts)
 
     def run_on_windows(
         self,

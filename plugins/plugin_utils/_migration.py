@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The report of the role managed_identity_migration on all hosts of a play. Pure; private to imds.azure.
 
-The results of `vm_extension_info` come from hosts that may be in hostile hands, so any value can be
-of any kind and any text can hold control characters.
+The results of `vm_extension_info` come from hosts that may be hostile, so any value can have any type, and any
+text can contain control characters.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _RETIRED = (
     "distributions; it takes 32 identities, IMDS takes 1000.",
 )
 _LONGEST = 1000
-# What is in a column is padded for all hosts, so a text there is shorter.
+# The texts of a column are padded for all hosts, so their limit is lower.
 _LONGEST_IN_COLUMN = 200
-# A host can answer with any number of them.
+# A host can return any number of rows.
 _MAX_ROWS = 100
 
 _Result = t.Mapping[str, t.Any]
 
 
 def report(results: t.Mapping[str, _Result]) -> list[str]:
-    """The lines of the report, by the result of `vm_extension_info` on each host."""
+    """The lines of the report, from the result of `vm_extension_info` on each host."""
     by_state = collections.defaultdict(list)
     for host, result in results.items():
-        # A host that the role was not for has nothing, or the result of a task that was skipped.
+        # A host that did not run the role has no result, or that of a skipped task.
         if "state" in result:
             by_state[_in_column(result["state"])].append(host)
     clean = by_state.pop(_CLEAN, [])
@@ -110,7 +110,7 @@ def _uses(host: str, result: _Result) -> t.Iterator[tuple[str, ...]]:
 
 
 def _changes(rows: t.Sequence[tuple[str, ...]]) -> list[str]:
-    """What to do about each kind of row."""
+    """The changes for each kind of row."""
     kinds = {row[1] for row in rows}
     lines = [f"  {kind}: {CHANGE_TO[kind]}" for kind in CHANGE_TO if kind in kinds]
     own = [kind for kind in ("listens", "service", "files") if kind in kinds]
@@ -146,16 +146,16 @@ class _Removal(t.NamedTuple):
 
 
 def _removal(results: t.Mapping[str, _Result]) -> list[str]:
-    """The commands, once for a scale set that several hosts are in.
+    """The removal commands; a scale set with several hosts has only one.
 
-    People run them with their own rights, so they are made here, out of the names that a host gives.
+    People run the commands with their own rights. So the controller builds them from the names that a host returns.
     """
     removals: dict[tuple[str, ...], _Removal] = {}
     claims: dict[tuple[str, ...], list[str]] = collections.defaultdict(list)
     by_hand: dict[str, None] = {}
     for host, result in results.items():
         names = {name: _text(part_of(result, "vm").get(name)) for name in VM_NAMES}
-        # Azure compares these without casing.
+        # Azure ignores the casing of these.
         vm = tuple(names[name].lower() for name in ("subscription", "resource_group", "name"))
         claims[vm].append(host)
         if result.get("installed") is True:
@@ -184,11 +184,11 @@ def _removal(results: t.Mapping[str, _Result]) -> list[str]:
 def _removal_lines(removal: _Removal, claimants: list[str]) -> list[str]:
     commands = removal.commands
     name, is_vm = commands["name"], commands["target"] == "vm"
-    # A host can say that it is the VM of another host, which may not be ready.
+    # A host can claim to be the VM of another host, which may not be ready.
     if is_vm and len(claimants) > 1:
         return [f"Several hosts say that they are the VM {name}: {listed(claimants, 10)}."]
     kind = "VM" if is_vm else "scale set"
-    # Without blanks before a command: Ansible's YAML would quote it, and double its quotes.
+    # Without leading blanks, because Ansible's YAML output would quote such a command, and double its quotes.
     return [
         f"Remove it from the {kind} {name} (by {listed(removal.hosts, 10)}), once nothing needs it any "
         "more, with the Azure CLI:",
@@ -210,7 +210,7 @@ def _by_hand(vm: dict[str, str]) -> str:
 
 
 def _table(head: tuple[str, ...], rows: t.Iterable[tuple[str, ...]]) -> list[str]:
-    """The rows in columns, under their head; empty without rows."""
+    """The rows in columns below a header; empty without rows."""
     every = [head, *rows]
     if len(every) == 1:
         return []
@@ -227,7 +227,7 @@ def _parts(result: t.Any, name: str) -> list[dict[str, t.Any]]:
 
 def _items(result: t.Any, name: str) -> list[t.Any]:
     found = result.get(name)
-    # One more than is listed, so that it is seen that there are more.
+    # One more than the limit, to detect that there are more.
     return list(found[: _MAX_ROWS + 1]) if isinstance(found, (list, tuple)) else []
 
 

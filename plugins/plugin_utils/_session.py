@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The controller's transport, on requests. Private to imds.azure.
+"""The controller's transport, based on the library requests. Private to imds.azure.
 
-Nothing of the controller's surroundings gets into a request: no proxy variables, no netrc, no
+The environment of the controller does not affect a request: no proxy variables, no netrc, no
 cookies, no redirects.
 """
 
@@ -45,12 +45,12 @@ else:
     _IMPORT_ERROR = None
 
     class _Connection(urllib3.connection.HTTPConnection):
-        """A pooled connection that gives each request one deadline for everything it does."""
+        """A pooled connection with one deadline for each whole request."""
 
         _deadline = 0.0
 
         def request(self, *args: t.Any, **kwargs: t.Any) -> None:
-            # urllib3 has set the timeout of this request by now, and connects within the call.
+            # At this point, urllib3 has set the timeout of this request. It connects within the call.
             self._deadline = time.monotonic() + t.cast(float, self.timeout)
             if isinstance(self.sock, DeadlineSocket):
                 self.sock.begin(self._deadline)
@@ -64,8 +64,8 @@ else:
 
     class _Session(requests.Session):
         def get_redirect_target(self, *_answer: t.Any) -> str | None:
-            # Asked of every answer, also where redirects are off: requests would read the body
-            # of a redirect whole, whatever its size, and stumble over a broken Location.
+            # requests calls this for every answer, even without redirects. Otherwise it would read the
+            # whole body of a redirect, of any size, and fail at an invalid Location.
             return None
 
     class _Adapter(requests.adapters.HTTPAdapter):
@@ -74,20 +74,20 @@ else:
             self.poolmanager.pool_classes_by_scheme = {"http": _Pool}
 
     def _unquoted(record: logging.LogRecord) -> bool:
-        """Keeps answers out of logs: urllib3 quotes headers that it can't read, and a body may be among them."""
+        """Keeps answers out of logs: urllib3 quotes headers that it can't parse, and these may include a body."""
         args = record.args if isinstance(record.args, tuple) else ()
         if any(isinstance(arg, urllib3.exceptions.HeaderParsingError) for arg in args):
             record.args = (args[0], "they are not shown here")
             record.exc_info = None
         return True
 
-    # The first is of urllib3 2, the other one of urllib3 1.
+    # The first is for urllib3 2, the second for urllib3 1.
     for _module in (urllib3.connection, urllib3.connectionpool):
         logging.getLogger(_module.__name__).addFilter(_unquoted)
 
 
 def requests_transport(limit: int = MAX_BODY) -> Transport:
-    """A transport with a pool of its own; the limit is that of a body, in bytes."""
+    """A transport with its own connection pool; the limit is the maximum size of a body in bytes."""
     if _IMPORT_ERROR is not None:
         raise OptionError(
             "this plugin needs the Python library requests on the controller: "
@@ -128,9 +128,9 @@ def _send(session: requests.Session, request: Request, timeout: float, limit: in
 
 
 def _read(answer: requests.Response, size: int) -> bytes:
-    # Missing bytes are reported by _send, in the words of both transports.
+    # _send reports missing bytes, with the same message as the other transport.
     answer.raw.enforce_content_length = False
-    # Not decoded: the client does not ask for compression, so IMDS never compresses.
+    # Not decompressed: the client does not request compression, so IMDS never compresses.
     body: bytes = answer.raw.read(size, decode_content=False)
     return body
 

@@ -1,17 +1,17 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Foreign text is text, whatever it looks like. Private to imds.azure.
+"""Prevents Ansible from evaluating untrusted text as templates. Private to imds.azure.
 
-Cores before 2.19 template every string that is not marked as unsafe. A template loses the marks of
-the strings that it joins, so Ansible marks the result of each template that uses a variable in
-which a marked string is. So every string is marked here: not only those that are templates, but
-also halves of templates, encoded templates and text that a user puts between delimiters.
+Before ansible-core 2.19, Ansible evaluates every string that is not marked as unsafe. A template loses the marks of
+the strings that it joins, so Ansible marks the result of each template that uses a variable with a marked string.
+So this file marks every string: not only templates, but also halves of templates, encoded templates and text that
+a user puts between delimiters.
 
-Cores from 2.19 on template only strings that are marked as trusted. Nothing is marked for them.
+From ansible-core 2.19 on, Ansible evaluates only strings that are marked as trusted. This file does not mark strings then.
 
-`ansible-inventory` prints a string that Ansible does not trust in a form of its own. `make_plain` lets
-it print strings without a character of template syntax plainly.
+`ansible-inventory` prints unsafe strings in a special form. With `make_plain`, it prints strings plainly if they have
+no characters of template syntax.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from ansible.inventory.manager import IGNORED
 from ansible.utils.path import unfrackpath
 from ansible.utils.unsafe_proxy import AnsibleUnsafeText
 
-# The number sign begins "#jinja2:", which begins a text that brings delimiters of its own.
+# The number sign begins "#jinja2:", a header that can define other delimiters.
 _SYNTAX = ("{", "}", "%", "#")
 _Marker = t.Callable[[str], str]
 _trust: _Marker | None = getattr(ansible.template, "trust_as_template", None)
 
 
 def make_unsafe(value: t.Any) -> t.Any:
-    """The value, in which Ansible takes no text for a template."""
+    """The value, with all texts marked so that Ansible does not evaluate them as templates."""
     return _each_text(value, _unsafe) if _trust is None else value
 
 
 def only_prints(path: str) -> bool:
-    """Does this run only print what the inventory source at this path sets?
+    """Whether this run only prints the values of the inventory source at this path.
 
-    Before 2.19 a later source might still use it in templates, and needs the marks.
+    Before 2.19, a later source may still use the values in templates, and needs the marks.
     """
     if not (context.CLIARGS.get("list") or context.CLIARGS.get("host")):
         return False
@@ -60,7 +60,7 @@ def _last_source() -> str:
 
 
 def make_plain(value: t.Any) -> t.Any:
-    """A value of make_unsafe in the form that is printed plainly; for a run that only prints it."""
+    """A value of make_unsafe in a form that is printed plainly; only for a run that only prints it."""
     return _each_text(value, _plain_if_harmless)
 
 
@@ -77,7 +77,7 @@ def _each_text(value: t.Any, change: _Marker) -> t.Any:
     return value
 
 
-# A fleet says the same things over and over, and a mark costs more time and memory than a look.
+# The values of a fleet repeat, and a cache look-up costs less time and memory than a new mark.
 @functools.lru_cache(maxsize=65536)
 def _unsafe(text: str) -> str:
     return AnsibleUnsafeText(text)
@@ -89,7 +89,7 @@ def _plain_if_harmless(text: str) -> str:
 
 @functools.lru_cache(maxsize=65536)
 def _trusted_text(text: str) -> str:
-    # str.__str__ is without the mark: str() keeps it.
+    # str.__str__ removes the mark; str() keeps it.
     return str.__str__(text) if _trust is None else _trust(text)
 
 

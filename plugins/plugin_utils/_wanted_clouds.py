@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clouds that users name in options and tests. Pure; private to imds.azure.
+"""Validates the clouds that users name in options and tests. Pure; private to imds.azure.
 
-A user's name has to be known, because a mistyped one would never match and nobody would notice.
+A name from a user has to be known, because a misspelt name would silently never match.
 The VM's own azEnvironment may be unknown.
 """
 
@@ -24,7 +24,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 
-# How much of a name has to be right for a suggestion.
+# The similarity that a name needs for a suggestion.
 _SIMILAR = 0.68
 # Marks the name of a cloud that this collection does not know.
 _EXACT = "="
@@ -32,9 +32,9 @@ KNOWN = listed(cloud.name for cloud in CLOUDS)
 
 
 def wanted_cloud(name: str) -> Cloud:
-    """The cloud that a user's text names; raises OptionError for a name that is not known.
+    """The cloud with the name or alias in a user's text; raises OptionError for an unknown name.
 
-    `=NAME` names a cloud that is not known, which then has nothing but this name.
+    `=NAME` allows an unknown cloud, which then has only this name.
     """
     text = name.strip()
     if text.startswith(_EXACT):

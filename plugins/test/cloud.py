@@ -16,7 +16,7 @@ display = Display()
 
 
 def cloud(value: t.Any, *names: t.Any) -> bool:
-    """Is an azEnvironment, or the cloud of azure_imds, one of the clouds named?"""
+    """Whether an azEnvironment, or the cloud of azure_imds, is one of the named clouds."""
     if isinstance(value, dict):
         value = value.get("name")
     if not names or not all(isinstance(name, str) for name in (value, *names)):
@@ -25,10 +25,10 @@ def cloud(value: t.Any, *names: t.Any) -> bool:
             "with one name or several"
         )
     try:
-        # All of them first: a mistyped name is an error also when another name matches.
+        # Checks all names first: a misspelt name is an error even if another name matches.
         wanted = [wanted_cloud(name) for name in names]
     except ImdsError as exc:
-        # Inventories pass over errors of an expression, unless they are strict. A warning stays.
+        # Inventories ignore errors of expressions, unless they are strict. The warning remains.
         display.warning(f"imds.azure.cloud: {exc}")
         raise AnsibleFilterError(f"imds.azure.cloud: {exc}") from None
     return any(same_cloud(value, cloud.name) for cloud in wanted)

@@ -14,8 +14,8 @@ import typing as t
 from benchmarks._ec2 import ADDRESS, Ec2
 from benchmarks._measure import Candidate, Run, medians, rounds, run
 from benchmarks._plays import PROGRAMS, Folder
-from environments import VENVS
 from imds_simulator import Simulator, Vm, sample_fleet
+from project import VENVS
 
 # So many times as many runs as elsewhere for those whose differences are of a few hundredths.
 ROUNDS = 24

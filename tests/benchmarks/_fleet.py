@@ -14,11 +14,11 @@ import typing as t
 from benchmarks._facts import ROUTE
 from benchmarks._measure import Candidate, Run, medians, rounds
 from benchmarks._plays import Folder
-from environments import VENVS
 from fleet.controller import Controller
 from fleet.fleet import ENDPOINT, Fleet
 from fleet.machines import Machine
 from fleet.network import inside
+from project import VENVS
 
 SIZES = (4, 12, 24)
 PING, PIPED, OURS, GATHER, URI, SETUP = (

@@ -15,8 +15,8 @@ import time
 
 from benchmarks._measure import say
 from benchmarks._plays import Folder
-from environments import VENVS
 from imds_simulator import Simulator, sample_fleet
+from project import VENVS
 
 PROCESSES = 24
 LIMIT = 5

@@ -12,8 +12,8 @@ import typing as t
 
 from benchmarks._measure import Candidate, Run, in_turn
 from benchmarks._plays import Folder
-from environments import VENVS
 from imds_simulator import Simulator, Vm, sample_fleet
+from project import VENVS
 
 COUNTS = (1, 100, 1000)
 CACHED, DIRECT, URL, ENV = (

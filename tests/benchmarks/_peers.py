@@ -1,7 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures the peers, within the namespaces that benchmarks/peers.py makes: `_peers.py RUNS` prints its rows as JSON."""
+"""What reading IMDS costs outside Ansible: Facter, Ohai and cloud-init, with a play and a bare fetch for scale.
+
+They are whole processes out of the root folder of the peers (see tests/system/peers).
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,13 @@ import pathlib
 import sys
 import tempfile
 
-from benchmarks._measure import Candidate, Counter, in_turn
+from benchmarks._measure import Candidate, Counter, Run, in_turn
 from benchmarks._plays import Folder
-from benchmarks.peers import Row
-from environments import VENVS
 from imds_simulator import sample_fleet
 from peers import root
 from peers.machine import ENVIRONMENT, Machine
 from peers.peers import CLOUD_INIT, FACTER, OHAI, Peer
+from project import VENVS
 
 OURS = "imds.azure.instance_facts in a play of one task"
 _FETCH = """
@@ -38,7 +40,14 @@ FETCH = Peer(
 )
 
 
-def main(runs: int) -> None:
+@dataclasses.dataclass(frozen=True)
+class Row:
+    name: str
+    run: Run
+
+
+def measure(runs: int) -> list[Row]:
+    """For the document of one VM of the simulator's sample fleet."""
     with (
         tempfile.TemporaryDirectory(dir=VENVS) as name,
         Machine(root.ROOT, sample_fleet()[0]) as machine,
@@ -54,7 +63,7 @@ def main(runs: int) -> None:
         wanted = peers[name].requests if name in peers else 1
         if run.requests != wanted:
             sys.exit(f"{name}: {run.requests} requests, and not {wanted}")
-    print(json.dumps([dataclasses.asdict(Row(name, run)) for name, run in found.items()]))
+    return [Row(name, run) for name, run in found.items()]
 
 
 def requests_to(machine: Machine) -> Counter:
@@ -67,7 +76,3 @@ def their(peer: Peer, machine: Machine, folder: Folder) -> Candidate:
 
     command = machine.command(peer)
     return Candidate(peer.name, command, folder.path, ENVIRONMENT, is_good, requests_to(machine))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -13,7 +13,7 @@ import typing as t
 import yaml
 
 from benchmarks._measure import Candidate, Counter
-from environments import ROOT
+from project import ROOT
 
 PROGRAMS = pathlib.Path(sys.executable).parent
 

@@ -20,7 +20,7 @@ import sys
 import time
 import typing as t
 
-from environments import ROOT, SIMULATOR, VENVS, EnvironmentFailed, bin_folder
+from project import ROOT, VENVS
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = VENVS / "demo"
@@ -28,11 +28,7 @@ ENDPOINTS = WORK / "endpoints.json"
 
 
 def main() -> int:
-    try:
-        programs = bin_folder("core-newest")
-    except EnvironmentFailed as failure:
-        print(f"demo: {failure}", file=sys.stderr)
-        return 1
+    programs = pathlib.Path(sys.executable).parent
     lay_out()
     with simulator(programs) as endpoints:
         write_hosts(endpoints, programs)
@@ -77,17 +73,19 @@ def show(programs: pathlib.Path, endpoints: dict[str, str]) -> int:
 
 def lay_out() -> None:
     shutil.rmtree(WORK, ignore_errors=True)
-    collections = WORK / "collections" / "ansible_collections" / "imds"
-    collections.mkdir(parents=True)
-    (collections / "azure").symlink_to(ROOT)
-    for name in ("demo.yml", "fleet.imds.yml", "ansible.cfg"):
+    WORK.mkdir(parents=True)
+    for name in ("demo.yml", "fleet.imds.yml"):
         shutil.copy(HERE / name, WORK)
+    settings = (HERE / "ansible.cfg").read_text(encoding="utf-8")
+    found = f"collections_path = {os.environ['ANSIBLE_COLLECTIONS_PATH']}"
+    text = settings.replace("collections_path = collections", found)
+    (WORK / "ansible.cfg").write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
 def simulator(programs: pathlib.Path) -> t.Iterator[dict[str, str]]:
     command = [f"{programs}/python", "-m", "imds_simulator", "--port=0", "--quiet"]
-    process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=SIMULATOR)
+    process = subprocess.Popen([*command, f"--endpoints={ENDPOINTS}"], cwd=ROOT / "tests/simulator")
     try:
         deadline = time.monotonic() + 30
         while not ENDPOINTS.exists():

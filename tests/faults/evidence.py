@@ -43,7 +43,7 @@ NETWORK = (
         "The right answer, and no request to the proxy",
         (
             (f"{_TARGET}/matrix.py", "PROXY_VARIABLES"),
-            (f"{_UTILS}/test__transport.py", "test_proxies_of_the_environment_see_nothing"),
+            (f"{_UTILS}/test__transport.py", "test_proxies_of_the_environment_get_no_request"),
         ),
     ),
     Trial(
@@ -56,7 +56,7 @@ NETWORK = (
         "The right answer for each process",
         (
             (_FAULTS, "test_24_processes_at_once_all_get_their_answer"),
-            (_FAULTS, "test_any_number_that_the_deadline_has_room_for"),
+            (_FAULTS, "test_any_number_of_processes_within_the_deadline"),
             (f"{_TARGET}/matrix.py", "CROWD"),
         ),
     ),
@@ -65,7 +65,10 @@ CACHE = (
     Trial(
         "50 forks that start together",
         "One request, and the right answer for all",
-        ((_CACHE, "test_fifty_at_once_ask_once"), (f"{_TARGET}/cache.py", "two_runs_at_once")),
+        (
+            (_CACHE, "test_fifty_processes_send_one_request"),
+            (f"{_TARGET}/cache.py", "two_runs_at_once"),
+        ),
     ),
     Trial(
         "Two runs at once",
@@ -77,16 +80,16 @@ CACHE = (
         "No process reads a partial document, and none waits for the killed process",
         (
             (f"{_TARGET}/cache.py", "killed"),
-            (_CACHE, "test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half"),
-            (_CACHE, "test_a_holder_that_is_killed_blocks_nobody"),
+            (_CACHE, "test_a_holder_killed_during_a_write_leaves_no_partial_file"),
+            (_CACHE, "test_a_killed_holder_frees_the_lock"),
         ),
     ),
     Trial(
         "A process is stopped (SIGSTOP) during its request",
         "The others wait no longer than their deadline, and a message names the stopped process",
         (
-            (_CACHE, "test_a_holder_that_is_stopped_holds_nobody_beyond_their_deadline"),
-            (_CACHE, "test_the_wait_takes_from_the_time_for_the_request"),
+            (_CACHE, "test_a_stopped_holder_blocks_no_longer_than_the_deadline"),
+            (_CACHE, "test_the_wait_counts_towards_the_deadline"),
         ),
     ),
     Trial(
@@ -98,15 +101,15 @@ CACHE = (
         "A request fails",
         "All lookups that waited for it fail as well; later lookups send a new request",
         (
-            (_CACHE, "test_a_failure_is_shared_with_those_who_waited"),
-            (_CACHE, "test_a_failure_is_not_for_those_who_come_later"),
+            (_CACHE, "test_waiting_callers_share_a_failure"),
+            (_CACHE, "test_later_callers_try_again_after_a_failure"),
         ),
     ),
     Trial(
         "Permissions of the kept document",
         "Mode 0600 in a folder of mode 0700; both are removed when the run ends",
         (
-            (_CACHE, "test_only_their_user_may_read_what_is_left"),
+            (_CACHE, "test_only_the_user_can_read_the_files"),
             (f"{_TARGET}/cached.yml", "-perm /077"),
             (f"{_TARGET}/matrix.py", "the runs left"),
         ),
@@ -115,7 +118,7 @@ CACHE = (
         "User data, during the run and after the run was killed",
         "In no file, unless a lookup asked for it",
         (
-            (_LOOKUP, "test_user_data_is_kept_only_if_a_lookup_asks_for_it"),
+            (_LOOKUP, "test_user_data_is_stored_only_if_a_lookup_requests_it"),
             ("tests/integration/targets/metadata/tasks/main.yml", "A run that is killed"),
         ),
     ),
@@ -141,7 +144,7 @@ HOSTILE = (
         "Left out at any depth; a warning names the tags, and ``tagsList`` has them",
         (
             ("tests/integration/targets/gather/tasks/marked.yml", "__ansible_vault"),
-            (f"{_UTILS}/test__document.py", "test_marks_and_half_characters_do_not_get_in"),
+            (f"{_UTILS}/test__document.py", "test_marks_and_lone_surrogates_are_removed"),
         ),
     ),
     Trial(
@@ -189,7 +192,7 @@ ANYTHING = (
     Trial(
         "Conversion of values to their types",
         "Never an error, and no missing key",
-        ((f"{_UTILS}/test__document.py", "test_shaping_never_raises_and_loses_nothing"),),
+        ((f"{_UTILS}/test__document.py", "test_type_conversion_never_raises_and_keeps_all_keys"),),
     ),
     Trial(
         "Hosts and groups",
@@ -197,11 +200,11 @@ ANYTHING = (
         (
             (
                 f"{_UNIT}/plugins/plugin_utils/_inventory/test_vms.py",
-                "test_every_document_gives_a_host",
+                "test_every_document_becomes_a_host",
             ),
             (
                 f"{_UNIT}/plugins/plugin_utils/_inventory/test_groups.py",
-                "test_every_name_is_valid_and_no_parent",
+                "test_every_name_is_valid_and_differs_from_parents",
             ),
         ),
     ),

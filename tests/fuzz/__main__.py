@@ -16,7 +16,7 @@ import tempfile
 
 import atheris
 
-from environments import ROOT
+from project import ROOT
 
 FIXTURES = ROOT / "tests" / "unit" / "fixtures"
 # Enough for a document with everything in it, and far from what slows every attempt down.

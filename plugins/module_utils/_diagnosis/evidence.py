@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was observed of a host: the evidence that causes are concluded from. Private to imds.azure.
+"""The evidence: observations of a host from which causes are derived. Private to imds.azure.
 
 The names of the fields are public: they are the keys of `observed` in the result of diagnose_info.
 """
@@ -13,7 +13,7 @@ import typing as t
 from .linux_network import Lease, Obstacle
 from .proxies import Catch
 
-# The name of a service that does not give itself away.
+# The name of a service that can't be identified.
 UNKNOWN_SERVICE = "another service"
 
 
@@ -23,16 +23,16 @@ class Probe(t.NamedTuple):
     url: str
     status: int | None  # None without an answer
     headers: dict[str, str]
-    body: str  # what IMDS says about an error; never a document
+    body: str  # the error text of IMDS; never a document
     imds: bool  # Azure's IMDS answered
     has_compute: bool
     reason: str
     code: str  # the name of the error, such as ETIMEDOUT
-    refused_here: bool  # the kernel counted packets that were refused before they left the host
+    refused_here: bool  # the kernel counted packets that it refused to send
 
 
 class Versions(t.NamedTuple):
-    """The answer to the question which versions IMDS has."""
+    """The answer to the request for the list of versions."""
 
     status: int | None
     versions: list[str]
@@ -40,16 +40,16 @@ class Versions(t.NamedTuple):
 
 
 class RouteTaken(t.NamedTuple):
-    """The way that the kernel sends a request to IMDS; a `Route` is one line of its table."""
+    """The route that a request to IMDS takes; a `Route` is one line of the kernel's table."""
 
     interface: str
-    network: str  # of the route in the main table; "" where there is none
+    network: str  # of the route in the main table; "" without a route
     gateway: str
     source: str
-    refusal: str  # the name of the kernel's error where there is no way
+    refusal: str  # the name of the kernel's error without a route
     on_this_host: bool
-    by_policy: bool  # a routing rule overrules the main table
-    gateway_silent: bool  # nobody on the link has the address of the next hop
+    by_policy: bool  # a routing rule overrides the main table
+    gateway_silent: bool  # no machine on the link answers for the address of the next hop
 
 
 class Interface(t.NamedTuple):
@@ -60,7 +60,7 @@ class Interface(t.NamedTuple):
 
 
 class Primary(t.NamedTuple):
-    """The primary network interface and its address, as far as the host can know them itself."""
+    """The primary network interface and its address, as far as the host can determine them."""
 
     interface: str
     address: str
@@ -69,13 +69,13 @@ class Primary(t.NamedTuple):
 
 
 class Firmware(t.NamedTuple):
-    azure: bool | None  # None where the chassis asset tag can't be read
+    azure: bool | None  # None if the chassis asset tag can't be read
     vendor: str
     product: str
 
 
 class Mention(t.NamedTuple):
-    """A line in the settings of a firewall that names the address."""
+    """A line of firewall settings that names the address."""
 
     file: str
     line: int
@@ -93,14 +93,14 @@ class Clock(t.NamedTuple):
 
 
 class Evidence(t.NamedTuple):
-    """Everything that tells why IMDS answers or not."""
+    """All observations about a host and its IMDS."""
 
     endpoint: str
     address: str
     port: int
     request: Probe
     versions: Versions
-    other_service: str  # the name of the service that answers in the place of IMDS
+    other_service: str  # the name of the service that answers instead of IMDS
     route: RouteTaken
     interfaces: list[Interface]
     primary: Primary
@@ -111,7 +111,7 @@ class Evidence(t.NamedTuple):
     clock: Clock
 
     def to_dict(self) -> dict[str, t.Any]:
-        """The form that a module returns: dictionaries, lists and plain values."""
+        """The evidence in the form of a module's result: dictionaries, lists and plain values."""
         return {name: _plain(value) for name, value in self._asdict().items()}
 
 

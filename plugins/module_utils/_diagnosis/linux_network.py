@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Linux says of its network, read from its own texts. Pure parsers; private to imds.azure.
+"""Parsers of Linux' texts about its network. Pure; private to imds.azure.
 
-They need no program on the host: /proc says it everywhere. Only a firewall's rules have no file,
-so that the listing of `nft` is understood, too, where there is one.
+They need no program on the host, because /proc has the data. Only firewall rules have no file. These are parsed
+from the output of `nft`, if it is installed.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from .shell import command, word
 
 _UP = 0x1
 _REJECT = 0x200
-# DHCP option 245 is Azure's own: the address of its wire server, in each client's spelling.
+# DHCP option 245 identifies Azure: it has the address of Azure's wire server. Each client spells it differently.
 _AZURE_OPTION = re.compile(r"(?:unknown-245|OPTION_245=|private_245=|option-245)", re.IGNORECASE)
 
 
 class Route(t.NamedTuple):
-    """One line of the main routing table; a route that refuses has the interface ""."""
+    """One line of the main routing table; a reject route has the interface ""."""
 
     interface: str
     network: ipaddress.IPv4Network
-    gateway: str  # "" where the network is on the link
+    gateway: str  # "" if the network is on the link
     metric: int
 
 
 def routes(text: str) -> list[Route]:
-    """/proc/net/route"""
+    """The routes of /proc/net/route."""
     found = []
     for line in text.splitlines()[1:]:
         fields = line.split()
@@ -58,13 +58,13 @@ def routes(text: str) -> list[Route]:
 
 
 def _address(text: str) -> str:
-    # Written as the number that the bytes of the address are on this machine: nearly always
-    # little-endian. The other kind of machine is not in Azure.
+    # The kernel writes the bytes of the address as one number in the byte order of the machine.
+    # Machines in Azure are little-endian.
     return str(ipaddress.IPv4Address(bytes.fromhex(text.zfill(8))[::-1]))
 
 
 def route_to(address: str, table: t.Iterable[Route]) -> Route | None:
-    """The route of the main table that an address takes: the narrowest, then the cheapest."""
+    """The route of the main table for an address: the longest prefix, then the lowest metric."""
     try:
         target = ipaddress.IPv4Address(address)
     except ValueError:
@@ -76,13 +76,13 @@ def route_to(address: str, table: t.Iterable[Route]) -> Route | None:
 
 
 def default_routes(table: t.Iterable[Route]) -> list[Route]:
-    """The default routes that lead somewhere, the preferred one first."""
+    """The default routes with an interface, the preferred one first."""
     usable = [route for route in table if route.interface and route.network.prefixlen == 0]
     return sorted(usable, key=lambda route: route.metric)
 
 
 def local_addresses(text: str) -> list[str]:
-    """/proc/net/fib_trie: the addresses of this machine, in its own order, each once."""
+    """The addresses of this machine in /proc/net/fib_trie, in its order, each once."""
     found = []
     last = ""
     for line in text.splitlines():
@@ -95,14 +95,14 @@ def local_addresses(text: str) -> list[str]:
 
 
 def addresses_on(interface: str, local: t.Iterable[str], table: t.Iterable[Route]) -> list[str]:
-    """The addresses that belong to a network on an interface's own link."""
+    """The addresses in a network on an interface's link."""
     links = [r.network for r in table if r.interface == interface and not r.gateway]
     links = [network for network in links if 0 < network.prefixlen < 32]
     return [a for a in local if any(ipaddress.IPv4Address(a) in network for network in links)]
 
 
 def is_unreachable_neighbour(text: str, address: str) -> bool:
-    """/proc/net/arp: was this address asked for on the link, without an answer?"""
+    """Whether /proc/net/arp shows that no machine on the link answered for this address."""
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) >= 4 and fields[0] == address:
@@ -111,9 +111,9 @@ def is_unreachable_neighbour(text: str, address: str) -> bool:
 
 
 def failed_retransmits(text: str) -> int:
-    """/proc/net/netstat: how many packets of TCP were refused inside this machine, so far.
+    """The number of TCP packets that this machine refused to send, from /proc/net/netstat.
 
-    Nothing else counts them: a packet that is lost outside was sent all right.
+    Packets that are lost outside the machine do not count.
     """
     lines = [line.split() for line in text.splitlines() if line.startswith("TcpExt:")]
     if len(lines) != 2:
@@ -127,29 +127,32 @@ class Lease(t.NamedTuple):
     interface: str
     address: str
     router: str
-    azure: bool  # it has the option that only Azure's DHCP server gives
+    azure: bool  # it has the DHCP option of Azure
 
 
 def dhclient_leases(text: str) -> list[Lease]:
-    """A file of dhclient: the last lease of each interface."""
+    """The last lease of each interface in a file of dhclient."""
     found: dict[str, Lease] = {}
-    for block in re.findall(r"^lease \{(.*?)^\}", text, re.DOTALL | re.MULTILINE):
+    for beginning in re.split(r"^lease \{", text, flags=re.MULTILINE)[1:]:
+        block, end, _rest = beginning.partition("\n}")
+        if not end:
+            continue
         interface = _first(r'^\s*interface "([^"]+)"', block)
         found[interface] = Lease(
             interface,
-            _first(r"^\s*fixed-address ([0-9.]+);", block),
-            _first(r"^\s*option routers ([0-9.]+)", block),
+            _first_address(r"^\s*fixed-address ([0-9.]+);", block),
+            _first_address(r"^\s*option routers ([0-9.]+)", block),
             bool(_AZURE_OPTION.search(block)),
         )
     return list(found.values())
 
 
 def keyed_lease(text: str, interface: str) -> Lease:
-    """A file of systemd-networkd, of NetworkManager's own client or of wicked: NAME=VALUE lines."""
+    """The lease in a file of NAME=VALUE lines, from systemd-networkd, NetworkManager or wicked."""
     return Lease(
         interface,
-        _first(r"^(?:ADDRESS|IPADDR)='?([0-9.]+)", text),
-        _first(r"^(?:ROUTER|GATEWAYS)='?([0-9.]+)", text),
+        _first_address(r"^(?:ADDRESS|IPADDR)='?([0-9.]+)", text),
+        _first_address(r"^(?:ROUTER|GATEWAYS)='?([0-9.]+)", text),
         bool(_AZURE_OPTION.search(text)),
     )
 
@@ -159,12 +162,21 @@ def _first(pattern: str, text: str) -> str:
     return match.group(1) if match else ""
 
 
+def _first_address(pattern: str, text: str) -> str:
+    """The first match, or "" if it is no IPv4 address."""
+    found = _first(pattern, text)
+    try:
+        return str(ipaddress.IPv4Address(found))
+    except ValueError:
+        return ""
+
+
 class Obstacle(t.NamedTuple):
-    """A rule of a firewall that is in the way, and the command that takes it out of the way; "" where names are odd."""
+    """A firewall rule that blocks requests, and the command that removes it; "" if its names are not plain."""
 
     rule: str
     command: str
-    named: bool  # the rule names the address, or a network with it, itself
+    named: bool  # the rule names the address, or a network that contains it
 
 
 _CHAIN = re.compile(r"(table|chain) (.+?) \{")
@@ -172,7 +184,7 @@ _RULE = re.compile(r"\s*(.*?) # handle ([0-9]+)$")
 
 
 def obstacles(listing: str, address: str) -> list[Obstacle]:
-    """`nft -a list ruleset`: what keeps requests from an address, the surest first."""
+    """The rules in the output of `nft -a list ruleset` that block requests to an address, the most certain first."""
     found = []
     table = chain = ""
     is_output = False
@@ -199,7 +211,7 @@ def obstacles(listing: str, address: str) -> list[Obstacle]:
 
 
 def _words_of_shell(*texts: str) -> str:
-    # Ansible's YAML begins a new line at a blank after 80 characters, and a name would be a command there.
+    # Ansible's YAML output breaks lines at blanks after 80 characters. A name on a new line would become a command.
     return " ".join(word(name, 32) for text in texts for name in text.split())
 
 
@@ -213,7 +225,7 @@ def _is_in_the_way(rule: str, address: str, is_output: bool) -> bool:
 
 
 def names_address(text: str, address: str) -> bool:
-    """Does a text name an address, or a network (not all of them) that it is in?"""
+    """Whether a text names an address, or a network that contains it (but not the network of all addresses)."""
     for found in re.findall(r"\b[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?", text):
         try:
             network = ipaddress.IPv4Network(found, strict=False)

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks at a host whose IMDS may not answer: files, one kernel look-up, a few plain requests.
+"""Observes a host whose IMDS may not answer, by files, one route look-up of the kernel and a few plain requests.
 
-Reads only, and needs no program on the host. All access to the machine is an argument, so that
-tests bring a machine of their own. Private to imds.azure.
+Changes nothing, and needs no program on the host. All access to the machine is an argument, so that
+tests can replace the machine. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ from .linux_network import (
 )
 from .proxies import Catch, assignments, catches
 
-# Known on every kind of Azure, so that no answer is about the version.
+# Every kind of Azure supports this version, so no answer rejects it.
 _PLAIN = "/metadata/instance?api-version=2017-12-01"
 _VERSIONS = "/metadata/versions"
 _MAX_FILE = 1024 * 1024
@@ -92,7 +92,7 @@ _DHCLIENT_FILES = (
     "/var/lib/dhclient/*.lease*",
     "/var/lib/NetworkManager/dhclient-*.lease",
 )
-# What names the interface in the name of the file, or (networkd) its number.
+# The part of the file name with the name of the interface or (networkd) its number.
 _KEYED_FILES = (
     "/run/systemd/netif/leases/*",
     "/var/lib/NetworkManager/internal-*.lease",
@@ -103,18 +103,18 @@ _KEYED_FILES = (
 class Machine(t.NamedTuple):
     """All access of an observation to the machine."""
 
-    read: t.Callable[[str], str]  # a text file; "" where it can't be read
+    read: t.Callable[[str], str]  # a text file; "" if it can't be read
     glob: t.Callable[[str], list[str]]
     environment: t.Mapping[str, str]
     source_to: t.Callable[[str, int], tuple[str, str]]  # (source address, error name)
-    primary_address: t.Callable[[str], str]  # of an interface; "" where it has none
+    primary_address: t.Callable[[str], str]  # of an interface; "" if it has none
     send: Transport
-    run: t.Callable[[t.Sequence[str]], str]  # the output of a program; "" where it fails
+    run: t.Callable[[t.Sequence[str]], str]  # the output of a program; "" if it fails
     wall: t.Callable[[], float]
 
 
 def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
-    """Everything that tells why IMDS answers or not."""
+    """Collects the evidence."""
     parts = urlsplit(endpoint)
     address = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
     port = parts.port or 80
@@ -148,7 +148,7 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
 
 
 def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | None]:
-    """One plain request: what the report may have of its answer, or why there is none, and the answer."""
+    """Sends one plain request. Returns what the report may show of the answer (or the error), and the answer."""
     request = Request("GET", url, HEADERS)
     nothing = Probe(
         url=url,
@@ -169,7 +169,7 @@ def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | N
     answered = nothing._replace(
         status=response.status,
         headers=dict(response.headers),
-        # A document has user data, whatever its status: its content is not for a report.
+        # A body with any status may be a document with user data, so the report must not show it.
         body="" if response.status == 200 else error_text(request, response),
         imds=is_imds(response, data),
         has_compute=bool(data.get("compute")),
@@ -178,7 +178,7 @@ def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | N
 
 
 def code_of(cause: BaseException | None) -> str:
-    """Why a request got no answer, as the name of an error."""
+    """The name of the error because of which a request got no answer."""
     if isinstance(cause, socket.timeout):
         return "ETIMEDOUT"
     number = cause.errno if isinstance(cause, OSError) else None
@@ -194,7 +194,7 @@ def json_of(response: Response) -> dict[str, t.Any]:
 
 
 def is_imds(response: Response, data: dict[str, t.Any]) -> bool:
-    """Was it Azure's IMDS that answered, or its host in its place?"""
+    """Whether Azure's IMDS answered, or the Azure host on its behalf."""
     server = response.headers.get("server", "")
     text = response.body[:4096].decode("utf-8", "replace").lower()
     return (
@@ -219,7 +219,7 @@ def read_versions(machine: Machine, endpoint: str, timeout: float) -> Versions:
     return Versions(response.status, listed_versions(json_of(response)), "")
 
 
-# How the metadata services that share the address give themselves away.
+# Texts that identify other metadata services at the same address.
 _OTHERS = (
     ("Amazon EC2", ("ec2ws", "x-aws-ec2")),
     ("Google Compute Engine", ("metadata-flavor: google",)),
@@ -230,7 +230,7 @@ _OTHERS = (
 
 
 def other_service(machine: Machine, endpoint: str, timeout: float, answer: Response) -> str:
-    """The name of the service that answers in the place of IMDS."""
+    """The name of the service that answers instead of IMDS."""
     texts = [text_of(answer)]
     with contextlib.suppress(TransportError):
         texts.append(text_of(machine.send(Request("GET", endpoint + "/", HEADERS), timeout)))
@@ -240,14 +240,14 @@ def other_service(machine: Machine, endpoint: str, timeout: float, answer: Respo
 
 
 def text_of(answer: Response) -> str:
-    """The words of the status line, headers and the start of the body, to look for names in."""
+    """The status line, the headers and the beginning of the body, as one text to search."""
     body = answer.body[:4096].decode("utf-8", "replace")
     headers = (f"{name}: {value}" for name, value in answer.headers.items())
     return "\n".join([answer.words, *headers, "", body]).lower()
 
 
 def read_route(machine: Machine, address: str, port: int, table: list[Route]) -> RouteTaken:
-    """Which way a request takes: by the kernel's own word, and by the main routing table."""
+    """The route of a request, from the kernel's route look-up and from the main routing table."""
     source, refusal = machine.source_to(address, port)
     route = route_to(address, table)
     local = local_addresses(machine.read("/proc/net/fib_trie"))
@@ -261,7 +261,7 @@ def read_route(machine: Machine, address: str, port: int, table: list[Route]) ->
         source=source,
         refusal=refusal,
         on_this_host=on_this_host,
-        # The kernel answers by all tables and rules; the main table is what /proc shows.
+        # The kernel uses all tables and rules; /proc shows only the main table.
         by_policy=not on_this_host and is_by_policy(source, refusal, route, local, table),
         gateway_silent=is_unreachable_neighbour(machine.read("/proc/net/arp"), neighbour),
     )
@@ -270,7 +270,7 @@ def read_route(machine: Machine, address: str, port: int, table: list[Route]) ->
 def is_by_policy(
     source: str, refusal: str, route: Route | None, local: list[str], table: list[Route]
 ) -> bool:
-    """Does the kernel do something else than the main table says?"""
+    """Whether the kernel's route differs from that of the main table."""
     if source in local and route is None:
         return not source.startswith("127.") and bool(default_routes(table))
     if route is None or not route.interface:
@@ -284,7 +284,7 @@ def read_interfaces(machine: Machine, table: list[Route]) -> list[Interface]:
     found = []
     for path in sorted(machine.glob("/sys/class/net/*")):
         name = os.path.basename(path)
-        # The second half of an accelerated interface has no address of its own.
+        # With accelerated networking, the second half of an interface has no address.
         if name == "lo" or machine.glob(f"{path}/master"):
             continue
         found.append(
@@ -301,9 +301,9 @@ def read_interfaces(machine: Machine, table: list[Route]) -> list[Interface]:
 def primary(
     machine: Machine, table: list[Route], leases: list[Lease], interfaces: list[Interface]
 ) -> Primary:
-    """The primary network interface and address, as far as this host can know them itself."""
+    """The primary network interface and address, as far as this host can determine them."""
     names = [interface.name for interface in interfaces]
-    # Azure gives a default gateway to the primary interface alone.
+    # In Azure, only the primary interface has a default gateway.
     routed = [lease for lease in leases if lease.router and lease.interface in names]
     defaults = default_routes(table)
     if len(routed) == 1:
@@ -336,7 +336,7 @@ def read_leases(machine: Machine) -> list[Lease]:
 
 
 def interface_of(machine: Machine, file_name: str) -> str:
-    """The interface that a lease file is of: named by its number, or at the end of the name."""
+    """The interface of a lease file, from the number or the name in its file name."""
     for path in sorted(machine.glob("/sys/class/net/*")):
         name = os.path.basename(path)
         if file_name.isdigit() and machine.read(f"{path}/ifindex").strip() == file_name:
@@ -369,7 +369,7 @@ def read_obstacles(machine: Machine, address: str) -> list[Obstacle]:
 
 
 def read_mentions(machine: Machine, address: str) -> list[Mention]:
-    """Lines of firewall settings that name the address."""
+    """The lines of firewall settings that name the address."""
     found = []
     for path in matching(machine, _FIREWALL_FILES):
         for number, line in enumerate(machine.read(path).splitlines(), 1):
@@ -379,7 +379,7 @@ def read_mentions(machine: Machine, address: str) -> list[Mention]:
 
 
 def read_clock(machine: Machine, request: Probe) -> Clock:
-    """How far this host's clock is from the clock of the service that answered, in seconds."""
+    """The difference in seconds between the clocks of this host and of the answering service."""
     now = machine.wall()
     theirs = epoch_of(request.headers.get("date", ""))
     return Clock(iso_8601(now), None if theirs is None else round(now - theirs, 1))
@@ -411,7 +411,7 @@ def _read(path: str) -> str:
 
 
 def _source_to(address: str, port: int) -> tuple[str, str]:
-    """The address that the kernel would send from. Connecting a datagram socket sends nothing."""
+    """The source address that the kernel chooses. Connecting a datagram socket sends no packet."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which proxy settings of a host would catch a request to IMDS. Pure; private to imds.azure.
+"""Finds proxy settings of a host that would redirect a request to IMDS. Pure; private to imds.azure.
 
-The collection itself knows no proxy. Other programs do, each by its own reading of these
-variables, and theirs are the requests that never reach IMDS.
+The collection itself never uses a proxy. Other programs do, and each reads these variables in its own way. Their
+requests then never reach IMDS.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ipaddress
 import re
 import typing as t
 
-# Which programs read a variable for plain HTTP. HTTPS_PROXY catches nothing here.
+# The programs that read a variable for plain HTTP. HTTPS_PROXY does not matter here.
 READERS = {
     "http_proxy": "curl, wget, Python, Go and most others",
     "HTTP_PROXY": "Python, Go and Java tools, not curl",
@@ -22,7 +22,7 @@ READERS = {
 }
 _EXEMPTIONS = ("no_proxy", "NO_PROXY")
 _NAME = "(http_proxy|HTTP_PROXY|all_proxy|ALL_PROXY|no_proxy|NO_PROXY)"
-# Quotes are around the whole assignment, around its value, or nowhere. A value may have anything within quotes.
+# Quotes may be around the whole assignment or around its value. Within quotes, a value may have any characters.
 _ASSIGNMENT = re.compile(
     rf"""(?:^|[\s;=])(?:"{_NAME}=([^"]*)"|'{_NAME}=([^']*)'|["']?{_NAME}[ \t]*=[ \t]*(?:"([^"]*)"|'([^']*)'|["']?([^\s"';]*)))"""
 )
@@ -30,22 +30,22 @@ _PLAIN_PROXY = re.compile(
     r"([a-zA-Z0-9+.-]+://)?(.*@)?((?:[\w.-]+|\[[\w:.%-]+\])(?::[0-9]+)?(?:/[\w./-]*)?)", re.DOTALL
 )
 
-# How far no_proxy lets an address through.
+# For which programs no_proxy exempts an address.
 EVERYWHERE, SOMEWHERE, NOWHERE = "everywhere", "somewhere", "nowhere"
 
 
 class Catch(t.NamedTuple):
-    """A variable that would have caught the request."""
+    """A variable that would apply to the request."""
 
     where: str  # the environment, or a file
     variable: str
     value: str  # without the password
     no_proxy: str
-    exempt: str  # SOMEWHERE: only programs that read no_proxy generously go past the proxy
+    exempt: str  # SOMEWHERE: only programs that interpret no_proxy generously bypass the proxy
 
 
 def assignments(text: str) -> dict[str, str]:
-    """The proxy variables that a file of settings or a shell script sets; the last one wins."""
+    """The proxy variables that a settings file or a shell script sets; the last assignment is used."""
     found: dict[str, str] = {}
     for line in text.splitlines():
         if not line.lstrip().startswith(("#", ";")):
@@ -56,7 +56,7 @@ def assignments(text: str) -> dict[str, str]:
 
 
 def catches(where: str, variables: t.Mapping[str, str], address: str) -> list[Catch]:
-    """The variables of one place that would have caught a request to an address."""
+    """The variables of one place that would apply to a request to an address."""
     no_proxy = next((variables[name] for name in _EXEMPTIONS if variables.get(name)), "")
     exempt = exemption(no_proxy, address)
     if exempt == EVERYWHERE:
@@ -69,7 +69,7 @@ def catches(where: str, variables: t.Mapping[str, str], address: str) -> list[Ca
 
 
 def exemption(no_proxy: str, address: str) -> str:
-    """Does no_proxy let an address through: for every program, for some, or for none?"""
+    """Whether no_proxy exempts an address for every program, for some, or for none."""
     entries = [entry.strip() for entry in re.split(r"[,\s]+", no_proxy) if entry.strip()]
     if address in entries or entries == ["*"]:
         return EVERYWHERE
@@ -77,7 +77,7 @@ def exemption(no_proxy: str, address: str) -> str:
 
 
 def _generous(entry: str, address: str) -> bool:
-    """Networks, ports, leading dots and parts of an address are read by some programs only."""
+    """Whether an entry matches in programs that also support networks, ports, leading dots and parts of an address."""
     if entry == "*" or entry.lstrip(".") == address or entry.startswith(f"{address}:"):
         return True
     try:
@@ -87,7 +87,7 @@ def _generous(entry: str, address: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """The URL with *** for the user and the password, or *** where it is not clear what these are."""
+    """The URL with *** for the user and the password, or only *** if these can't be identified."""
     match = _PLAIN_PROXY.fullmatch(url)
     if not match:
         return "***"
@@ -96,7 +96,7 @@ def without_password(url: str) -> str:
 
 
 def extended(no_proxy: str, address: str) -> str:
-    """no_proxy with the address in it, as every program reads it."""
+    """no_proxy with the address added, in a form that every program understands."""
     return ",".join((*(entry for entry in re.split(r"[,\s]+", no_proxy) if entry), address))
 
 

@@ -1,9 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names and values of a host in commands that somebody pastes into a shell. Pure; private to imds.azure.
+"""Puts names and values of a host into commands that people paste into a shell. Pure; private to imds.azure.
 
-Ansible prints a command as JSON or YAML, whose escapes change or end quotes. So only plain texts are in commands.
+Ansible prints a command as JSON or YAML, and the escapes of these formats break shell quotes. So only plain texts
+are allowed in commands.
 """
 
 from __future__ import annotations
@@ -12,17 +13,17 @@ import re
 import shlex
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.:,/*-]+\Z")
-# Stands for a text that is not plain.
+# The placeholder for a text that is not plain.
 _ODD = "\0"
 
 
 def word(text: str, longest: int = 1000) -> str:
-    """The text as a word of a command, or a mark for `command` that it can't be one."""
+    """The text as a word of a command, or a placeholder for `command` if the text is not plain."""
     return shlex.quote(text) if len(text) <= longest and _PLAIN.match(text) else _ODD
 
 
 def command(text: str) -> str:
-    """The command, or "" where one of its words could not be made."""
+    """The command, or "" if one of its words is the placeholder."""
     return "" if _ODD in text else text
 
 

@@ -58,7 +58,7 @@ class NotAlone(OptionError):
 
 
 class _Approval(t.NamedTuple):
-    """What is asked for, and how far it may go."""
+    """The requested approval, and its limits."""
 
     client: ImdsClient
     event_id: str
@@ -89,11 +89,11 @@ class _Approval(t.NamedTuple):
         return shaped_events(scheduled_events(self.client).data, time.time())
 
     def _start(self, event: Event) -> bool:
-        """Whether it was this approval that started the event."""
+        """Whether this approval started the event."""
         try:
             start_event(self.client, event["EventId"])
         except RefusedError:
-            # Somebody else's approval, or the end of its notice, may have come first.
+            # Another approval, or the end of the notice, may have started it first.
             now = events_by_id(self._events(), event["EventId"])
             if not now or now[0]["EventStatus"] == STARTED:
                 return False
@@ -120,7 +120,7 @@ class _Approval(t.NamedTuple):
         )
 
     def _unlisted(self, events: list[Event]) -> dict[str, t.Any]:
-        """An event that is over, unless it never was: IMDS knows which."""
+        """The result for an event that IMDS no longer lists; IMDS refuses an identifier that it never had."""
         refusal = OptionError(
             f"IMDS knows no event {printable(self.event_id)!r}. It lists "
             f"{listed(event['EventId'] for event in events)}"

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An attested document, and what the module and the action attested_info agree on. Private to imds.azure."""
+"""Attested documents: the request, and options that the module and its action share. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _advice(status: int | None, _cause: str) -> str:
 
 
 ATTESTED = Endpoint("attested/document", always_there=True, advise=_advice)
-# IMDS accepts up to 32 characters today. Blanks and the like may be changed on the way.
+# IMDS accepts up to 32 characters today. Blanks and similar characters may be changed in transit.
 _NONCE = re.compile(r"[\x21-\x7e]{1,32}\Z")
 
 
@@ -60,7 +60,7 @@ def failure(exc: ImdsError) -> dict[str, t.Any]:
 
 
 def attested_document(client: ImdsClient, nonce: str) -> Answer:
-    """The signed message that IMDS makes for a nonce; nothing of it is verified here."""
+    """The signed message that IMDS makes for a nonce; it is not verified here."""
     return client.get(ATTESTED, (("nonce", nonce),), shape=_signature)
 
 

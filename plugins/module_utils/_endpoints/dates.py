@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Points in time as the services behind IMDS write them. Pure; private to imds.azure.
+"""Parses times as the services behind IMDS write them. Pure; private to imds.azure.
 
 Events and tokens have such dates. Facts have none, so instance_facts does not carry this file.
 """
@@ -19,7 +19,7 @@ _ISO_8601 = re.compile(
     r" ?(?:[Zz]|([+-])(\d\d):?([0-5]\d))?\Z",
     re.ASCII,
 )
-# Month, day and year, as the App Service writes the end of a token's life.
+# Month, day and year, as the App Service writes the expiry of a token.
 _AMERICAN = re.compile(
     r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d\d):(\d\d)(?: ([AP]M))?"
     r"(?: (?:[Zz]|([+-])(\d\d):?([0-5]\d)))?\Z",
@@ -28,7 +28,7 @@ _AMERICAN = re.compile(
 
 
 def moment_of(text: str) -> float | None:
-    """Seconds since 1970 of a date in ISO 8601, of HTTP, or as month/day/year; None where it is none.
+    """Seconds since 1970 of a date in ISO 8601, of HTTP, or as month/day/year; None for any other text.
 
     A date without a zone is in UTC.
     """
@@ -39,7 +39,7 @@ def moment_of(text: str) -> float | None:
     found = _AMERICAN.match(text)
     if found:
         month, day, year, hour, minute, second, half, *zone = found.groups()
-        # The App Service was seen to write the hours 0 and 13 to 23 with PM as well.
+        # The App Service has been observed to add PM to the hours 0 and 13 to 23.
         if half and 1 <= int(hour) <= 12:
             hour = str(int(hour) % 12 + (12 if half == "PM" else 0))
         return _epoch((year, month, day, hour, minute, second), zone)

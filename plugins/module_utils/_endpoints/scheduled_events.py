@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scheduled events: asking for them, their shape, whom they are about, what changed between two looks.
+"""Scheduled events: requests, their form, their resources, and changes between two documents.
 
-All but the calls, which come first, are pure functions over plain data. Private to imds.azure.
+The requests come first. All other functions are pure functions over plain data. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from .._options import GetOption, shared_argument_spec
 from .._times import iso_8601
 from .dates import moment_of
 
-# The newest version of events. The first request switches the service on, which is documented to take up to two minutes.
-# IMDS was seen to answer with an empty body where there are no events.
+# The newest version of events. The first request enables the service, which is documented to take up to two minutes.
+# IMDS has been observed to answer with an empty body if there are no events.
 EVENTS = Endpoint(
     "scheduledevents", version="2020-07-01", timeout=130.0, default_body=b'{"Events": []}'
 )
 SCHEDULED = "Scheduled"
 STARTED = "Started"
-# Instead of a resource: events that name whomever.
+# Instead of a resource: selects the events of all resources.
 ANYBODY = "*"
-# What DurationInSeconds says where nobody knows.
+# The value of DurationInSeconds for an unknown duration.
 UNKNOWN_DURATION = -1
 
 Event = t.Dict[str, t.Any]
 
-# What older versions lack, and what IMDS leaves out once an event has started.
+# Fields that older versions lack, or that IMDS leaves out after an event has started.
 _ABSENT: Event = {
     "EventStatus": "",
     "EventType": "",
@@ -43,15 +43,15 @@ _ABSENT: Event = {
     "Description": "",
     "EventSource": "",
 }
-# Documented as a globally unique identifier; never the type of an event or the name of a VM.
+# The identifier of an event is documented as a GUID, so the type of an event or the name of a VM is refused.
 _EVENT_ID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _INTEGER = re.compile(r"-?[0-9]{1,9}\Z")
-# Names in Azure are shorter. Each event is compared with the name.
+# Names in Azure are shorter. The limit matters because each event is compared with the name.
 _LONGEST_NAME = 1000
-# The text that an event has instead of a list of Resources.
+# The key for Resources that are a text instead of a list.
 _RESOURCES_TEXT = "resources_text"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
-# A key like this in a result fails the task, or is read as something else than data.
+# In a result, such a key makes the task fail, or Ansible converts its value.
 _RESERVED = "__ansible_"
 
 
@@ -74,19 +74,19 @@ def scheduled_events(client: ImdsClient) -> Answer:
 
 
 def start_event(client: ImdsClient, event_id: str) -> None:
-    """Approves an event: it starts now instead of when its notice ends. Approving twice is the same as once."""
+    """Approves an event, so that it starts now. A second approval has no further effect."""
     client.post(EVENTS, start_request(event_id))
 
 
 def own_name(client: ImdsClient) -> str:
-    """What events call this VM."""
+    """The name of this VM in events."""
     return name_in(client.newest_instance())
 
 
 def events_document(data: t.Any) -> dict[str, t.Any]:
-    """The data as a document of events, or MalformedError that says what it is instead."""
+    """The data as a document of events; raises MalformedError that names its actual type."""
     if isinstance(data, dict) and data.get("Events", "") is None:
-        # IMDS was seen to write it where there are none.
+        # IMDS has been observed to return null if there are no events.
         data = {**data, "Events": []}
     events = data.get("Events") if isinstance(data, dict) else None
     if not isinstance(data, dict) or not isinstance(events, list):
@@ -103,12 +103,12 @@ def start_request(event_id: str) -> bytes:
 
 
 def incarnation_of(document: dict[str, t.Any]) -> int:
-    """IMDS counts the changes of the document; 0 where it doesn't say."""
+    """IMDS' counter of changes of the document; 0 if it is missing."""
     return _integer(document.get("DocumentIncarnation"), 0)
 
 
 def shaped_events(document: dict[str, t.Any], now: float) -> list[Event]:
-    """The events in IMDS' own names, all of these there, and with the time that is left."""
+    """The events with all documented fields, and with the remaining notice."""
     return [_shaped(event, now) for event in document["Events"]]
 
 
@@ -117,10 +117,10 @@ def _shaped(event: Event, now: float) -> Event:
     shaped = {**_ABSENT, **{key: value for key, value in sent.items() if value is not None}}
     names = shaped.get("Resources")
     if isinstance(names, str):
-        # Kept as it was sent, so that `is_alone` can tell that there was no list.
+        # Kept unchanged, so that `is_alone` can detect that Resources were not a list.
         shaped[_RESOURCES_TEXT] = names
         names = [name.strip() for name in names.split(",") if name.strip()]
-    # An entry that is not text becomes an empty name, so that `is_alone` can tell that something odd was there.
+    # An entry that is not a text becomes an empty name, so that `is_alone` can detect the invalid entry.
     shaped["Resources"] = (
         [name if isinstance(name, str) else "" for name in names] if isinstance(names, list) else []
     )
@@ -133,7 +133,7 @@ def _shaped(event: Event, now: float) -> Event:
 
 
 def _plain(value: t.Any) -> t.Any:
-    """The value without what Ansible's own readers take for a mark of theirs, and without half characters."""
+    """The value without keys that have a special meaning in Ansible, and without lone surrogates."""
     if isinstance(value, str):
         return _HALF_CHARACTER.sub("\ufffd", value)
     if isinstance(value, list):
@@ -148,7 +148,7 @@ def _plain(value: t.Any) -> t.Any:
 
 
 def _notice(event: Event, begins: float | None, now: float) -> int:
-    # An event that has started, or that doesn't say when it will, leaves no time to count on.
+    # An event that has started, or that has no time of its start, has no reliable notice.
     if begins is None or event["EventStatus"] == STARTED:
         return 0
     return max(0, int(begins - now))
@@ -161,7 +161,7 @@ def _integer(value: t.Any, otherwise: int) -> int:
 
 
 def name_in(document: dict[str, t.Any]) -> str:
-    """What events call this VM, by its instance document."""
+    """The name of this VM in events, from its instance document."""
     name = part(document, "compute").get("name")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name == ANYBODY:
         raise MalformedError(
@@ -173,17 +173,17 @@ def name_in(document: dict[str, t.Any]) -> str:
 
 
 def about(events: t.Iterable[Event], resource: str) -> list[Event]:
-    """The events that name a resource. Azure's names are not case-sensitive."""
+    """The events that name a resource. Azure ignores the casing of names."""
     return [event for event in events if resource == ANYBODY or _names(event, resource)]
 
 
 def others_in(event: Event, resource: str) -> list[str]:
-    """The resources of an event other than this one."""
+    """The other resources of an event."""
     return [name for name in event["Resources"] if name.lower() != resource.lower()]
 
 
 def is_alone(event: Event, resource: str) -> bool:
-    """Whether an event has a list of exactly one resource, which is this one."""
+    """Whether the only resource of an event is this one."""
     names = event["Resources"]
     if _RESOURCES_TEXT in event or resource in ("", ANYBODY):
         return False
@@ -195,18 +195,18 @@ def _names(event: Event, resource: str) -> bool:
 
 
 def key_of(event_id: str) -> str:
-    """Identifies an event. IMDS takes identifiers in any casing."""
+    """The key of an event. IMDS ignores the casing of identifiers."""
     return event_id.lower()
 
 
 def events_by_id(events: t.Iterable[Event], event_id: str) -> list[Event]:
-    """The events that IMDS may mean by an identifier: one, or none, unless the document is odd."""
+    """The events with an identifier: at most one, unless the document is invalid."""
     wanted = key_of(event_id)
     return [event for event in events if key_of(event["EventId"]) == wanted]
 
 
 def is_ambiguous(events: t.Sequence[Event]) -> bool:
-    """Whether events with one identifier are different ones. The same event twice is one."""
+    """Whether several different events have one identifier. The same event twice counts once."""
     return any(event != events[0] for event in events)
 
 
@@ -215,17 +215,17 @@ def is_event_id(text: str) -> bool:
 
 
 class Change(t.NamedTuple):
-    """What happened to an event between two looks."""
+    """The change of an event between two documents."""
 
     change: str  # appeared, status_changed or disappeared
-    event: Event  # as it is, or as it was last
-    previous_status: str  # empty where it wasn't there before
+    event: Event  # its current state, or the last one
+    previous_status: str  # empty for a new event
 
 
 def changes(before: t.Sequence[Event], after: t.Sequence[Event]) -> list[Change]:
-    """One change for each appearance, each other status and each disappearance.
+    """One change for each appearance, each new status and each disappearance.
 
-    What has gone comes first, as it makes room for what comes.
+    Disappearances come first, because they can make new events possible.
     """
     old, new = _by_id(before), _by_id(after)
     found = [

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Opens regular files only, whatever has the name of one. Private to imds.azure.
+"""Opens only regular files. Private to imds.azure.
 
-A FIFO would wait for a writer, /dev/zero never ends, and to open a device can start something.
+To open a FIFO would wait for a writer, to read /dev/zero would never end, and to open a device can have effects.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _KINDS = {
 def open_regular(path: str, follow: bool = True, folder: int | None = None) -> t.BinaryIO:
     """The file, open for reading, or OSError; without `follow` a symbolic link is refused.
 
-    `folder` is the descriptor of a folder that the path begins at.
+    `folder` is the descriptor of the folder at which a relative path begins.
     """
-    # Before it is opened, because of devices, and again afterwards, as it may be another file then.
+    # Checked before the file is opened, because of devices, and again afterwards, because it may have been replaced.
     _check(path, os.stat(path, dir_fd=folder, follow_symlinks=follow))
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
     handle = os.open(path, flags, dir_fd=folder)
@@ -48,7 +48,7 @@ def _check(path: str, found: os.stat_result) -> None:
 
 
 def size_within(file: t.BinaryIO, limit: int) -> int:
-    """How many bytes the file has now, or OSError where these are more than the limit."""
+    """The current size of the file in bytes; raises OSError if it is above the limit."""
     size = os.fstat(file.fileno()).st_size
     if size > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit // 1024**2} MiB")

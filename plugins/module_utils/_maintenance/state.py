@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The folder on a VM in which the role maintenance remembers, and what the role has to do next.
+"""The folder on a VM with the state of the role maintenance, and the decision what the role does next.
 
-The file `lock` says which run works on the VM. A run holds it over many tasks, so it is a lease: it ends by itself when
-the run renews it no more, when the VM restarts, and at once when the run is known to be dead. Each change of the folder
-checks and renews the lease, under a file lock that the kernel frees when the process dies.
+The file `lock` names the run that works on the VM. A run holds the lock over many tasks, so the lock is a lease. It
+ends if the run stops renewing it, if the VM restarts, or at once if the run is known to be dead. Each change of
+the folder checks and renews the lease, under a file lock that the kernel frees when the process dies.
 
-Each other file NAME.json is one event, and what was done for it: the VM is draining, drained or restoring. The role
-writes that down before it begins and after it has ended, so that the next run repairs what a run left half done.
+Each other file NAME.json records one event and its progress: the VM is draining, drained or restoring. The role
+records the beginning and the end of each step, so that the next run can complete unfinished steps.
 
 Private to imds.azure.
 """
@@ -43,17 +43,17 @@ DRAINING = "draining"
 DRAINED = "drained"
 RESTORING = "restoring"
 
-# The role sets it for the tasks of its user, so that processes on the VM tell which run they belong to.
+# The role sets this variable for the user's tasks, so that processes on the VM can be assigned to a run.
 RUN_VARIABLE = "IMDS_AZURE_MAINTENANCE_RUN"
 
 _LOCK = "lock"
 _NEW = ".new"
 _NAP = 0.5
-# A process holds the file lock for as long as it takes to write a small file.
+# A process holds the file lock only while it writes a small file.
 _FILE_LOCK_SECONDS = 20.0
-# More seconds than any clock or lease has.
+# An upper limit in seconds for any clock or lease.
 _LONGEST = 1e15
-# An answer of IMDS has at most 4 MiB, and JSON may need six bytes for one.
+# An answer of IMDS has at most 4 MiB, and JSON may escape one byte as six.
 _MAX_BYTES = 32 * 1024 * 1024
 
 Process = t.Dict[str, t.Any]
@@ -68,11 +68,11 @@ class BusyError(ImdsError):
 
 
 class LostError(ImdsError):
-    """This run was taken for dead, and another one works on the VM."""
+    """This run has lost its lock, and another run works on the VM."""
 
 
 class State(t.NamedTuple):
-    """An event that the VM was drained for, and what was done."""
+    """An event for which the VM is or was drained, and its progress."""
 
     event: Event
     done: str
@@ -80,7 +80,7 @@ class State(t.NamedTuple):
 
 
 class Wanted(t.NamedTuple):
-    """Which events to answer, and which of them to approve."""
+    """The events to handle, and which of them to approve."""
 
     types: t.Sequence[str]
     notice: int
@@ -91,16 +91,16 @@ class Wanted(t.NamedTuple):
 class Plan(t.NamedTuple):
     due: list[Event]
     restore: list[Event]
-    # Identifiers of events that may be approved once the VM is drained.
+    # Identifiers of events that may be approved after the VM is drained.
     approvable: list[str]
     warnings: list[str]
 
 
 def process(pid: int) -> Process:
-    """Identifies a process of this machine for as long as the machine runs; empty where that is not known."""
+    """Identifies a process of this machine until the machine restarts; empty if that is not possible."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:
-            # The name of the program comes before the last bracket, and may hold anything.
+            # The name of the program, which may have any characters, ends at the last bracket.
             started = file.read().rpartition(b")")[2].split()[19].decode("ascii")
         return {
             "boot_id": boot_id(),
@@ -121,7 +121,7 @@ def boot_id() -> str:
 
 
 def is_dead(run: Process) -> bool:
-    """Whether a process of this machine has ended. Nobody knows that of a process of another machine."""
+    """Whether a process of this machine has ended. False for a process of another machine, whose state is unknown."""
     here = process(os.getpid())
     if not here or any(run.get(name) != here[name] for name in ("boot_id", "namespace")):
         return False
@@ -130,7 +130,7 @@ def is_dead(run: Process) -> bool:
 
 
 class Folder:
-    """The folder of one VM, as one run sees it."""
+    """The folder of one VM, for one run."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Folder:
     def take(
         self, run: Process, seconds: float, wait: float, dead: str = ""
     ) -> tuple[str, list[str]]:
-        """The token of the run that holds the lock from now on, and a warning where another run has died.
+        """Takes the lock. Returns the token of this run, and a warning if another run has died.
 
         `dead` is the token of a run that the caller knows to be dead.
         """
@@ -164,15 +164,15 @@ class Folder:
             self.sleep(_NAP)
 
     def release(self, token: str) -> None:
-        """Frees the lock, unless another run holds it by now."""
+        """Frees the lock, unless another run holds it now."""
         with self._file() as file:
             if _holder(file).get("token") == token:
                 os.ftruncate(file, 0)
 
     @contextlib.contextmanager
     def _file(self) -> t.Iterator[int]:
-        """The lock file, while no other process changes anything in the folder."""
-        # It is never removed, because two processes could then hold two files of that name.
+        """The open lock file; no other process can change the folder in the meantime."""
+        # The file is never removed, because two processes could then lock two different files with that name.
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         file = os.open(os.path.join(self.path, _LOCK), flags, 0o600)
         try:
@@ -188,7 +188,7 @@ class Folder:
             os.close(file)
 
     def _lock(self, file: int) -> None:
-        """Waits a moment for another process that changes the folder; a stopped one must not block runs."""
+        """Takes the file lock. Waits only a moment, so that a stopped process does not block runs."""
         end = self.clock() + _FILE_LOCK_SECONDS
         while True:
             try:
@@ -205,7 +205,7 @@ class Folder:
 
     @contextlib.contextmanager
     def _held(self, token: str) -> t.Iterator[dict[str, t.Any]]:
-        """Renews the lease of this run, which may change the folder meanwhile."""
+        """Renews the lease of this run. Within the context, the run may change the folder."""
         with self._file() as file:
             held = _holder(file)
             if held.get("token") != token:
@@ -248,7 +248,7 @@ class Folder:
     # The events.
 
     def states(self) -> tuple[list[State], list[str]]:
-        """All that the VM was drained for, and a warning for each file that can't be read."""
+        """The recorded events, and a warning for each file that can't be read."""
         found: dict[str, State] = {}
         warnings = []
         for path in self._paths():
@@ -267,7 +267,7 @@ class Folder:
         return list(found.values()), warnings
 
     def repair(self, token: str) -> list[str]:
-        """Sets aside each file that can't be read, and writes anew what its name says. A warning for each."""
+        """Renames each file that can't be read, and records its event again by the file name. Returns warnings."""
         warnings = []
         with self._held(token):
             for path in self._paths():
@@ -285,7 +285,7 @@ class Folder:
         return sorted(glob.glob(os.path.join(glob.escape(self.path), "*.json")))
 
     def remember(self, token: str, event: Event, done: str) -> None:
-        """Writes down what was done for an event."""
+        """Records the progress for an event."""
         with self._held(token) as held:
             if done == DRAINED and held.get("disturbed"):
                 raise LostError(
@@ -296,13 +296,13 @@ class Folder:
             self._write(State(event, done, self._files_of(event)))
 
     def remember_restoring(self, token: str) -> None:
-        """From the first restoring task on, the VM is drained for nothing any more."""
+        """Records that restoring begins. From then on, the VM no longer counts as drained for any event."""
         with self._held(token):
             for state in self.states()[0]:
                 self._write(state._replace(done=RESTORING))
 
     def forget(self, token: str, event: Event) -> None:
-        """After the restoring tasks for an event."""
+        """Removes the record of an event after its restoring tasks."""
         try:
             with self._held(token):
                 for path in self._files_of(event):
@@ -314,7 +314,7 @@ class Folder:
             ) from None
 
     def _drain_again(self) -> None:
-        """This run has restored the VM after another one had drained it: the next run drains it anew."""
+        """Makes the next run drain the VM again, because this run restored it after another run had drained it."""
         with self._file() as file:
             held = _holder(file)
             if held:
@@ -331,11 +331,11 @@ class Folder:
         )
 
     def _write(self, state: State) -> None:
-        """The file is whole or as it was before, also when the process is killed or the VM stops."""
+        """Replaces the file atomically, even if the process is killed or the VM stops."""
         path = os.path.join(self.path, _name_for(state.event["EventId"]))
         new = os.path.join(self.path, _NEW)
         content = json.dumps({"state": state.done, "event": state.event}, indent=1).encode("ascii")
-        # One process at a time writes, so what has this name is of a process that was killed.
+        # Only one process at a time writes, so a file with this name comes from a killed process.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(new)
         file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -355,7 +355,7 @@ class Folder:
 
 
 def _holder(file: int) -> dict[str, t.Any]:
-    """Who holds the lock; empty where nobody does."""
+    """The holder of the lock; empty if the lock is free."""
     try:
         held = parse_json(os.pread(file, 65536, 0))
     except ValueError:
@@ -365,7 +365,7 @@ def _holder(file: int) -> dict[str, t.Any]:
     is_one = (
         isinstance(held, dict)
         and all(isinstance(held.get(name), kind) for name, kind in kinds.items())
-        # Neither what is not a number nor an integer that no float can hold.
+        # Refuses values that are not numbers, and integers that are too large for a float.
         and all(isinstance(held.get(name), (int, float)) for name in numbers)
         and all(abs(held[name]) < _LONGEST for name in numbers)
     )
@@ -373,7 +373,7 @@ def _holder(file: int) -> dict[str, t.Any]:
 
 
 def _overwrite(file: int, held: dict[str, t.Any]) -> None:
-    # A reader takes a text that was cut off for no lock. Its writer is dead then, and so is its task.
+    # A truncated text counts as no lock. Its writer is dead, and so is that writer's task.
     os.ftruncate(file, 0)
     os.pwrite(file, json.dumps(held).encode("ascii"), 0)
     os.fsync(file)
@@ -387,7 +387,7 @@ def _started(held: dict[str, t.Any]) -> str:
 
 
 def _has_processes(token: str) -> bool:
-    """Whether tasks of a run are still at work, although the run itself was killed."""
+    """Whether tasks of a run still work, even if the run itself was killed."""
     mark = f"{RUN_VARIABLE}={token}".encode("ascii", "replace")
     for path in glob.glob("/proc/[0-9]*/environ"):
         with contextlib.suppress(OSError), open(path, "rb") as file:
@@ -397,7 +397,7 @@ def _has_processes(token: str) -> bool:
 
 
 def _name_for(event_id: str) -> str:
-    """The name of the file for an event: never the same for two events, and never too long."""
+    """The file name for an event: unique for each event, and never too long."""
     key = key_of(event_id)
     if not is_event_id(event_id):
         key = hashlib.sha256(key.encode("utf-8", "backslashreplace")).hexdigest()
@@ -414,20 +414,20 @@ def _read_state(path: str) -> State:
         raise ValueError("it is too large")
     data = parse_json(content)
     done: t.Any = DRAINED
-    # Version 0.1.0 of the collection wrote the event alone, after the drain.
+    # Version 0.1.0 of the collection wrote only the event, after the drain.
     if isinstance(data, dict) and "EventId" not in data:
         done, data = data.get("state"), data.get("event")
     event_id = data.get("EventId") if isinstance(data, dict) else None
     if not isinstance(event_id, str) or done not in (DRAINING, DRAINED, RESTORING):
         raise ValueError("it is not what the role maintenance writes")
     (event,) = shaped_events({"Events": [data]}, time.time())
-    # Times are those of the drain.
+    # The times are those of the drain.
     event.update({name: data[name] for name in ("not_before", "notice") if name in data})
     return State(event, done, (path,))
 
 
 def _state_by_name(path: str) -> State | None:
-    """An event of which nothing is left but its identifier: nobody knows what was done for it."""
+    """The state of an event of which only the identifier is known. Its progress is unknown."""
     stem = os.path.basename(path)[: -len(".json")]
     if not is_event_id(stem):
         return None
@@ -449,8 +449,8 @@ def _unreadable(path: str, exc: Exception) -> str:
 
 
 def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -> Plan:
-    """What the role does next: drain for what is due, or restore when all is over."""
-    # A dictionary keeps one of equal warnings, in their order.
+    """The next work of the role: drain for due events, or restore if all events are over."""
+    # A dictionary removes duplicate warnings and keeps their order.
     warnings: dict[str, None] = {}
     same: dict[str, list[Event]] = {}
     for event in events:
@@ -478,7 +478,7 @@ def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -
 
 
 def _unapprovable(event: Event, ambiguous: bool) -> str:
-    """Why nobody can say which event an approval would be for."""
+    """The reason why an approval would be ambiguous."""
     event_id = event["EventId"]
     if not event_id or event_id != event_id.strip():
         return (

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of tokens, and a token by them. Private to imds.azure."""
+"""The options for tokens, and a token for given options. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def token_from(
     rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    """A token by a plugin's options; the instance document is read only where the cloud matters.
+    """A token for a plugin's options. The instance document is read only if the cloud matters.
 
-    `unread` collects the names of numbers that came with the token and can't be read.
+    `unread` collects the names of number fields that can't be parsed.
     """
     identity = identity_from(get_option)
     extension = None

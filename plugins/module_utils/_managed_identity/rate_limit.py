@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The rate limit for tokens, over any number of processes. Private to imds.azure.
+"""The rate limit for tokens, shared by any number of processes. Private to imds.azure.
 
 Five lock files act as slots. Holding one allows one request, and each slot can be taken about four
-times a second, which gives IMDS' limits of 5 requests at once and 20 a second. A file holds nothing
-but the time when a process last took it. The kernel frees the lock of a process that dies.
+times a second, which gives IMDS' limits of 5 requests at once and 20 a second. A file contains only the time
+when a process last took it. The kernel frees the lock of a process that dies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .._client import RateLimit
 from .._errors import TransportError
 
 SLOTS = 5
-# A bit more than a quarter of a second, because requests don't all take the same time to arrive.
+# Slightly more than a quarter of a second, because requests take different times to arrive.
 INTERVAL = 0.26
 _NAP = 0.02
 
@@ -33,25 +33,25 @@ def rate_limit_in(
     sleep: t.Callable[[float], None] = time.sleep,
     jitter: t.Callable[[], float] = random.random,
 ) -> RateLimit:
-    """The rate limit among all processes of this user that name the same folder.
+    """The rate limit for all processes of this user that use the same folder.
 
-    The clock must be one for all of them, as the kernel's monotonic one is.
+    All processes must share the clock, as they do with the kernel's monotonic clock.
     """
-    # With the user's id, because the folder may be one that all users share.
+    # With the user's ID, because all users may share the folder.
     paths = [os.path.join(folder, f"imds_azure_token_{os.getuid()}_{n}") for n in range(SLOTS)]
 
     @contextlib.contextmanager
     def permission(patience: float) -> t.Iterator[None]:
         end = clock() + patience
         with contextlib.ExitStack() as held:
-            # A folder that cannot hold the files limits nothing. IMDS' own limits and the retries do.
+            # If the files can't be created, requests are not limited here. IMDS' own limits and the retries still apply.
             with contextlib.suppress(OSError):
                 while not _took_slot(paths, clock, held):
                     if clock() >= end:
                         raise TransportError(
                             "other processes took all turns at IMDS' tokens", retry=False
                         )
-                    # Part of it is random, so that waiting processes do not all look at the same moment.
+                    # A part of the wait is random, so that waiting processes do not all try at the same moment.
                     sleep(_NAP * (0.5 + jitter()))
             yield
 
@@ -59,7 +59,7 @@ def rate_limit_in(
 
 
 def _took_slot(paths: list[str], clock: t.Callable[[], float], held: contextlib.ExitStack) -> bool:
-    """Takes the first slot that is free and was not taken for a while. `held` closes its file."""
+    """Takes the first free slot whose last use is long enough ago. `held` closes its file."""
     for path in paths:
         slot = _opened(path)
         with contextlib.ExitStack() as unless_taken:
@@ -75,8 +75,8 @@ def _opened(path: str) -> int:
     slot = os.open(path, flags, 0o600)
     found = os.fstat(slot)
     if not stat.S_ISREG(found.st_mode) or found.st_uid != os.getuid() or found.st_nlink != 1:
-        # Another user may have made it, and must not keep this user waiting. With a second name
-        # it may be any other file of this user.
+        # A file of another user must not block this user. A hard link may be any other file
+        # of this user.
         os.close(slot)
         raise PermissionError(f"{path} is not a file of this user")
     return slot
@@ -87,7 +87,7 @@ def _taken(slot: int, now: float) -> bool:
         fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    # A later time is from before the last boot, unless it is only rounded.
+    # A time in the future is from before the last boot, unless it was only rounded.
     if abs(now - _last_taken(slot)) < INTERVAL:
         return False
     os.pwrite(slot, f"{now:<24.6f}".encode(), 0)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens of managed identities: the parameters, the requests, and how to read the answers.
+"""Tokens of managed identities: the parameters, the requests, and the parsing of answers.
 
 No message ever quotes a token. Private to imds.azure.
 """
@@ -17,10 +17,10 @@ from .._clouds import Cloud
 from .._document import parse_json
 from .._errors import MalformedError, OptionError, printable
 
-# Options that choose an identity, and the names that the endpoints have for them.
+# Options that choose an identity, and the parameter names of the endpoints.
 IDENTITIES = {"client_id": "client_id", "object_id": "object_id", "resource_id": "msi_res_id"}
 EXTENSION_PORT = 50342
-# The claims that identify owner and audience. Two tokens with equal ones give the same access.
+# The claims that identify owner and audience. Two tokens with equal claims give the same access.
 CLAIMS = ("aud", "oid", "tid", "appid")
 
 _NAMED_RESOURCES: dict[str, t.Callable[[Cloud], str]] = {
@@ -32,18 +32,18 @@ _NAMED_RESOURCES: dict[str, t.Callable[[Cloud], str]] = {
 RESOURCES = tuple(_NAMED_RESOURCES)
 
 NUMBERS = ("expires_on", "expires_in", "not_before")
-# Some services write these as dates.
+# Some services return dates in these fields.
 _MOMENTS = ("expires_on", "not_before")
 _TEXTS = ("token_type", "client_id", "resource")
 _INTEGER = re.compile(r"[0-9]{1,18}\Z")
-# The characters of a bearer token (RFC 6750). None of them splits a header or a template.
+# The characters of a bearer token (RFC 6750). They are safe in headers and templates.
 _BEARER = re.compile(r"[A-Za-z0-9._~+/-]+=*\Z")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s\x00-\x1f\x7f]+\Z")
 
 
 def resource_uri(resource: str, cloud: t.Callable[[], Cloud]) -> str:
-    """The resource parameter of a token. A name means that service in the VM's own cloud."""
+    """The resource parameter for a token. A name such as key_vault means that service in the VM's own cloud."""
     named = _NAMED_RESOURCES.get(resource)
     if named is None:
         if _URI.match(resource) or _GUID.match(resource):
@@ -94,9 +94,9 @@ def imds_token(
     rate_limit: RateLimit | None = None,
     unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    """A token for a resource, of the VM's only identity or of the named one.
+    """A token for a resource, of the VM's only identity or of the chosen one.
 
-    `unread` collects the same as in token_of.
+    `unread` is the same as in token_of.
     """
 
     def shape(data: t.Any) -> dict[str, t.Any]:
@@ -116,7 +116,7 @@ def extension_token(
     identity: Params = (),
     unread: list[str] | None = None,
 ) -> dict[str, t.Any]:
-    """The same from the retired VM extension, which listens on the VM itself."""
+    """A token from the retired VM extension, which listens on the VM itself."""
 
     def shape(data: t.Any) -> dict[str, t.Any]:
         return token_of(data, unread)
@@ -127,9 +127,9 @@ def extension_token(
 
 
 def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
-    """The token of an answer, and its fields. Numbers may come as texts, and times as dates.
+    """The token of an answer, and its fields. Numbers may be texts, and times may be dates.
 
-    A missing number is None. An unreadable number is None as well, and `unread` collects its name.
+    A missing number is None. A number that can't be parsed is also None, and `unread` collects its name.
     """
     token = data.get("access_token") if isinstance(data, dict) else None
     if not isinstance(token, str) or not _BEARER.match(token):
@@ -147,7 +147,7 @@ def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
 
 
 def unread_warning(name: str) -> str:
-    """A warning that quotes nothing of the answer, which may be a secret."""
+    """A warning that quotes nothing of the answer, because it may be a secret."""
     return (
         f"the token came with a value of {name} that is neither a number nor a date that is understood, "
         f"so {name} is null"
@@ -162,7 +162,7 @@ def _number(name: str, value: t.Any) -> int | None:
     if isinstance(value, str) and _INTEGER.match(value):
         return int(value)
     if isinstance(value, str) and name in _MOMENTS:
-        # Imported here because IMDS itself writes numbers.
+        # Imported here because IMDS itself returns numbers.
         from .._endpoints.dates import moment_of
 
         moment = moment_of(value)
@@ -171,7 +171,7 @@ def _number(name: str, value: t.Any) -> int | None:
 
 
 def claims_of(token: str) -> dict[str, str]:
-    """Owner and audience of a token. Only its receiver can check the signature."""
+    """The owner and the audience of a token, unverified: only its receiver can check the signature."""
     payload = token.split(".")[1] if token.count(".") == 2 else ""
     try:
         data = parse_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -184,7 +184,7 @@ def claims_of(token: str) -> dict[str, str]:
 
 
 def different_claims(one: dict[str, str], other: dict[str, str]) -> list[str]:
-    """The claims that do not prove two tokens equal; one that both lack proves nothing."""
+    """The claims that differ or are missing in both tokens."""
     return [name for name in CLAIMS if not one[name] or one[name] != other[name]]
 
 
@@ -222,7 +222,7 @@ _EXTENSION_GONE = (
 def token_advice(status: int | None, cause: str) -> str:
     """The advice for a failure, or "" for the usual advice.
 
-    The words of the service only choose the advice. Nothing else depends on them.
+    The error text of the service is used only to choose the advice.
     """
     words = cause.lower()
     return next((todo for key, todo in _BY_WORDS if key in words), _BY_STATUS.get(status or 0, ""))
@@ -236,7 +236,7 @@ def extension_advice(status: int | None, cause: str) -> str:
     return token_advice(status, cause)
 
 
-# The documentation says to retry a 404 as well. Every SDK asks by this version.
+# The documentation recommends retries of a 404 as well. All Azure SDKs use this version.
 TOKENS = Endpoint(
     "identity/oauth2/token",
     always_there=True,

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What on this host still has to do with the retired VM extension for managed identities.
+"""Finds traces of the retired VM extension for managed identities on this host.
 
-Reads files and changes none. Of a file that names the extension it tells the place and the name, never
-the rest of the line, which may be anybody's secret. Private to imds.azure.
+Changes nothing. For a file that names the extension, it returns the line number and the matched text, but not the
+rest of the line, which may be a secret. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ from .._machine.files import open_regular
 
 MAX_FILE = 1024 * 1024
 MAX_FILES = 50000
-# Whoever may write to one file that is searched must not fill the memory with what is found there.
+# A user who can write to a searched file must not be able to exhaust the memory.
 MAX_REFERENCES_OF_FILE = 32
 MAX_REFERENCES = 2000
+_MOST_PORTS = 16
 _ONE_TOO_MANY = MAX_REFERENCES_OF_FILE + 1
 _MAX_UNREAD = 200
 _MAX_DEPTH = 64
 _NO_CONFIGURATION = ("/dev", "/proc", "/sys")
-# The unit that the extension installs, and the beginning of all that the VM's agent keeps of it.
+# The unit that the extension installs, and the names of its files in the folder of the Azure agent.
 _SERVICE = "azuremsixtn"
 _FILES = ("Microsoft.ManagedIdentity.ManagedIdentityExtension*", "ManagedIdentity-Settings")
 _LISTENING = "0A"
@@ -47,15 +48,15 @@ _NAMES = re.compile(
 )
 _HERE = r"(?:localhost|127\.0\.0\.1|\[::1\])"
 
-# The extension of other systems, and that of Windows.
+# The extensions for Linux and for Windows.
 _EXTENSIONS = ("ManagedIdentityExtensionForLinux", "ManagedIdentityExtensionForWindows")
-# The clouds that the Azure CLI and Azure PowerShell have to be told of, by the name that both use.
+# The clouds that have to be selected in the Azure CLI and in Azure PowerShell, with the name that both use.
 _OTHER_CLOUDS = {
     "AzureUSGovernmentCloud": "AzureUSGovernment",
     "AzureChinaCloud": "AzureChinaCloud",
 }
-# Most names that Azure allows. Single quotes around such a name are right in a POSIX shell and in PowerShell, also
-# after Ansible has printed a command as JSON or YAML. Neither the Azure CLI nor a shell takes the name for more.
+# Matches most names that Azure allows. Such a name in single quotes is safe in a POSIX shell and in PowerShell, also
+# after Ansible has printed the command as JSON or YAML. Neither the Azure CLI nor a shell gives it a special meaning.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_(][A-Za-z0-9_.()-]{0,89}\Z")
 _GUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 # The names that `removal_commands` needs.
@@ -69,7 +70,7 @@ VM_NAMES = (
     "extension",
 )
 
-# What to put in the place of each kind of name.
+# The replacement for each kind of reference.
 CHANGE_TO = {
     "endpoint": "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01 with the "
     "same resource, client_id and object_id and the same header, always as a GET request",
@@ -87,16 +88,16 @@ class Reference(t.NamedTuple):
 
 class Found(t.NamedTuple):
     references: list[Reference]
-    unread: list[str]  # what could not be read, and why
+    unread: list[str]  # files that could not be read, with the reason
 
 
 def ports_in_settings(folders: t.Iterable[str]) -> list[int]:
-    """The ports that the settings of the installed extension name."""
+    """The ports in the settings of the installed extension, of which there is one in practice."""
     ports: list[int] = []
     for folder in folders:
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), "config", "*.settings"))):
             ports.extend(_ports_of(path))
-    return ports
+    return list(dict.fromkeys(ports))[:_MOST_PORTS]
 
 
 def _ports_of(path: str) -> t.Iterator[int]:
@@ -111,18 +112,18 @@ def _ports_of(path: str) -> t.Iterator[int]:
 
 
 def extension_files(waagent: str) -> list[str]:
-    """What the VM's agent has of the extension: its folders, archives and settings."""
+    """The folders, archives and settings of the extension in the folder of the Azure agent."""
     patterns = (os.path.join(glob.escape(waagent), name) for name in _FILES)
     return sorted(path for pattern in patterns for path in glob.glob(pattern))
 
 
 def extension_services(folders: t.Iterable[str]) -> list[str]:
-    """The files by which the host's service manager knows the extension."""
+    """The files of the extension in the folders of the service manager."""
     services: dict[str, str] = {}
     for path in (path for folder in folders for path in _entries(folder)):
         text = _text(path)
         if text is not None and (_SERVICE in os.path.basename(path) or _NAMES.search(text)):
-            # Two of the folders may be one, and a unit that is switched on has a link to itself.
+            # Two of the folders may be the same, and an enabled unit also has a link.
             services.setdefault(os.path.realpath(path), path)
     return sorted(services.values())
 
@@ -135,7 +136,7 @@ def _entries(folder: str) -> list[str]:
 
 
 def listeners(ports: t.Collection[int], tables: t.Iterable[str]) -> list[tuple[str, int]]:
-    """Who listens on one of these ports, by the kernel's own tables of sockets."""
+    """The sockets that listen on one of these ports, from the kernel's socket tables."""
     found = set()
     for table in tables:
         try:
@@ -152,7 +153,7 @@ def listeners(ports: t.Collection[int], tables: t.Iterable[str]) -> list[tuple[s
 
 
 def _address(text: str) -> str:
-    """An address as the kernel prints it: words of 32 bits, each in the byte order of the machine."""
+    """Parses an address as the kernel prints it: words of 32 bits, each in the byte order of the machine."""
     words = [int(text[at : at + 8], 16) for at in range(0, len(text), 8)]
     packed = struct.pack(f"={len(words)}I", *words)
     return socket.inet_ntop(socket.AF_INET if len(packed) == 4 else socket.AF_INET6, packed)
@@ -186,7 +187,7 @@ def references(
 
 
 class _Unread:
-    """Messages about what could not be read: the first ones and the last one, with the number of the others."""
+    """Messages about files that could not be read: the first ones and the last one, with the number of the others."""
 
     def __init__(self) -> None:
         self._messages: list[str] = []
@@ -222,13 +223,13 @@ def _patterns(ports: t.Iterable[int]) -> list[tuple[str, t.Pattern[str]]]:
             ),
         ),
         ("name", _NAMES),
-        # Azure PowerShell calls its account MSI@50342 and asks IMDS all the same.
+        # Azure PowerShell calls its account MSI@50342, but uses IMDS.
         ("port", re.compile(rf"(?<!MSI@)(?<![\w.])(?:{either})(?!\w)")),
     ]
 
 
 def _matches(patterns: list[tuple[str, t.Pattern[str]]], line: str) -> t.Iterator[tuple[str, str]]:
-    """The first of each kind, but a port that stands within an endpoint is no second one."""
+    """The first match of each kind. A port within a matched endpoint does not count."""
     for kind, pattern in patterns:
         match = pattern.search(line)
         if match:
@@ -247,7 +248,7 @@ def _files(paths: t.Iterable[str], ignored: t.Collection[str], unread: _Unread) 
 
 
 def _below(top: str, unread: _Unread) -> t.Iterator[str]:
-    """All files below a folder, or the file itself; what isn't there has no file."""
+    """All files below a folder, or the file itself; nothing if the path does not exist."""
     if not os.path.isdir(top):
         yield from [top] if os.path.exists(top) else []
         return
@@ -260,7 +261,7 @@ def _below(top: str, unread: _Unread) -> t.Iterator[str]:
         folders[:] = sorted(
             name for name in folders if os.path.join(folder, name) not in _NO_CONFIGURATION
         )
-        # Up to Python 3.11, os.walk calls itself for each level.
+        # Up to Python 3.11, os.walk is recursive, so the depth is limited.
         if folders and folder.rstrip(os.sep).count(os.sep) - above >= _MAX_DEPTH:
             unread.add(f"{folder}: it is {_MAX_DEPTH} folders deep, and none below it is searched")
             folders.clear()
@@ -268,11 +269,11 @@ def _below(top: str, unread: _Unread) -> t.Iterator[str]:
 
 
 def _text(path: str, strict: bool = False) -> str | None:
-    """The text of a file; none where it is no text, no plain file or too large to be configuration."""
+    """The text of a file; None if it is not a text, not a regular file or too large."""
     try:
         content = _content(path)
     except OSError as exc:
-        # A link to nothing names nothing.
+        # A dangling link has no references.
         if strict and not isinstance(exc, FileNotFoundError):
             raise
         return None
@@ -288,7 +289,7 @@ def _content(path: str) -> bytes:
 
 
 def owner_of(document: dict[str, t.Any]) -> dict[str, str]:
-    """The names that the VM has in Azure; the scale set is "" where it is in none."""
+    """The names of the VM in Azure; the scale set is "" if it is in none."""
     compute = part(document, "compute")
     flexible = _name(part(compute, "virtualMachineScaleSet").get("id")).split("/")
     uniform = _name(compute.get("vmScaleSetName"))
@@ -297,8 +298,8 @@ def owner_of(document: dict[str, t.Any]) -> dict[str, str]:
         "resource_group": _name(compute.get("resourceGroupName")),
         "subscription": _name(compute.get("subscriptionId")),
         "scale_set": flexible[-1] or uniform,
-        # Only a set of the flexible kind may be in another group than its machines, and only its
-        # machines have extensions of their own.
+        # Only a flexible scale set can be in another resource group than its VMs, and only its VMs
+        # have their own extensions.
         "scale_set_resource_group": flexible[4] if len(flexible) > 4 else "",
         "cloud": _name(compute.get("azEnvironment")),
         "extension": _EXTENSIONS[_name(compute.get("osType")).lower() == "windows"],
@@ -310,13 +311,14 @@ def _name(value: t.Any) -> str:
 
 
 def removal_commands(vm: dict[str, str]) -> list[dict[str, t.Any]]:
-    """Commands that take the extension away from a VM, its scale set, or both.
+    """Commands that remove the extension from a VM, its scale set, or both.
 
-    Somebody pastes them into a shell, as Ansible has printed them: none has a name with other characters than plain ones.
-    No blank is before a name, because Ansible's YAML begins new lines at blanks, and a name would be a command there.
+    People paste them into a shell as Ansible has printed them, so they contain only names of plain characters.
+    There is no blank before a name, because Ansible's YAML output breaks lines at blanks. A name on a new line
+    would become a command.
     """
     if not (vm["resource_group"] and vm["subscription"] and vm["extension"] in _EXTENSIONS):
-        return []  # Versions of IMDS before 2017-08-01 do not say.
+        return []  # API versions before 2017-08-01 do not return these names.
     names = (vm["name"], vm["resource_group"], vm["scale_set"], vm["scale_set_resource_group"])
     if not _GUID.match(vm["subscription"]):
         return []
@@ -359,7 +361,7 @@ def _from_vm(subscription: str, group: str, name: str, extension: str) -> dict[s
 def _from_scale_set(subscription: str, group: str, name: str, extension: str) -> dict[str, t.Any]:
     place = f"--subscription={shlex.quote(subscription)} --resource-group={shlex.quote(group)}"
     there = f"-ResourceGroupName:{_quoted(group)} -VMScaleSetName:{_quoted(name)}"
-    # Machines follow the model of their set by themselves only if its upgrade policy says so.
+    # VMs follow the model of their scale set automatically only with a matching upgrade policy.
     return {
         "target": "scale_set",
         "name": name,

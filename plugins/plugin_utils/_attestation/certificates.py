@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificates of authorities that sign attested documents: one table. Private to imds.azure.
+"""The table of certificates of authorities that sign attested documents. Private to imds.azure.
 
 The certificates are public data of their issuers. Microsoft lists them, each with its serial number
 and fingerprint, at
 https://learn.microsoft.com/azure/security/fundamentals/azure-certificate-authority-details
-A test compares this table with the certificates in it. `make lint` warns when one has less than a
-year left, and fails when one has expired: that is to be taken out, it verifies nothing any more.
+A test compares this table with the certificates. `make lint` warns if a certificate has less than a
+year left, and fails if one has expired. Remove an expired certificate: it verifies nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FOLDER = pathlib.Path(__file__).parent / "pem"
 
 
 class Public(t.NamedTuple):
-    """A root that every system has; certifi knows for how long it is to be trusted."""
+    """A root that every system has. It is trusted as long as certifi includes it."""
 
     name: str
     sha256: str
@@ -28,7 +28,7 @@ class Public(t.NamedTuple):
 class Shipped(t.NamedTuple):
     name: str
     issuer: str
-    source: str  # where its issuer publishes it
+    source: str  # the URL at which the issuer publishes it
     sha256: str  # of its DER form
     expires: str
     file: str  # in the folder pem
@@ -49,8 +49,8 @@ PUBLIC_ROOTS = (
     ),
 )
 
-# Too new for certifi (April 2025). DigiCert Global Root G2 has signed the same name and key, which is the
-# first of the intermediates; by itself it goes on to count when that signature ends in 2029.
+# Too new for certifi (April 2025). The first of the intermediates has the same name and key, signed by
+# DigiCert Global Root G2. This root remains valid when that signature ends in 2029.
 SHIPPED_ROOTS = (
     Shipped(
         name="Microsoft TLS RSA Root G2",
@@ -63,7 +63,7 @@ SHIPPED_ROOTS = (
 )
 
 SHIPPED_INTERMEDIATES = (
-    # Documents since April 2026: one region after the other moves here.
+    # For documents since April 2026; Azure moves the regions to these one after the other.
     Shipped(
         name="Microsoft TLS RSA Root G2",
         issuer="DigiCert Global Root G2",
@@ -136,7 +136,7 @@ SHIPPED_INTERMEDIATES = (
         expires="2029-06-03T20:03:02Z",
         file="microsoft-tls-g2-rsa-ca-ocsp-16.pem",
     ),
-    # Documents since 2024, for as long as a region has not moved.
+    # For documents since 2024, in regions that have not moved yet.
     Shipped(
         name="Microsoft Azure RSA TLS Issuing CA 03",
         issuer="Microsoft RSA Root Certificate Authority 2017",

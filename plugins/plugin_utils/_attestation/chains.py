@@ -1,12 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Candidates for the chain from a signer to a trusted root. Pure; private to imds.azure.
+"""Builds candidates for the chain from a signer to a trusted root. Pure; private to imds.azure.
 
-The machine that is being checked puts certificates into its message, as many of one name as it
-likes, in loops too. The library that verifies chains tries every combination of them, which takes
-exponential time. So the candidates are built here, within limits, and the library gets them one
-by one. Nothing is trusted for being a candidate.
+The verified machine can put any certificates into its message, also many with one name, and loops. The library
+that verifies chains tries every combination of certificates, which takes exponential time. So this file builds
+the candidates within limits, and the library gets them one by one. A candidate is not trusted by itself.
 """
 
 from __future__ import annotations
@@ -14,15 +13,15 @@ from __future__ import annotations
 import contextlib
 import typing as t
 
-# _attestation.needs_libraries() says what is missing, in words.
+# needs_libraries() of verify.py reports a missing library.
 with contextlib.suppress(ImportError):
     from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 if t.TYPE_CHECKING:
     from cryptography import x509
 
-# Azure's chains have one or two links between the signer and a root, and finding one of them takes
-# fewer than ten signature checks. The library accepts at most eight links.
+# Azure's chains have one or two intermediates between the signer and a root, and the search for one takes
+# fewer than ten signature checks. The library accepts at most eight intermediates.
 MAX_LINKS = 8
 MAX_CHAINS = 32
 MAX_PATHS = 128
@@ -30,7 +29,7 @@ MAX_CHECKS = 128
 
 
 class GivenUpError(Exception):
-    """The certificates allow for more paths than the limits do."""
+    """The certificates allow more paths than the limits permit."""
 
 
 def chains(
@@ -38,9 +37,9 @@ def chains(
     roots: t.Sequence[x509.Certificate],
     links: t.Iterable[x509.Certificate],
 ) -> t.Iterator[list[x509.Certificate]]:
-    """The links of each chain that ends at a root, from the leaf's issuer upward.
+    """The intermediates of each chain that ends at a root, from the leaf's issuer upward.
 
-    Earlier links are tried first. No name comes twice in a chain. Raises GivenUpError.
+    Earlier certificates of the list are tried first. No name occurs twice in a chain. Raises GivenUpError.
     """
     search = _Search(roots, links)
     for count, chain in enumerate(search.above([leaf])):
@@ -60,7 +59,7 @@ class _Search:
         self._paths = 0
 
     def above(self, path: list[x509.Certificate]) -> t.Iterator[list[x509.Certificate]]:
-        """This path if a root is above it, and the same of every longer path that begins with it."""
+        """This path if a root is above it, and every longer path that begins with it and has a root above it."""
         self._paths += 1
         if self._paths > MAX_PATHS:
             raise GivenUpError
@@ -89,7 +88,7 @@ def _by_subject(
     certificates: t.Iterable[x509.Certificate],
 ) -> dict[x509.Name, list[x509.Certificate]]:
     found: dict[x509.Name, list[x509.Certificate]] = {}
-    # A certificate that is there twice is one.
+    # Removes duplicate certificates.
     for certificate in dict.fromkeys(certificates):
         subject = _name(certificate, "subject")
         if subject is not None:
@@ -98,7 +97,7 @@ def _by_subject(
 
 
 def _name(certificate: x509.Certificate, which: t.Literal["issuer", "subject"]) -> t.Any:
-    """None for a name that can't be read; cryptography before 50 raises KeyError for some."""
+    """The name, or None if it can't be parsed; cryptography before 50 raises KeyError for some names."""
     try:
         return getattr(certificate, which)
     except (KeyError, ValueError):
@@ -106,7 +105,7 @@ def _name(certificate: x509.Certificate, which: t.Literal["issuer", "subject"]) 
 
 
 def is_issued_by(child: x509.Certificate, issuer: x509.Certificate) -> bool:
-    """Did the issuer's key make the child's signature?"""
+    """Whether the issuer's key made the child's signature."""
     try:
         child.verify_directly_issued_by(issuer)
     except (InvalidSignature, UnsupportedAlgorithm, TypeError, ValueError):

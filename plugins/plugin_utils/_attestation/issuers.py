@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Missing intermediates, from Microsoft's PKI and from nowhere else. Private to imds.azure.
+"""Downloads missing intermediates, only from Microsoft's PKI. Private to imds.azure.
 
-Where to fetch is said by a certificate that a VM handed over, so nothing is believed about it:
-hosts and paths are on a list, answers are small, and the way up is short. What is fetched isn't
-believed either: it counts only as a link to a root that is trusted anyway.
+The URLs come from a certificate of a VM, so they are not trusted: hosts and paths are on a list, answers are small,
+and few certificates are fetched. A fetched certificate is not trusted either: it only connects a signer with a
+root that is already trusted.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ with contextlib.suppress(ImportError):
 MAX_HOPS = 4
 MAX_BYTES = 64 * 1024
 _SECONDS = 10.0
-_MAX_URLS = 4  # that one certificate may name; Microsoft's name two
-# Not by urlsplit: it passes over some characters, and over what stands behind the brackets of IPv6.
+_MAX_URLS = 4  # of one certificate; Microsoft's have two
+# Not urlsplit, because it ignores some characters, and any text after the brackets of IPv6.
 _URL = re.compile(
     r"(http|https)://([a-z.]+)(?::([0-9]+))?(/[a-z0-9/._~%()+,-]*)\Z", re.IGNORECASE | re.ASCII
 )
@@ -43,7 +43,7 @@ _PATHS = {"www.microsoft.com": "/pkiops/", "caissuers.microsoft.com": "/"}
 
 
 def issuers(certificate: x509.Certificate, send: Transport) -> t.Iterator[x509.Certificate]:
-    """The issuer of a certificate, that one's issuer and so on, as far as Microsoft has them."""
+    """The issuer of a certificate, the issuer of that one and so on, as far as Microsoft publishes them."""
     for _hop in range(MAX_HOPS):
         urls = _allowed_urls(certificate)
         if not urls:
@@ -67,7 +67,7 @@ def _allowed_urls(certificate: x509.Certificate) -> list[str]:
 
 
 def is_allowed(url: str) -> bool:
-    """Whether a URL is one of Microsoft's PKI, and can't be taken for another one."""
+    """Whether a URL belongs to Microsoft's PKI, and is unambiguous."""
     match = _URL.match(url)
     if not match:
         return False
@@ -82,7 +82,7 @@ def is_allowed(url: str) -> bool:
 
 
 def _first(urls: list[str], send: Transport) -> x509.Certificate:
-    """The certificate at the first of the addresses that gives one."""
+    """The certificate from the first URL that returns one."""
     reasons = []
     for url in urls:
         try:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The PKCS#7 message of an attested document: its content, once its signature is found good.
+"""Parses the PKCS#7 message of an attested document, and verifies its signature.
 
-Who signed is not judged here, only that the one signer named by the message did. Pure; private
+It verifies only that the signer named by the message signed it, not whether the signer is trusted. Pure; private
 to imds.azure.
 """
 
@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import AttestationError, printable
 
-# _attestation.needs_libraries() says what is missing, in words.
+# needs_libraries() of verify.py reports a missing library.
 with contextlib.suppress(ImportError):
     from asn1crypto import cms, core
     from cryptography import x509
@@ -25,19 +25,19 @@ with contextlib.suppress(ImportError):
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-# Characters of base64. Real messages have about 4400, with a whole chain in them it would be 20000.
+# The maximum of base64 characters. Real messages have about 4400; with a whole chain, they would have 20000.
 MAX_SIGNATURE = 128 * 1024
 _MAX_CERTIFICATES = 16
-# Bytes. The longest identifier in use here has 9.
+# The maximum of bytes of an object identifier. The longest one in use here has 9.
 _MAX_IDENTIFIER = 32
-# Elements within each other. A certificate with all its names has about 12.
+# The maximum of nested elements. A certificate with all its names has about 12.
 _MAX_DEPTH = 64
-# Of the first byte of an element: its tag, and the bit that says that other elements are in it.
+# In the first byte of an element: the bits of its tag, and the bit for an element that contains others.
 _TAG = 0x1F
 _CONSTRUCTED = 0x20
 _IDENTIFIER = 6
 
-# IMDS names the algorithm of a signature (the upper three) where that of a digest belongs.
+# IMDS uses the identifiers of signature algorithms (the upper three) in place of digest algorithms.
 _DIGESTS = {
     "1.2.840.113549.1.1.11": "SHA256",
     "1.2.840.113549.1.1.12": "SHA384",
@@ -47,7 +47,7 @@ _DIGESTS = {
     "2.16.840.1.101.3.4.2.3": "SHA512",
 }
 _RSA = "1.2.840.113549.1.1.1"
-# What asn1crypto raises over bytes that are not what they are taken for.
+# The exceptions of asn1crypto for invalid bytes.
 _PARSE_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -61,18 +61,18 @@ _PARSE_ERRORS = (
 class Signed(t.NamedTuple):
     content: bytes
     certificate: x509.Certificate  # the signer's
-    others: tuple[x509.Certificate, ...]  # whatever else was put into the message
+    others: tuple[x509.Certificate, ...]  # all other certificates of the message
 
 
 class _Message(t.NamedTuple):
-    """A message taken apart, with nothing checked but its form."""
+    """A parsed message. Only its form has been checked."""
 
     content: bytes
     digest: str  # object identifiers, dotted
     algorithm: str
     signature: bytes
-    # What the signature is over where it isn't the content itself: the attributes in DER, and
-    # the values among them of content type and message digest.
+    # If the signature does not cover the content itself, it covers the attributes. These are in DER, with
+    # the values of content type and message digest among them.
     attributes: bytes | None
     content_types: list[str]
     message_digests: list[bytes]
@@ -81,7 +81,7 @@ class _Message(t.NamedTuple):
 
 
 def signed_content(signature: str) -> Signed:
-    """What a message in base64 says and who signed it; raises AttestationError."""
+    """The content and the signer of a message in base64; raises AttestationError."""
     der = _decoded(signature)
     try:
         _check_form(der)
@@ -94,7 +94,7 @@ def signed_content(signature: str) -> Signed:
         certificate = x509.load_der_x509_certificate(message.certificate)
         others = tuple(x509.load_der_x509_certificate(der) for der in message.others)
         key = certificate.public_key()
-        # Read here, because names and dates are only parsed on demand and everything after this needs them.
+        # Names and dates are parsed on demand. They are read here so that errors occur here.
         _names = [(one.subject, one.issuer) for one in (certificate, *others)]
         _dates = (certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     except (KeyError, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as exc:
@@ -123,13 +123,13 @@ def _decoded(signature: str) -> bytes:
 
 
 def _check_form(der: bytes) -> None:
-    """Refuses what asn1crypto would read for seconds: very long object identifiers and tags.
+    """Refuses very long object identifiers and tags, which asn1crypto would parse for seconds.
 
-    One walk over the tags and lengths, before asn1crypto sees anything, as it reads an identifier as
-    soon as it finds one. The content of primitive elements is passed over.
+    The check walks over the tags and lengths before asn1crypto parses the message, because asn1crypto parses an
+    identifier as soon as it finds one. The content of primitive elements is skipped.
     """
     at = 0
-    # The elements around: where each of them ends at the latest, and whether two zero bytes end it.
+    # The enclosing elements: the latest end of each, and whether two zero bytes end it.
     around = [(len(der), False)]
     while at < around[-1][0]:
         limit, is_marked = around[-1]
@@ -152,7 +152,7 @@ def _check_form(der: bytes) -> None:
 
 
 def _header(der: bytes, at: int) -> tuple[int, int | None, int]:
-    """The first byte of an element, its length (None if two zero bytes end it), and where its content begins."""
+    """The first byte of an element, its length (None if two zero bytes end it), and the start of its content."""
     first, size = der[at], der[at + 1]
     if first & _TAG == _TAG:
         raise malformed("a tag in it is of a kind that is not in use")
@@ -196,7 +196,7 @@ def _message(der: bytes) -> _Message:
 
 
 def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes, ...]]:
-    """The certificate that the signer is named by, and all the others."""
+    """The certificate of the signer that the message names, and all others."""
     if isinstance(choices, core.Void):
         return None, ()
     if sid.name != "issuer_and_serial_number":
@@ -209,7 +209,7 @@ def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes
         if choice.name != "certificate":
             raise malformed("it has certificates of a kind that is not in use")
         if choice.chosen["signature_value"].contents[:1] != b"\0":
-            # The count of bits that are left over: the only one nobody's signature is over.
+            # The BIT STRING's count of unused bits is not covered by the signature, so only 0 is accepted.
             raise malformed("the signature of a certificate in it does not end with a byte")
         body = choice.chosen["tbs_certificate"]
         is_named = (
@@ -230,7 +230,7 @@ def _attributes(attributes: t.Any) -> tuple[bytes | None, list[str], list[bytes]
         found = values.get(attribute["type"].native)
         if found is not None:
             found.extend(value.native for value in attribute["values"])
-    # Signed is the set as such, not in the tag that it has within the message.
+    # The signature covers the attributes tagged as a plain SET OF (RFC 5652, 5.4).
     return attributes.untag().dump(), values["content_type"], values["message_digest"]
 
 
@@ -253,7 +253,7 @@ def _check_signature(message: _Message, key: t.Any) -> None:
 
 
 def _check_attributes(message: _Message, algorithm: hashes.HashAlgorithm) -> None:
-    """The attributes are what is signed, so they must be about this content and no other."""
+    """Checks that the signed attributes belong to this content."""
     digest = hashes.Hash(algorithm)
     digest.update(message.content)
     if message.message_digests != [digest.finalize()] or message.content_types != ["data"]:

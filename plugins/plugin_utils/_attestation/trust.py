@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The roots and intermediates that an attested document is judged by. Private to imds.azure."""
+"""The roots and intermediates for the verification of attested documents. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
     open_trusted,
 )
 
-# _attestation.needs_libraries() says what is missing, in words.
+# needs_libraries() of verify.py reports a missing library.
 with contextlib.suppress(ImportError):
     import certifi
     from cryptography import x509
 
-# Up to the next dashes only, so that many beginnings without an end take no more time than one.
+# Matches only up to the next dashes, so that many beginnings without an end take linear time.
 _PEM = re.compile(
     "-----BEGIN CERTIFICATE-----((?:(?!-----).)+)-----END CERTIFICATE-----", re.DOTALL
 )
-# Bytes of a PEM file. All roots of the web have a quarter of one MiB.
+# The maximum size of a PEM file. All roots of the web together have a quarter of one MiB.
 _MAX_FILE = 16 * 1024**2
 
 
 class Trust(t.NamedTuple):
     roots: tuple[x509.Certificate, ...]
-    # Links between a signer and a root; being one of them is no reason to be trusted.
+    # Certificates between a signer and a root. They are not trusted by themselves.
     intermediates: tuple[x509.Certificate, ...] = ()
 
 
 def trust_from(roots: t.Sequence[str], intermediates: t.Sequence[str]) -> Trust:
-    """By the paths of PEM files; roots replace those of this collection, intermediates add."""
+    """The trust from PEM files: given roots replace the built-in ones, given intermediates are added."""
     return Trust(
         tuple(_from_files(roots, "trusted_roots")) if roots else tuple(default_roots()),
         (*_from_files(intermediates, "intermediates"), *shipped_intermediates()),
@@ -51,7 +51,7 @@ def trust_from(roots: t.Sequence[str], intermediates: t.Sequence[str]) -> Trust:
 
 
 def default_roots() -> list[x509.Certificate]:
-    """Public roots for as long as certifi has them, and the roots that it doesn't have yet."""
+    """The public roots that certifi includes, and the built-in roots that it does not include yet."""
     wanted = {root.sha256 for root in PUBLIC_ROOTS}
     bundled = [der for der in _ders(certifi.contents()) if _sha256(der) in wanted]
     shipped = [der for root in SHIPPED_ROOTS for der in _ders(root.pem)]

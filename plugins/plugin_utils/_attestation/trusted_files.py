@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files of the controller, whose other users must not choose which ones are used. Private to imds.azure.
+"""Opens files of the controller in such a way that its other users can't choose the files. Private to imds.azure.
 
-A symbolic link counts only if it belongs to this user, to root or to the owner of its folder, unless
-nobody else can write to the folder. In a folder that everybody can write to, the same holds for
-files and folders. The kernel has the first rule, too, but only for folders like /tmp.
+If other users can write to a folder, a symbolic link in it has to belong to this user, to root or to the owner of the
+folder. In a folder that everybody can write to, the same applies to files and folders. The kernel enforces the first
+rule as well, but only in folders like /tmp.
 
-A path is followed name by name. Each folder is open when its entries are judged, so what another user
-moves meanwhile changes nothing.
+A path is resolved name by name. Each folder is open while its entries are checked, so another user can't redirect
+the path by moving files.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ from ansible_collections.imds.azure.plugins.module_utils._machine.files import o
 
 _ROOT = 0
 _MAX_LINKS = 40
-# Linux opens a link itself by O_PATH, and a folder without the right to list it. Elsewhere a folder is opened to be read.
+# On Linux, O_PATH opens a link itself, and a folder without the permission to list it. On other systems, a folder
+# is opened for reading.
 _O_PATH = getattr(os, "O_PATH", 0)
 _FOLDER = _O_PATH | os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class _Folder(t.NamedTuple):
     handle: int
-    path: str  # without links
+    path: str  # with all links resolved
 
 
 def open_trusted(path: str) -> t.BinaryIO:
-    """A regular file, open for reading, or OSError that says what is wrong with it."""
+    """A regular file, open for reading; raises OSError with the reason if it is not acceptable."""
     with _walked(path) as (folder, missing, name):
         if missing:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
@@ -42,7 +43,7 @@ def open_trusted(path: str) -> t.BinaryIO:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         file = open_regular(name, follow=False, folder=folder.handle)
         try:
-            # Somebody may have replaced it since the walk.
+            # The file may have been replaced in the meantime.
             _check(folder, name, os.fstat(file.fileno()))
         except OSError:
             file.close()
@@ -52,7 +53,7 @@ def open_trusted(path: str) -> t.BinaryIO:
 
 @contextlib.contextmanager
 def trusted_folder(path: str) -> t.Iterator[int]:
-    """A folder, which is made where it is missing, as an open descriptor for `dir_fd`; or OSError."""
+    """A folder as an open descriptor for `dir_fd`; it is created if it is missing. Raises OSError."""
     with contextlib.ExitStack() as opened, _walked(path) as (folder, missing, name):
         if name:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
@@ -66,18 +67,18 @@ def trusted_folder(path: str) -> t.Iterator[int]:
 
 
 def check_folder(path: str) -> None:
-    """OSError where `trusted_folder` would refuse the part of the path that is there."""
+    """Raises OSError if `trusted_folder` would refuse the existing part of the path."""
     with _walked(path):
         pass
 
 
 @contextlib.contextmanager
 def _walked(path: str) -> t.Iterator[tuple[_Folder, list[str], str]]:
-    """The last folder of a path, the names below it that are missing, and the name of a file in it."""
+    """The last existing folder of a path, the missing names below it, and the name of a file in it."""
     with contextlib.ExitStack() as opened:
         top = _Folder(os.open(os.sep, _FOLDER), os.sep)
         opened.callback(os.close, top.handle)
-        # The folders above stay open, as `..` of a folder is another one after somebody has moved it.
+        # The parent folders stay open, because `..` changes if another user moves a folder.
         folders = [top]
         waiting = _names(os.path.abspath(path))
         missing: list[str] = []
@@ -110,18 +111,18 @@ def _walked(path: str) -> t.Iterator[tuple[_Folder, list[str], str]]:
 
 
 def _names(path: str) -> list[str]:
-    """The names of which a path is made, the first one last."""
+    """The names in a path, in reverse order."""
     return [name for name in reversed(path.split(os.sep)) if name not in ("", os.curdir)]
 
 
 def _look(folder: _Folder, name: str) -> tuple[os.stat_result, str]:
-    """What an entry is, once it was judged, and where it leads if it is a link."""
+    """The status of an entry after its check, and the target if it is a link."""
     if not _O_PATH:
         status = os.stat(name, dir_fd=folder.handle, follow_symlinks=False)
         _check(folder, name, status)
         is_link = stat.S_ISLNK(status.st_mode)
         return status, os.readlink(name, dir_fd=folder.handle) if is_link else ""
-    # The link that is judged is the one that is read, whatever gets its name meanwhile.
+    # The opened link is checked and read, even if another link gets its name in the meantime.
     handle = os.open(name, _O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder.handle)
     try:
         status = os.fstat(handle)
@@ -151,7 +152,7 @@ def _check(folder: _Folder, name: str, status: os.stat_result) -> None:
 
 
 def is_foreign(status: os.stat_result, folder: os.stat_result, user: int) -> bool:
-    """Could a user whom nobody trusts have put this entry into its folder?"""
+    """Whether an untrusted user could have put this entry into its folder."""
     others = stat.S_IWOTH | (stat.S_IWGRP if stat.S_ISLNK(status.st_mode) else 0)
     return bool(folder.st_mode & others) and status.st_uid not in (_ROOT, user, folder.st_uid)
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is an attested document true? From its bytes to what it proves, or to a reason why not.
+"""Verifies an attested document.
 
-Pure but for `send`, which fetches missing intermediates where that is wanted. Every check that
-fails raises AttestationError, and nothing of the document gets out. Private to imds.azure.
+Pure except for `send`, which fetches missing intermediates if the user wants this. Every failed check raises
+AttestationError, without any data of the document. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.signed_dat
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import leaf_text
 from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import KNOWN, wanted_cloud
 
-# needs_libraries() says what is missing, in words.
+# needs_libraries() reports a missing library.
 with contextlib.suppress(ImportError):
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
@@ -50,7 +50,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils._transport import Transport
     from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trust import Trust
 
-# cryptography has had the last one since its version 42.
+# The last one exists since cryptography 42.
 _MODULES = ("asn1crypto.cms", "certifi", "cryptography.x509.verification")
 
 REASONS = (
@@ -62,20 +62,20 @@ REASONS = (
     "unexpected_value",
     "malformed",
 )
-# Every known document lives for exactly 6 hours. Four times that leaves room for a change, and
-# still none for a document that never ends.
+# Every known document has a lifetime of exactly 6 hours. The larger limit allows Azure to change it, and still
+# excludes documents that never expire.
 MAX_LIFETIME = datetime.timedelta(hours=24)
 MAX_CLOCK_SKEW = 3600.0
 
 _TIME = re.compile(r"[0-9]{2}/[0-9]{2}/[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} [+-][0-9]{4}\Z")
-# Identifiers that mean the same in any casing.
+# Identifiers whose casing does not matter.
 _GUIDS = ("vmId", "subscriptionId")
-# The one expectation that is not about the document, but about its signer.
+# The only expectation about the signer instead of the document.
 _CLOUD = "cloud"
-# Azure signs these as empty texts for many VMs. Any other empty expectation is a variable that came
-# to nothing.
+# Azure signs these as empty texts for many VMs. For all other fields, an empty expectation comes from an empty
+# variable.
 _MAY_BE_EMPTY = ("sku", "licenseType", "plan.name", "plan.product", "plan.publisher")
-# What Azure was seen to sign, with the first api-version that has it.
+# The fields that Azure has been observed to sign, with the first api-version of each.
 _SIGNED_SINCE = {
     "nonce": "2018-10-01",
     "plan": "2018-10-01",
@@ -85,7 +85,7 @@ _SIGNED_SINCE = {
     "sku": "2019-11-01",
     "licenseType": "2020-09-01",
 }
-# An attested document has two levels. The limit keeps the recursion over options short.
+# An attested document has two levels. The limit bounds the recursion over options.
 _MAX_DEPTH = 8
 
 
@@ -96,16 +96,16 @@ class Attested(t.NamedTuple):
 
 
 class Expected(t.NamedTuple):
-    """What a document must be besides genuine."""
+    """The expectations that a genuine document has to meet."""
 
     nonce: str
     values: t.Mapping[str, t.Any]
-    cloud: Cloud | None  # the signer's; None accepts every known one
+    cloud: Cloud | None  # of the signer; None accepts every known cloud
     clock_skew: datetime.timedelta
 
 
 def needs_libraries(modules: t.Iterable[str] = _MODULES) -> None:
-    """Raises OptionError where a library is missing or too old."""
+    """Raises OptionError if a library is missing or too old."""
     try:
         for module in modules:
             importlib.import_module(module)
@@ -118,8 +118,8 @@ def needs_libraries(modules: t.Iterable[str] = _MODULES) -> None:
 
 
 def expected(nonce: str, values: t.Mapping[str, t.Any], clock_skew: float) -> Expected:
-    """Expectations from options; raises OptionError for those that can't have been meant."""
-    # ansible-core 2.16 hands over a text where a value in it is a date.
+    """Expectations from options; raises OptionError for invalid ones."""
+    # ansible-core 2.16 passes a text if one of the values is a date.
     if not isinstance(values, t.Mapping):
         raise OptionError(
             "expect must be a dictionary of texts, numbers, booleans and dictionaries"
@@ -133,7 +133,7 @@ def expected(nonce: str, values: t.Mapping[str, t.Any], clock_skew: float) -> Ex
 
 
 def _check_values(values: t.Mapping[t.Any, t.Any], path: str, depth: int = 1) -> None:
-    """Refuses every expectation that compares nothing, or that nothing can be equal to."""
+    """Refuses every expectation that compares nothing, or that no document can meet."""
     where = f"expect{path and '.'}{printable(path, 120)}"
     if not values:
         raise OptionError(f"{where} is empty and compares nothing: leave it out, or fill it")
@@ -150,7 +150,7 @@ def _check_values(values: t.Mapping[t.Any, t.Any], path: str, depth: int = 1) ->
 def _check_expectation(value: t.Any, path: str, depth: int) -> None:
     where = f"expect.{printable(path, 120)}"
     if value is None or (value == "" and path not in _MAY_BE_EMPTY):
-        # An empty line of YAML, or a variable that came to nothing: it must not pass for a check.
+        # An empty line of YAML or an empty variable must not count as a passed check.
         raise OptionError(f"{where} has no value to compare with")
     if isinstance(value, dict):
         _check_values(value, path, depth + 1)
@@ -185,7 +185,7 @@ def verify(
     now: datetime.datetime,
     send: Transport | None = None,
 ) -> Attested:
-    """What the document says, when everything about it holds now (an aware time)."""
+    """The content of the document, if all checks pass at the time `now` (a time with a zone)."""
     signed = signed_content(signature)
     name, cloud = _signed_in_name(signed.certificate, wanted.cloud)
     chain = _trusted_chain(signed, name, trust, now, send)
@@ -197,9 +197,9 @@ def verify(
 
 
 def _signed_in_name(certificate: x509.Certificate, cloud: Cloud | None) -> tuple[str, Cloud]:
-    """The name of a cloud's own that the signer has, and the cloud.
+    """The name of the signer that belongs to a cloud, and the cloud.
 
-    Only alternative names count: a common name may say anything.
+    Only alternative names are used, because a common name may be any text.
     """
     names = _dns_names(certificate)
     known = [(name, found) for name in names if (found := attested_cloud(name)) is not None]
@@ -240,7 +240,7 @@ def _trusted_chain(
             f"{_utc(now)}. Check the clock of the controller",
         )
     verifier = _verifier(name, trust.roots, now)
-    # The machine's own certificates come last, so they can't keep the others from being tried.
+    # The machine's own certificates come last, so they can't use up the limits before the others are tried.
     links = [*trust.intermediates, *signed.others]
     problem = ""
     try:
@@ -276,7 +276,7 @@ def _untrusted(leaf: x509.Certificate, problem: str, fetching: bool) -> str:
 def _verifier(
     name: str, roots: t.Sequence[x509.Certificate], now: datetime.datetime
 ) -> ServerVerifier | None:
-    # Nothing but the name's own domain decides what stands for a wildcard.
+    # The library needs a name without a wildcard. Only the domain matters, so any label can replace it.
     subject = name.replace("*", "any", 1) if name.startswith("*.") else name
     with contextlib.suppress(ValueError):
         builder = PolicyBuilder().store(Store(list(roots))).time(now)
@@ -290,7 +290,7 @@ def _chain(
     roots: t.Sequence[x509.Certificate],
     links: t.Sequence[x509.Certificate],
 ) -> list[x509.Certificate] | None:
-    """The first chain that the library accepts; it gets each candidate's own links alone."""
+    """The first chain that the library accepts. For each candidate, the library gets only its intermediates."""
     for candidate in chains(leaf, roots, links) if verifier else ():
         found = _verified(verifier, leaf, candidate)
         if found is not None:
@@ -312,7 +312,7 @@ def _document(content: bytes) -> dict[str, t.Any]:
         document = parse_json(content)
     except ValueError as exc:
         raise malformed(f"its content is not JSON ({exc})") from None
-    # Classic VMs have nothing but this.
+    # Classic VMs have only this field.
     vm_id = document.get("vmId") if isinstance(document, dict) else None
     if not isinstance(document, dict) or not isinstance(vm_id, str) or not vm_id:
         raise malformed("its content has no vmId")
@@ -398,7 +398,7 @@ def _signed_fields(document: dict[str, t.Any]) -> list[str]:
 
 
 def _hint(path: tuple[str, ...], document: dict[str, t.Any]) -> str:
-    """What to do about an expectation of a field that is not in the document."""
+    """The advice for an expectation about a field that is not in the document."""
     since = _SIGNED_SINCE.get(path[0])
     if since is not None and path[0] not in document:
         return (

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Addresses and names by which a controller may reach a VM. Pure; private to imds.azure.
+"""Checks addresses and names by which a controller reaches a VM. Pure; private to imds.azure.
 
-A VM says itself which address and which name it has. Neither may be an option of ssh, and neither
-may lead Ansible back to the machine that it runs on.
+A VM reports its own address and name. Neither may be an option of ssh, and neither may lead Ansible back to
+its own machine.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def is_usable_address(address: t.Any) -> bool:
-    """Whether it is the text of an IP address that can be the address of another machine."""
-    if not isinstance(address, str):  # A number would be an address for Python, too.
+    """Whether the value is the text of an IP address that can belong to another machine."""
+    if not isinstance(address, str):  # Python accepts numbers as addresses.
         return False
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return False
-    # A scope id is the name of an interface of the controller.
+    # A scope ID names an interface of the controller.
     return not getattr(parsed, "scope_id", None) and _is_of_another_machine(parsed)
 
 
-# What hosts files of Linux distributions have for loopback addresses.
+# Names of loopback addresses in the hosts files of Linux distributions.
 _LOCAL_NAMES = frozenset(
     {
         "localhost",
@@ -45,11 +45,11 @@ _LOCAL_NAMES = frozenset(
 
 
 def is_local_name(name: str) -> bool:
-    """Whether a resolver takes the name for the machine that asks.
+    """Whether a resolver may resolve the name to the local machine.
 
-    It may be a loopback address in one of the old spellings as well, such as 127.1 or 2130706433.
+    This includes loopback addresses in old spellings, such as 127.1 or 2130706433.
     """
-    # Some connection plugins normalize names as browsers do, for example digits in full width.
+    # Some connection plugins normalize names as browsers do, for example full-width digits.
     name = (name if name.isascii() else unicodedata.normalize("NFKC", name)).lower().rstrip(".")
     if name in _LOCAL_NAMES or name.endswith(".localhost"):
         return True

@@ -1,11 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory as Ansible's code for compose, groups and keyed_groups sees it. Private to imds.azure.
+"""Stands for the inventory in Ansible's code for compose, groups and keyed_groups. Private to imds.azure.
 
-That code calls methods of the inventory with names, and these methods mistake a host for a group if
-both have the same name. A VM may have any name, so these classes have the same methods and know
-which argument is a host.
+That code calls methods of the inventory with names, and these methods confuse a host with a group of the same
+name. A VM may have any name, so these classes have the same methods but know which argument is a host.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import OptionEr
 if t.TYPE_CHECKING:
     from ansible.inventory.data import InventoryData
 
-# These variables become an argument of ssh as they are.
+# Ansible passes these variables to ssh as arguments, unchanged.
 _HOST_VARIABLES = ("ansible_host", "ansible_ssh_host")
 
 
@@ -40,7 +39,7 @@ class _Inventory:
         self._problems[problem].add(what)
 
     def warnings(self) -> list[str]:
-        """What was left out."""
+        """Warnings about values that were left out."""
         return [
             f"{problem}, so this was left out: {listed(sorted(what), 10)}"
             for problem, what in self._problems.items()
@@ -70,8 +69,8 @@ class ForKeyedGroups(_Inventory):
         above, below = self._inventory.groups[parent], self._inventory.groups[group]
         if below in above.child_groups:
             return
-        # Ansible puts each group below "all" in the end, so "all" below a group would be a loop, and
-        # "ungrouped" below a group would bring along the hosts of others.
+        # Ansible later puts each group below "all". So "all" below a group would be a loop, and
+        # "ungrouped" below a group would add hosts of other sources.
         if group in ("all", "ungrouped") or below is above or below in above.get_ancestors():
             self._refuse("keyed_groups: a group can't be below itself", f"{group} below {parent}")
         else:

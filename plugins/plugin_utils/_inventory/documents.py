@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instance documents and snapshots from files. Private to imds.azure."""
+"""Reads instance documents and snapshots from files. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
     open_trusted,
 )
 
-# The key under which a snapshot of the gather playbook has the fact.
+# The key of the fact in a snapshot of the playbook gather.
 FACT = "azure_imds"
-# In a pattern it stands for a folder and all folders below it.
+# In a pattern, it matches a folder and all folders below it.
 _ANY_FOLDERS = "**"
-# A text without it has no null.
+# A text without this has no null.
 _NULL = "null"
-# A text without it has no object that Windows PowerShell wrote for a list.
+# A text without this has no object that Windows PowerShell wrote for a list.
 _COUNT = '"Count":'
 # The beginning of a file that ansible-vault has encrypted.
 _VAULT = b"$ANSIBLE_VAULT;"
-# Byte order marks of files that are not UTF-8, as Windows PowerShell writes them. UTF-32 is first,
-# because its mark begins with that of UTF-16.
+# Byte order marks of files that are not UTF-8, for example from Windows PowerShell. UTF-32 is first,
+# because its byte order mark begins with that of UTF-16.
 _ENCODINGS = {
     codecs.BOM_UTF32_LE: "UTF-32",
     codecs.BOM_UTF16_LE: "UTF-16",
@@ -53,15 +53,15 @@ _ENCODINGS = {
     codecs.BOM_UTF16_BE: "UTF-16",
 }
 _MARKS_OF_ORDER = tuple(_ENCODINGS)
-# The bytes of an .ndjson file that are read at once.
+# The number of bytes that are read from an .ndjson file at once.
 _CHUNK = 256 * 1024
-# Bytes of a file, and of a line. A hundred thousand documents have about 400 MiB, and IMDS has none
-# of more than 4 MiB.
+# The maximum size of a file, and of a line. A hundred thousand documents have about 400 MiB, and no document of
+# IMDS has more than 4 MiB.
 _MAX_JSON = 1024**3
 _MAX_NDJSON = 8 * 1024**3
 _MAX_LINE = 16 * 1024**2
 
-_Line = tuple[int, str, t.Any]  # its number, its text and what that says
+_Line = tuple[int, str, t.Any]  # its number, its text and its data
 
 
 class EncryptedError(MalformedError):
@@ -69,20 +69,20 @@ class EncryptedError(MalformedError):
 
 
 class Document(t.NamedTuple):
-    data: dict[str, t.Any]  # an instance document without nulls, or the fact made of one
+    data: dict[str, t.Any]  # an instance document without nulls, or a fact
     is_fact: bool = False
-    api_version: str = ""  # of an instance document, where it is known
-    snapshot_of: str = ""  # the host that a snapshot was taken of
-    host: str = ""  # the host of an earlier inventory source that this is about
+    api_version: str = ""  # of an instance document, if it is known
+    snapshot_of: str = ""  # the host of a snapshot
+    host: str = ""  # the host of an earlier inventory source to which the data belongs
 
 
 OnBroken = t.Callable[[MalformedError], None]
-# Gives the content of an encrypted file by its path, or raises MalformedError.
+# Returns the content of an encrypted file by its path, or raises MalformedError.
 Decrypted = t.Callable[[str, bytes], bytes]
 
 
 def matching_files(patterns: t.Iterable[str], folder: str) -> tuple[list[str], list[str]]:
-    """The files that the patterns name, each once and sorted, and the patterns that name none."""
+    """The files that match the patterns, each once and sorted, and the patterns without a match."""
     found: set[str] = set()
     without: list[str] = []
     for pattern in patterns:
@@ -95,7 +95,7 @@ def matching_files(patterns: t.Iterable[str], folder: str) -> tuple[list[str], l
                 f"documents: {printable(named)} is a folder: say which of its files, for example "
                 f"{os.path.join(pattern, '*.json')}"
             )
-        if os.path.lexists(named):  # A name may look like a pattern and the folder's, too.
+        if os.path.lexists(named):  # The name of a file or a folder may look like a pattern.
             found.add(named)
             continue
         if not glob.has_magic(expanded):
@@ -109,7 +109,7 @@ def matching_files(patterns: t.Iterable[str], folder: str) -> tuple[list[str], l
 
 
 def _matches(pattern: str) -> list[str]:
-    """As glob does it, but `**` follows no link, as links can lead in circles."""
+    """The matches of a pattern, like glob, but `**` follows no links, because links can be circular."""
     names = pattern.split(os.sep)
     if _ANY_FOLDERS not in names:
         return glob.glob(pattern)
@@ -124,7 +124,7 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _folders_below(top: str) -> t.Iterator[str]:
-    """The folder itself and all below it, without those that are hidden."""
+    """The folder itself and all folders below it, except hidden ones."""
     waiting = [top]
     while waiting:
         folder = waiting.pop()
@@ -140,13 +140,13 @@ def _folders_below(top: str) -> t.Iterator[str]:
 def documents_in(
     path: str, on_broken: OnBroken, decrypted: Decrypted | None = None
 ) -> t.Iterator[Document]:
-    """The documents of a file. Each broken one goes to `on_broken`, and the rest of the file is still read.
+    """The documents of a file. Each broken document is passed to `on_broken`, and the rest of the file is still read.
 
-    `decrypted` gives the content of a file that ansible-vault has encrypted, by its path and its bytes.
+    `decrypted` returns the content of a file that ansible-vault has encrypted, by its path and its bytes.
     """
     reader = _READERS.get(os.path.splitext(path)[1].lower())
     if reader is None:
-        if not os.path.isdir(path):  # A pattern may match folders as well, which hold no document.
+        if not os.path.isdir(path):  # A pattern may also match folders.
             on_broken(MalformedError(f"{path}: only files that end in .json or .ndjson are read"))
         return
     try:
@@ -160,7 +160,7 @@ def documents_in(
 
 
 def _content_as_utf8(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -> bytes | None:
-    """The content as UTF-8 of a file that is encrypted or UTF-16; None for all other files."""
+    """The content of an encrypted file, or of one in UTF-16 or UTF-32, as UTF-8; None for all other files."""
     start = file.read(len(_VAULT))
     file.seek(0)
     if start == _VAULT:
@@ -181,7 +181,7 @@ def _content_as_utf8(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -
 
 
 def _size_of(file: t.BinaryIO, limit: int) -> int:
-    if isinstance(file, io.BytesIO):  # The size of the file has been looked at already.
+    if isinstance(file, io.BytesIO):  # The size of the file has already been checked.
         return len(file.getbuffer())
     return size_within(file, limit)
 
@@ -207,7 +207,7 @@ def _read_json(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[D
 
 
 def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator[Document]:
-    # Some lines at a time, so that the text of a large file is never in memory as a whole.
+    # In chunks, so that the whole text of a large file is never in memory.
     above = 0
     for lines in _chunks_of_lines(file, _size_of(file, _MAX_NDJSON)):
         found = _decoded_at_once(lines, above) or _decoded_one_by_one(path, lines, above, on_broken)
@@ -218,9 +218,9 @@ def _read_ndjson(path: str, file: t.BinaryIO, on_broken: OnBroken) -> t.Iterator
 
 
 def _chunks_of_lines(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
-    """The lines up to the size that the file had when it was opened, because it may grow endlessly.
+    """Chunks of the file's lines, up to the size that it had when it was opened, because it may grow endlessly.
 
-    A line that is too long is cut, but stays too long.
+    A line that is too long is shortened, but still exceeds the limit.
     """
     while left > 0:
         lines: list[bytes] = []
@@ -232,23 +232,23 @@ def _chunks_of_lines(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
                 piece = file.readline(min(left, _MAX_LINE + 1))
                 left -= len(piece)
             if not line:
-                left = 0  # The file became shorter while it was read.
+                left = 0  # The file became shorter during the reading.
             else:
                 lines.append(line)
         yield lines
 
 
 def _decoded_at_once(lines: list[bytes], above: int) -> t.Iterable[_Line] | None:
-    """The lines decoded as one list, or None where a line is not a JSON text by itself.
+    """The lines, decoded as one list; None if any line is not a complete JSON text.
 
-    Documents that are decoded at once share their keys: 100,000 documents take 1.3 GB of memory,
-    and 1.8 GB if they are decoded one by one.
+    Documents that are decoded together share their keys: 100,000 documents take 1.3 GB of memory, but
+    1.8 GB if they are decoded one by one.
     """
     if max(map(len, lines), default=0) > _MAX_LINE:
         return None
     try:
         texts = [line.decode("utf-8-sig") for line in lines]
-        # The null between two lines keeps two broken lines from completing each other.
+        # With null between two lines, two broken lines can't form a valid text together.
         data = decode_json(f"[{',null,'.join(texts)}]")
         for text, document in zip(texts, data[::2], strict=True):
             check_depth(text, document)
@@ -289,7 +289,7 @@ _READERS = {".json": _read_json, ".ndjson": _read_ndjson}
 
 
 def _with_powershell_lists(text: str, data: t.Any) -> t.Any:
-    """The data, in which an object that Windows PowerShell wrote for a list is that list.
+    """The data, with objects that Windows PowerShell wrote for lists converted back to lists.
 
     Its ConvertTo-Json writes some lists as `{"value": [...], "Count": 2}`.
     """
@@ -338,14 +338,14 @@ def _not_json(path: str, first_line: int, exc: ValueError) -> MalformedError:
 
 
 class _ElementLines:
-    """The line on which each element of a list starts. It is computed only if an element is broken."""
+    """The first line of each element of a list. It is computed only if an element is broken."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._lines: list[int] = []
 
     def get(self, index: int) -> int:
-        # In an object of Windows PowerShell the first list of the text may be another one.
+        # In an object of Windows PowerShell, the first list of the text may be a different list.
         try:
             self._lines = self._lines or list(self._find())
             return self._lines[index]
@@ -357,7 +357,7 @@ class _ElementLines:
         line, counted = 1, 0
         position = self._next(self._text.index("[") + 1)
         while self._text[position : position + 1] not in ("]", ""):
-            # Counts from the previous element: from the start, a large file takes minutes.
+            # Counts from the previous element. Counting from the start would take minutes for a large file.
             line += self._text.count("\n", counted, position)
             counted = position
             yield line

@@ -1,10 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fact azure_imds as a host or the fact cache gives it. Private to imds.azure.
+"""Checks the fact azure_imds of a host or of the fact cache. Private to imds.azure.
 
-A host that is in hostile hands answers whatever it likes, and any module may have set the fact. No
-reader of this collection has seen it yet.
+A hostile host can return any data, and any module may have set the fact. So the fact is untrusted and unchecked.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
 
-# In a snapshot, the fact is one level deeper.
+# A snapshot nests the fact one level deeper.
 _MAX_DEPTH = MAX_DEPTH - 1
 
 
 def check_fact(fact: dict[str, t.Any]) -> None:
-    """Raises MalformedError where a snapshot of the fact could not be read again."""
+    """Raises MalformedError if the inventory could not read a snapshot of the fact."""
     level: list[t.Any] = [instance_document(fact)]
     for _depth in range(_MAX_DEPTH + 1):
         below: list[t.Any] = []

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Files that Ansible itself reads because they are in an inventory source. Private to imds.azure.
+"""Finds files that Ansible itself reads because they are in an inventory source. Private to imds.azure.
 
-Ansible reads each file of a folder that is an inventory source, and of all folders below it. It
-takes a snapshot for groups with odd names, with warnings. It passes over what its settings ignore,
-and always what begins with a dot.
+Ansible reads each file of a folder that is an inventory source, and of all folders below it. It reads a snapshot as
+an inventory, with warnings and unwanted groups. It skips files that its settings ignore, and all names that begin
+with a dot.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ansible.inventory.manager import IGNORED
 
 
 def inventory_source_of(paths: t.Iterable[str]) -> tuple[str, str]:
-    """The first of the paths that Ansible reads, and the inventory source because of which it does.
+    """The first of the paths that Ansible reads, and the inventory source that contains it.
 
-    Both are "" where there is none. A path may be one of a folder that does not exist yet.
+    Both are "" if Ansible reads none. A path may be in a folder that does not exist yet.
     """
     sources = [source for source in context.CLIARGS.get("inventory") or () if os.path.isdir(source)]
     if not sources:
@@ -36,7 +36,7 @@ def inventory_source_of(paths: t.Iterable[str]) -> tuple[str, str]:
 
 
 def way_out(source: str, what: str) -> str:
-    """The end of a warning about files that Ansible reads for this source."""
+    """The advice at the end of a warning about files that Ansible reads for this source."""
     return (
         f"with warnings and odd groups. Keep {what} in another place, or in a folder whose name begins "
         f"with a dot, for example {os.path.join(source, '.snapshots')}"
@@ -44,7 +44,7 @@ def way_out(source: str, what: str) -> str:
 
 
 def _reads(source: str, folder: str) -> bool:
-    """Does Ansible read this folder for the source? Links may lead into the source, or be in it."""
+    """Whether Ansible reads this folder for the source. Links may lead into the source, or be in it."""
     for form in (os.path.abspath, os.path.realpath):
         below = os.path.relpath(form(folder), form(source))
         names = [name for name in below.split(os.sep) if name != os.curdir]

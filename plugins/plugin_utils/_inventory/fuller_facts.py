@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which of two facts of a host stays where the older one has more. Pure; private to imds.azure.
+"""Decides which of two facts of a host is kept if the older one is fuller. Pure; private to imds.azure.
 
-IMDS may answer in part, and such an answer must not replace a whole one in silence.
+IMDS may return an incomplete document. Its fact must not silently replace a complete one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Fact = dict[str, t.Any]
 
 class Choice(t.NamedTuple):
     keeps_older: bool
-    notice: str = ""  # for the user, with the name of the host; "" where nothing is lost
+    notice: str = ""  # for the user, with the name of the host; "" if nothing is lost
 
 
 def choice_of(
@@ -35,16 +35,16 @@ def choice_of(
     keep_fuller: bool,
     absent: t.Container[str] = PARTS,
 ) -> Choice:
-    """Whether the older fact or the older snapshot, which is `what`, is kept in the place of the newer fact.
+    """Whether the older fact is kept instead of the newer one. `what` says whether it is a fact or a snapshot.
 
-    `absent` are the parts that the newer fact does not lack by choice.
+    `absent` lists the parts that the newer fact lacks although they were requested.
     """
     older = older if isinstance(older, dict) else {}
     lost = [
         name for name in PARTS if name in absent and _has(older, name) and not _has(newer, name)
     ]
     if "compute" in lost and older.get("compute") and not part(older, "compute").get("vmId"):
-        lost.remove("compute")  # Nothing says that it is the same VM.
+        lost.remove("compute")  # Without a vmId, it may be another VM.
     if not lost:
         return Choice(False)
     difference = (
@@ -71,24 +71,24 @@ def choice_of(
 def choice_of_facts(
     host: str, older: t.Any, newer: _Fact, incomplete: t.Any, keep_fuller: t.Any
 ) -> Choice:
-    """The same for a fact that the module instance_facts returns with its `incomplete`.
+    """The choice for a fact of the module instance_facts, with the module's result `incomplete`.
 
-    The module has checked `keep_fuller`, which is here as the task says it.
+    `keep_fuller` has the unconverted value of the task. The module has validated it.
     """
     lacking = [name for name in PARTS if isinstance(incomplete, list) and name in incomplete]
-    # An empty fact is that of a host whose IMDS did not answer, which required=false allows.
+    # With required=false, the fact of a host without IMDS is empty.
     absent = lacking if newer else PARTS
     keep = boolean(keep_fuller, strict=False)
     choice = choice_of(host, "the fact azure_imds", older, newer, keep, absent)
     if lacking and not choice.notice:
-        # The warning of the module does not name the host, and Ansible shows equal warnings once.
+        # The module's warning does not name the host, and Ansible shows equal warnings only once.
         return _choice(
             False, f"{host}: azure_imds lacks {' and '.join(lacking)}: IMDS answered without it"
         )
     return choice
 
 
-# What groups and placement go by, which a fact that is kept has as it was.
+# The values that groups and placement use. A kept fact has the older ones.
 _SHOWN = {"location": "another location", "zone": "another zone", "tags": "other tags"}
 
 
@@ -110,7 +110,7 @@ def _is_another_vm(older: _Fact, newer: _Fact) -> bool:
 def _has(fact: _Fact, name: str) -> bool:
     if name not in missing_parts(fact):
         return True
-    # A fact of some subsets lacks the part itself, but has what is made of it.
+    # With some gather_subset values, a fact lacks the part itself, but has the subsets that come from it.
     if name == "compute":
         return bool(part(fact, "cloud").get("name"))
     return bool(part(fact, "addresses").get("private"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The built-in groups of a VM: plain Python over plain data, no templates. Private to imds.azure."""
+"""The built-in groups of a VM, without templates. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -71,25 +71,25 @@ _GROUPINGS = {
 }
 _KINDS = {grouping.parent: kind for kind, grouping in _GROUPINGS.items()}
 _TAGS = "tags"
-# How many groups, and values of each, a message names.
+# The number of groups, and of values of each, that a message names.
 _SHOWN = 10
 GROUPINGS = (*_GROUPINGS, _TAGS)
-# How many groups a VM may be in. Azure allows 50 tags. Ansible compares each group of a host with all
-# others of the host, so a VM that says 60,000 tags would hold up the whole inventory for a minute.
+# The maximum number of groups of a VM. Azure allows 50 tags. Ansible compares each group of a host with all
+# others of the host, so a VM with 60,000 tags would delay the whole inventory by a minute.
 MAX_GROUPS = 1000
 
 
 class Membership(t.NamedTuple):
     group: str
     parent: str
-    # What the group is for: a value, or the name and the value of a tag.
+    # The value of the group, or the name and the value of a tag.
     source: tuple[str, ...]
 
 
 def group_function(
     group_by: t.Iterable[str],
 ) -> t.Callable[[_Compute, dict[str, t.Any]], list[Membership]]:
-    """A function that gives the groups of a VM by its compute and its tags, with those of tags last."""
+    """A function that returns the groups of a VM from its compute and its tags; groups of tags come last."""
     names = list(group_by)
     unknown = [name for name in names if name not in GROUPINGS]
     if unknown:
@@ -112,7 +112,7 @@ def group_function(
     return groups_of
 
 
-# A fleet has few groups and many hosts: each name is made valid once.
+# A fleet has few groups and many hosts, so each name is converted only once.
 @functools.lru_cache(maxsize=65536)
 def _membership(prefix: str, value: str, parent: str) -> Membership:
     return Membership(str(to_safe_group_name(prefix + value)), parent, (value,))
@@ -127,10 +127,10 @@ def _tag_membership(name: str, value: str) -> Membership:
 def groups_of_all_spellings(
     memberships: t.Iterable[Membership], groups_of_each_vm: t.Iterable[list[Membership]]
 ) -> dict[Membership, tuple[Membership, ...]]:
-    """The groups that stand for a membership whose value has several spellings in the fleet.
+    """The groups of all spellings, for each membership whose value has several spellings in the fleet.
 
-    Azure takes `Role` and `role` for one tag, and `Web` and `web` for one scale set, so a VM is in
-    the groups of all spellings. `memberships` are those of the fleet, and `groups_of_each_vm` those of each VM.
+    For Azure, `Role` and `role` are one tag, and `Web` and `web` are one scale set. So a VM is in the groups of
+    all spellings. `memberships` are those of the fleet, and `groups_of_each_vm` are those of each VM.
     """
     spellings: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     for membership in memberships:
@@ -138,7 +138,7 @@ def groups_of_all_spellings(
     several = {thing for thing, names in spellings.items() if len(names) > 1}
     if not several:
         return {}
-    # A VM has each tag once. A VM that lies must not add a thousand spellings to all the others.
+    # A real VM has each tag once. A hostile VM must not add a thousand spellings to all other VMs.
     spread: dict[tuple[str, str], set[str]] = collections.defaultdict(set)
     found: set[Membership] = set()
     for groups in groups_of_each_vm:
@@ -153,7 +153,7 @@ def groups_of_all_spellings(
     return {one: _in_spellings(one, sorted(spread[_spelling_key(one)])) for one in found}
 
 
-# Other kinds differ in casing alone: "web db" and "webdb" are two scale sets.
+# For other kinds, only the casing is ignored: "web db" and "webdb" are two scale sets.
 _ONE_SPELLING: dict[str, t.Callable[[t.Any], str]] = {
     "cloud": cloud_key,
     "location": one_spelling,
@@ -164,7 +164,7 @@ _ONE_SPELLING: dict[str, t.Callable[[t.Any], str]] = {
 
 @functools.lru_cache(maxsize=65536)
 def _spelling_key(membership: Membership) -> tuple[str, str]:
-    """Equal for all spellings that are one thing to Azure."""
+    """A key that is equal for all spellings of one value in Azure."""
     name = membership.source[0]
     if membership.parent == _TAGS:
         return _TAGS, folded(name)
@@ -173,7 +173,7 @@ def _spelling_key(membership: Membership) -> tuple[str, str]:
 
 
 def _in_spellings(membership: Membership, spellings: list[str]) -> tuple[Membership, ...]:
-    """The membership itself, and the same with each of the spellings."""
+    """The membership itself, and one with each of the other spellings."""
     if membership.parent == _TAGS:
         value = membership.source[1]
         others = [_tag_membership(spelling, value) for spelling in spellings]
@@ -185,7 +185,7 @@ def _in_spellings(membership: Membership, spellings: list[str]) -> tuple[Members
 
 
 def shared_group_warnings(memberships: t.Iterable[Membership]) -> list[str]:
-    """A message where several values became one group, because a group name can't tell them apart."""
+    """A warning about several values that became one group name."""
     sources: dict[tuple[str, str], set[tuple[str, ...]]] = collections.defaultdict(set)
     for membership in memberships:
         sources[membership.parent, membership.group].add(membership.source)

@@ -19,23 +19,23 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses im
 )
 
 _TAG = "tag:"
-# Characters that an Azure VM's name can't have and that Ansible gives a meaning: in host patterns,
+# Characters that an Azure VM's name can't have and that have a meaning in Ansible: in host patterns,
 # paths, lists and templates.
 _INVALID = re.compile(r"[^\w.:\-]+")
-# A name that begins so is an option for ssh, or a hidden file, or the folder above.
+# A name with this beginning is an option of ssh, a hidden file, or the parent folder.
 _UNSAFE_STARTS = ("-", ".")
-# Ansible reads host_vars/NAME as it is, so a VM named NAME.yml would have the variables of NAME.
+# Ansible reads the file host_vars/NAME, so a VM named NAME.yml would get the variables of NAME.
 _FILE_ENDINGS = (".yml", ".yaml", ".json")
-# Bytes of a name. A host name becomes the name of a file, which has at most 255 with what is added.
+# The maximum bytes of a name. A host name becomes part of a file name, which has at most 255 bytes.
 _MAX_BYTES = 200
 
-# Gives the text for a name by the fields of a VM. `valid_hostname` makes a host name of that.
+# Returns the text for a name from the fields of a VM. `valid_hostname` converts it to a host name.
 NameExpression = t.Callable[[dict[str, t.Any]], str]
 
 
 def name_expression(expression: t.Any) -> NameExpression:
-    """The text that an expression of the option hostnames gives; "" where it gives none."""
-    if isinstance(expression, dict):  # "tag: NAME", which YAML reads as something else
+    """A function that returns the text of an expression in the option hostnames; "" if there is none."""
+    if isinstance(expression, dict):  # "tag: NAME", which YAML reads as a dictionary
         raise OptionError(
             f"hostnames {printable(str(expression))} is no text: the value of a tag is tag:NAME, "
             "without a space"
@@ -50,21 +50,21 @@ def name_expression(expression: t.Any) -> NameExpression:
 def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
     if name in tags:
         return tags[name]
-    # Azure takes a name of a tag in any casing.
+    # Azure ignores the casing of tag names.
     wanted = name.lower()
     return next((value for own, value in tags.items() if own.lower() == wanted), None)
 
 
 def _text(value: t.Any) -> str:
-    # A list or an object is no name. It is no error, because one odd document must not keep all
-    # others out of the inventory.
+    # A list or an object gives no name. This is not an error, because one invalid document must not
+    # break the whole inventory.
     if isinstance(value, (dict, list)) or value is None or value is False:
         return ""
     return str(value)
 
 
 def valid_hostname(text: str) -> str:
-    """A host name made of the text, with nothing that would mean something to Ansible, ssh or a path."""
+    """A host name from the text, without characters that have a meaning in Ansible, ssh or paths."""
     name = _INVALID.sub("_", text)
     if ":" in name and not is_usable_address(name):
         name = name.replace(":", "_")
@@ -72,7 +72,7 @@ def valid_hostname(text: str) -> str:
         name = "_" + name[1:]
     if name.endswith(_FILE_ENDINGS):
         name = "_".join(name.rsplit(".", 1))
-    # Names of hosts are keys of objects in what ansible-inventory writes for other programs.
+    # In the output of ansible-inventory, host names are keys of JSON objects.
     if name.startswith(MARK):
         name = name.lstrip("_")
     encoded = name.encode()
@@ -90,11 +90,11 @@ def distinct_names(
     fallbacks: t.Callable[[int], list[str]],
     taken: t.Container[str],
 ) -> tuple[list[str], dict[str, int]]:
-    """One name for each VM, and each name that clashed, with the number of VMs that wanted it.
+    """One name for each VM, and each conflicting name with the number of VMs that would have it.
 
-    `choices` are the names of each VM by preference, and `fallbacks` gives unique names for a VM
-    that has no choice left. All VMs that want the same name take their next one, so that no name
-    depends on the order of the VMs.
+    `choices` are the names of each VM by preference, and `fallbacks` returns unique names for a VM
+    without a choice left. All VMs with the same name use their next one, so that no name depends on
+    the order of the VMs.
     """
     names = [own[0] for own in choices]
     clashes: dict[str, int] = {}
@@ -103,7 +103,7 @@ def distinct_names(
         clashing = _clashing(names, taken)
         for vm in clashing:
             if vm not in all_choices:
-                # Each name once: where a choice equals a fallback, index() would find the first again.
+                # Each name occurs only once: if a choice equals a fallback, index() would find the first one again.
                 all_choices[vm] = list(dict.fromkeys([*choices[vm], *fallbacks(vm)]))
         clashing = [vm for vm in clashing if names[vm] != all_choices[vm][-1]]
         if not clashing:
@@ -119,7 +119,7 @@ def _clashing(names: list[str], taken: t.Container[str]) -> list[int]:
 
 
 def fingerprint(data: t.Any) -> str:
-    """A short text that two different documents don't share."""
+    """A short text that is unique for each document."""
     canonical = json.dumps(data, sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of an inventory file: templates in them, and values that are no choices. Private to imds.azure."""
+"""Evaluates templates in the options of an inventory file, and checks choices. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 
-# Options with one value for the whole source. Expressions such as compose are evaluated for each VM.
+# Options that have one value for the whole source. Expressions such as compose are evaluated for each VM.
 TEMPLATES = ("api_version", "cache_connection", "deadline", "documents", "endpoint", "timeout")
 
 _Options = t.Mapping[str, t.Any]
@@ -22,10 +22,10 @@ _Options = t.Mapping[str, t.Any]
 def templated(
     given: _Options, names: t.Container[str], variables: _Options, templar: t.Any
 ) -> dict[str, t.Any]:
-    """The options that the user gave, in which the templates of these names are evaluated.
+    """The options of the user, with the templates in the named options evaluated.
 
-    The templates are those of the user's own file and of --extra-vars. Ansible decides by itself
-    which text is a template, and no text of a VM comes here.
+    The templates come from the user's own file and from --extra-vars. Ansible itself decides
+    which text is a template. No text of a VM is involved.
     """
     templar.available_variables = variables
     return {
@@ -47,7 +47,7 @@ def _value(name: str, value: t.Any, templar: t.Any) -> t.Any:
     try:
         return templar.template(value)
     except Exception as exc:
-        # Filters and lookups of a template have errors of their own.
+        # Filters and lookups in a template may raise any error.
         raise OptionError(
             f"{name}: the template {printable(str(value))} has no value: {printable(str(exc))}. "
             "It sees variables of --extra-vars, and none of hosts or groups"
@@ -55,7 +55,7 @@ def _value(name: str, value: t.Any, templar: t.Any) -> t.Any:
 
 
 def check_choices(given: _Options, definitions: t.Mapping[str, _Options]) -> None:
-    """Ansible refuses such a value as well, but before 2.19 without the names of the choices."""
+    """Refuses invalid choices. Ansible does so as well, but before 2.19 without the names of the choices."""
     for name, value in given.items():
         choices = definitions.get(name, {}).get("choices")
         if not choices or value is None:

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""An inventory that is as it was before where something fails. Private to imds.azure.
+"""Restores the inventory after a failure. Private to imds.azure.
 
-Ansible keeps what a plugin has added before it failed, and goes on with the next source.
+Ansible keeps everything that a plugin added before it failed, and continues with the next source.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def all_or_nothing(inventory: InventoryData) -> t.Iterator[None]:
 
 
 def _state(one: t.Any) -> dict[str, t.Any]:
-    """The attributes of a host or a group, with copies of what changes in place."""
+    """The attributes of a host or a group, with copies of mutable values."""
     return {
         name: value.copy() if isinstance(value, (dict, list, set)) else value
         for name, value in vars(one).items()

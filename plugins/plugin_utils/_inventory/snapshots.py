@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Snapshots of hosts: one file each, replaced whole or not at all. Private to imds.azure.
+"""Writes snapshots of hosts: one file each, replaced atomically. Private to imds.azure.
 
-Other users may be able to write to the folder. What they put there is neither followed nor waited for.
+Other users may be able to write to the folder. Their links are not followed, and their FIFOs are not opened.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import choice_of
 
-# Bytes of an older snapshot. The document of a VM has at most 4 MiB.
+# The maximum size of an older snapshot. The document of a VM has at most 4 MiB.
 _MAX_OLDER = 64 * 1024**2
 
 
 class Written(t.NamedTuple):
     path: str
-    changed: bool  # whether more than the time has changed
-    notice: str = ""  # about an older snapshot that has more
+    changed: bool  # whether anything besides the time has changed
+    notice: str = ""  # about a fuller older snapshot
 
 
 def write_snapshot(
@@ -46,7 +46,7 @@ def write_snapshot(
     dry: bool = False,
     keep_fuller: bool = True,
 ) -> Written:
-    """Writes `FOLDER/HOST.json`, unless the snapshot that is there has more and is to be kept."""
+    """Writes `FOLDER/HOST.json`, unless the existing snapshot is fuller and the user wants to keep it."""
     if not fact:
         raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
     if not folder:
@@ -62,7 +62,7 @@ def write_snapshot(
         content = _content(snapshot)
         older = _older_snapshot(path)
         changed = _without_time(older) != _without_time(snapshot)
-        # Checked in a dry run as well, so that it fails where the real run would.
+        # Also checked in check mode, so that it fails in the same cases as the real run.
         check_folder(os.path.dirname(path))
         choice = choice_of(host, "the snapshot", older.get(FACT), fact, keep_fuller)
         if choice.keeps_older:
@@ -82,7 +82,7 @@ def _content(snapshot: dict[str, t.Any]) -> bytes:
 
 
 def _older_snapshot(path: str) -> dict[str, t.Any]:
-    """The snapshot that is there. A file that can't be read, or is no snapshot, counts as none."""
+    """The existing snapshot, or None if the file can't be read or is not a snapshot."""
     try:
         with open_trusted(path) as file:
             older = parse_json(file.read(size_within(file, _MAX_OLDER)))
@@ -99,10 +99,10 @@ def _without_time(snapshot: dict[str, t.Any]) -> dict[str, t.Any]:
 def _replace(path: str, content: bytes) -> None:
     folder, name = os.path.split(path)
     with trusted_folder(folder) as handle:
-        # Nobody can guess the name and put a link there, and all steps are in the folder that was opened.
+        # The random name prevents prepared links, and all steps are relative to the opened folder.
         temporary = f".imds_{secrets.token_hex(16)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        # The mode is as the umask has it.
+        # The umask sets the mode.
         new = os.open(temporary, flags, 0o666, dir_fd=handle)
         try:
             with os.fdopen(new, "wb") as file:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents in, named and grouped VMs out: the inventory without Ansible. Private to imds.azure.
+"""Makes named and grouped VMs from documents, independent of Ansible. Private to imds.azure.
 
 A fleet can have 100,000 VMs. So each document is evaluated once, when it is added, and only the
 parts that the user wants are kept.
@@ -60,12 +60,12 @@ _Evaluated = t.Callable[[Expression], t.Any]
 
 ADDRESSES = ("private", "public", "none")
 _ALL_SUBSETS = frozenset(SUBSETS)
-# What differs from one gathering to the next.
+# The keys of a fact that change with each gathering.
 _OF_GATHERING = ("api_version", "gathered_at")
 
 
 class Choices(t.NamedTuple):
-    """The user's choices, as the options of the same names."""
+    """The user's choices, from the options with the same names."""
 
     hostnames: list[str]
     address: str
@@ -77,10 +77,10 @@ class Choices(t.NamedTuple):
 
 class Vm(t.NamedTuple):
     name: str
-    fact: dict[str, t.Any]  # azure_imds, as far as it is wanted
+    fact: dict[str, t.Any]  # azure_imds with the wanted parts
     address: str  # "" for none
     groups: list[Membership]  # at most MAX_GROUPS
-    is_earlier: bool  # a host that an earlier inventory source named
+    is_earlier: bool  # a host of an earlier inventory source
     omitted_groups: int = 0  # groups beyond MAX_GROUPS
 
 
@@ -97,22 +97,22 @@ _Key = tuple[bool, str]
 
 
 class _UnnamedVm(t.NamedTuple):
-    """A VM before all VMs are known, and so before it has its final name."""
+    """A VM that does not have its final name yet, because not all VMs are known."""
 
     has_vm_id: bool
-    identity: str  # its vmId, or a fingerprint of its host or its document where it has none
-    host: str  # the host of an earlier source, or of a snapshot; "" where it is not known
-    azure_name: str  # which a VM keeps for as long as it exists
+    identity: str  # its vmId, or without one a fingerprint of its host or its document
+    host: str  # the host of an earlier source, or of a snapshot; "" if it is unknown
+    azure_name: str  # which never changes during the life of a VM
     is_included: bool  # by the filters
-    names: list[str]  # by preference; empty only where no name is needed
+    names: list[str]  # by preference; empty only if no name is needed
     fact: dict[str, t.Any]
     address: str
-    unusable_address: str  # an earlier candidate that can't be used
+    unusable_address: str  # an earlier candidate that is not usable
     groups: list[Membership]  # at most MAX_GROUPS
     omitted_groups: int  # groups beyond MAX_GROUPS
     notices: list[str]
     failures: list[_Failure]
-    marked_tags: list[str]  # the names of tags that `tags` can't have
+    marked_tags: list[str]  # the names of tags that `tags` leaves out
 
     @property
     def key(self) -> _Key:
@@ -120,7 +120,7 @@ class _UnnamedVm(t.NamedTuple):
 
 
 class _TakenNames:
-    """The names that a VM must not have."""
+    """The names that a VM must not get."""
 
     def __init__(self, names: set[str]) -> None:
         self._names = names
@@ -130,7 +130,7 @@ class _TakenNames:
 
 
 class Fleet:
-    """VMs as they are added; of two documents of one VM the later one counts."""
+    """Collects VMs; of two documents of one VM, the later one is used."""
 
     def __init__(self, choices: Choices) -> None:
         if choices.address not in ADDRESSES:
@@ -141,7 +141,7 @@ class Fleet:
         self._subsets = choices.subsets
         self._strict = choices.strict
         self._filters = [_filter_of(entry) for entry in choices.filters]
-        # Names without quotes that filters compare with, until a VM has such a field.
+        # Unquoted names in comparisons of filters, until a VM has such a field.
         self._unknown_fields = {
             name: text
             for entry in choices.filters
@@ -150,15 +150,15 @@ class Fleet:
         }
         self._name_expressions = [name_expression(expression) for expression in choices.hostnames]
         self._groups_of = group_function(choices.group_by)
-        # The VMs of earlier hosts by the names of the hosts, and all others by their identities.
+        # VMs that are hosts of earlier sources, by the host name, and all other VMs, by their identity.
         self._vms_by_identity: dict[_Key, _UnnamedVm] = {}
         self._earlier_vms: dict[str, _UnnamedVm] = {}
         self._hosts_by_identity: dict[_Key, list[str]] = {}
-        # Each vmId that several hosts claim, with the host whose document was replaced and the later host.
+        # Each vmId that several hosts claim, with the host of the replaced document and that of the later one.
         self._claims: dict[str, tuple[str, str]] = {}
         # Each vmId that the facts of several earlier hosts have, with the first and the last of these hosts.
         self._shared_vm_ids: dict[str, tuple[str, str]] = {}
-        # Hosts of several snapshots of which at least one has no vmId.
+        # Hosts with several snapshots, of which at least one has no vmId.
         self._repeated: set[str] = set()
 
     def add(self, document: Document) -> None:
@@ -193,7 +193,7 @@ class Fleet:
     def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
         """The VMs that the filters include, and warnings about them.
 
-        Each VM has a name of its own, which is not a reserved one.
+        Each VM has a unique name that is not reserved.
         """
         earlier_vms = {host: vm for host, vm in self._earlier_vms.items() if vm.is_included}
         new_vms = [vm for vm in self._without_lesser_snapshots() if vm.is_included]
@@ -229,9 +229,9 @@ class Fleet:
         ]
 
     def _without_lesser_snapshots(self) -> list[_UnnamedVm]:
-        """The VMs of no earlier host.
+        """The VMs that are not hosts of earlier sources.
 
-        A snapshot without a vmId is left out if another document of its host has one.
+        A snapshot without a vmId is left out if another document of its host has a vmId.
         """
         new_vms = list(self._vms_by_identity.values())
         known = {*self._earlier_vms, *(vm.host for vm in new_vms if vm.has_vm_id)}
@@ -255,7 +255,7 @@ class Fleet:
         compute = part(fact, "compute")
         tags = part(fact, "tags") or tags_of(compute)[0]
         if not isinstance(fact.get("tags", tags), dict):
-            # Ansible read the tags of an older fact for something else.
+            # In an older fact, Ansible may have converted the tags to another type.
             fact = {**fact, "tags": tags}
         fields = {**compute, **fact, "tags": tags}
         if document.snapshot_of:
@@ -280,7 +280,7 @@ class Fleet:
             return None
 
         is_included = self._is_included(evaluated)
-        # A VM that the filters leave out needs no name, and a host of an earlier source has one.
+        # A VM that the filters exclude needs no name, and a host of an earlier source already has one.
         texts = self._texts_for_names(evaluated) if is_included and not document.host else []
         if not texts and is_included and not document.host:
             text, source = _fallback_name(vm_id, host, identity)
@@ -323,7 +323,7 @@ class Fleet:
         return [text for text in map(evaluated, self._name_expressions) if text]
 
     def _address_of(self, fact: dict[str, t.Any]) -> tuple[str, str]:
-        """The address that is used, and one before it that can't be; "" where there is none."""
+        """The first usable address, and an unusable one before it; each "" if there is none."""
         if self._address == "none":
             return "", ""
         addresses = part(fact, "addresses") or addresses_of(part(fact, "network"))
@@ -343,7 +343,7 @@ class Fleet:
 
 
 def _fallback_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
-    """A name where no expression gives one, and where it comes from."""
+    """The name if no expression gives one, and its source for the warning."""
     if vm_id:
         return f"vm_{identity}", "made of the vmId"
     if host:
@@ -352,9 +352,9 @@ def _fallback_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
 
 
 def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
-    """Identifies a VM without a vmId: by its host, or else by its fact without the time of gathering.
+    """The identity of a VM without a vmId: its host, or else a hash of its fact without the time of gathering.
 
-    A fact does not depend on the form of the file that its document was read from.
+    A fact does not depend on the format of the file with its document.
     """
     if host:
         return fingerprint({"inventory_hostname": host})
@@ -371,7 +371,7 @@ def _named_vm(
     address = "" if is_earlier else vm.address
     groups = vm.groups
     if spellings:
-        # Its own groups first, because others may say any number of spellings.
+        # The VM's own groups come first, because other VMs may add any number of spellings.
         others = (one for own in groups for one in spellings.get(own, ()))
         groups = list(dict.fromkeys((*groups, *others)))
     omitted_groups = vm.omitted_groups + len(groups[MAX_GROUPS:])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the lookups share: their options, a client, and the document of the run. Private to imds.azure."""
+"""The base class of the lookups: options, client, and the document of the run. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     listed,
     one_line,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import injected_facts
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import without_user_data
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.run_cache import RunCache
 
 if t.TYPE_CHECKING:
     from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient
 
-# The settings are set at run time, so nothing is known of their types.
+# Ansible defines its settings at run time, so mypy does not know their types.
 C: t.Any = constants
 
 
-# Names of results: the document as it is, and without the user data that it has.
+# Names of results: the complete document, and the document without its user data.
 _WHOLE = "whole"
 _BARE = "without_user_data"
-# Arguments of every lookup, which are Ansible's own business. Cores before 2.19 hand on wantlist when
-# the lookup makes a loop (with_imds.azure.metadata), and cores from 2.19 on hand on allow_unsafe.
+# Arguments that Ansible itself passes to every lookup: before ansible-core 2.19 wantlist, if the lookup
+# makes a loop (with_imds.azure.metadata), and from 2.19 on allow_unsafe.
 _OF_ANSIBLE = ("allow_unsafe", "errors", "wantlist")
 
 
@@ -42,56 +43,56 @@ class ImdsLookup(LookupBase):
         var_options: t.Mapping[str, t.Any] | None = None,
         direct: t.Mapping[str, t.Any] | None = None,
     ) -> None:
-        """Ansible hands variables to a lookup as the user wrote them, so they are templated here.
+        """Sets the options. Ansible passes variables to a lookup unevaluated, so their templates are evaluated here.
 
-        Direct arguments are results of templates. They may hold foreign text that lost its mark
-        (core before 2.19), so nothing may template them again.
+        Direct arguments are results of templates. They may contain untrusted text that has lost its mark
+        (before ansible-core 2.19), so they must not be evaluated again.
         """
         super().set_options(task_keys, self._templated(var_options or {}, direct or {}), direct)
 
     def _templated(
         self, variables: t.Mapping[str, t.Any], direct: t.Container[str]
     ) -> dict[str, t.Any]:
-        """The variables that set options, without those that a direct argument overrides."""
+        """The evaluated variables that set options, except those that a direct argument overrides."""
         names = [
             variable["name"]
             for option, definition in self.option_definitions.items()
             if option not in direct
             for variable in definition.get("vars", ())
         ]
-        # A host chooses its facts, which replace variables of the inventory.
-        facts = variables.get("ansible_facts") or {}
+        # A host chooses its facts, which replace inventory variables.
+        facts = injected_facts(variables)
         given = {name: variables[name] for name in names if name in variables and name not in facts}
         if self._templar is None:
             return given
         return {name: self._templar.template(value) for name, value in given.items()}
 
     def _refuse_unknown(self, given: t.Iterable[str]) -> None:
-        """Ansible ignores options that a lookup does not have, for example misspelt ones."""
+        """Refuses unknown options, for example misspelt ones, because Ansible ignores them."""
         unknown = sorted(set(given) - {*self.option_definitions, *_OF_ANSIBLE})
         if unknown:
             known = sorted(name for name in self.option_definitions if not name.startswith("_"))
             raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
 
     def _document(self, user_data: bool) -> t.Any:
-        """The instance document of this run, from whichever process asked for it first.
+        """The instance document of this run, from the first process that requested it.
 
         Without user data, userData and customData are empty in it, unless another lookup of the run
-        asked for them.
+        requested them.
         """
         version, complete = self.get_option("api_version"), self.get_option("complete")
         key = (version, "complete") if complete else (version,)
         return self._cached(key, self._instance_with_warnings, user_data)
 
     def _instance_with_warnings(self, imds: ImdsClient) -> t.Any:
-        """An instance document of IMDS. Warns about parts that it lacks."""
+        """An instance document from IMDS. Prints warnings about missing parts."""
         answer = imds.instance(complete=self.get_option("complete"))
         for notice in answer.notices:
             self._display.warning(one_line(notice))
         return answer.data
 
     def _newest_document(self) -> t.Any:
-        """The same for a lookup whose api_version is not one of instance documents."""
+        """The newest instance document, for a lookup whose api_version belongs to another endpoint."""
         from ansible_collections.imds.azure.plugins.module_utils._client import LATEST
 
         return self._cached((LATEST,), lambda imds: imds.newest_instance(), user_data=False)
@@ -115,7 +116,7 @@ class ImdsLookup(LookupBase):
         return seconds("deadline", self.get_option("deadline"))
 
     def _client_for_one_request(self, left: t.Callable[[], float]) -> ImdsClient:
-        # A library that keeps connections would take longer to import than the request takes.
+        # No library with a connection pool: its import would take longer than the request.
         from ansible_collections.imds.azure.plugins.module_utils._options import client_from
         from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
@@ -125,7 +126,7 @@ class ImdsLookup(LookupBase):
         return client_from(option, http_transport)
 
     def _imds(self) -> ImdsClient:
-        # Imported here because a lookup that finds the run's document needs none of it.
+        # Imported here because a lookup that finds the run's document does not need it.
         if self._pooled is None:
             from ansible_collections.imds.azure.plugins.module_utils._options import client_from
             from ansible_collections.imds.azure.plugins.plugin_utils._session import (

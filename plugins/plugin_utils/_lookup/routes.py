@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Routes of IMDS: asking for them, and walking them in a document. Private to imds.azure."""
+"""Routes of IMDS: requests for them, and their values in a document. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if t.TYPE_CHECKING:
 # are refused. IMDS decodes percent signs before it splits.
 _UNSAFE_SEGMENT = re.compile(r"[?#%\\\x00-\x20\x7f]|\A\.{1,2}\Z")
 
-# Data that a VM got at its creation, often with secrets in it.
+# Data that a VM got at its creation, often with secrets.
 _USER_DATA = ("userData", "customData")
 _COMPUTE = ("instance", "compute")
-# Below instance: the routes of whole parts of the document.
+# Routes below instance for whole parts of the document.
 _WHOLE_PARTS = ((), ("compute",), ("network",), ("network", "interface"))
-# The first segments of all routes.
+# The possible first segments of routes.
 ROOTS = ("instance", "attested", "scheduledevents", "loadbalancer", "versions", "identity")
 
 
 def parse_route(route: str) -> tuple[str, ...]:
-    """The segments of a route-parameter path; a leading "/" or "/metadata/" is tolerated."""
+    """The segments of a route-parameter path; a leading "/" or "/metadata/" is ignored."""
     segments = tuple(segment for segment in route.strip("/").split("/"))
     if segments[0] == "metadata":
         segments = segments[1:]
@@ -63,14 +63,14 @@ def parse_route(route: str) -> tuple[str, ...]:
 
 
 def covers_user_data(segments: tuple[str, ...]) -> bool:
-    """Whether the answer for a route has user data in it."""
+    """Whether the answer for a route includes user data."""
     if len(segments) <= len(_COMPUTE):
         return segments == _COMPUTE[: len(segments)]
     return segments[:2] == _COMPUTE and segments[2] in _USER_DATA
 
 
 def lacks_part(segments: tuple[str, ...], found: t.Any) -> bool:
-    """Whether a part of the instance document is missing or empty in the answer for a route."""
+    """Whether a part of the instance document that belongs to the route is missing or empty."""
     document = found
     for segment in reversed(segments[1:]):
         document = {segment: document}
@@ -81,7 +81,7 @@ def lacks_part(segments: tuple[str, ...], found: t.Any) -> bool:
 
 
 def without_user_data(document: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The document with empty texts for its user data; the document itself if it has none."""
+    """The document with empty texts instead of its user data; the document itself if it has no user data."""
     compute = document.get("compute")
     if not isinstance(compute, dict) or not any(compute.get(name) for name in _USER_DATA):
         return document
@@ -90,7 +90,7 @@ def without_user_data(document: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
-    """The data that IMDS has at a route: a container, or a leaf as text."""
+    """Requests a route from IMDS. Returns a container, or a leaf as text."""
     # Imported here because most lookups read the run's document and send no request.
     from ansible_collections.imds.azure.plugins.module_utils._client import (
         BodyFormat,
@@ -98,7 +98,7 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     )
     from ansible_collections.imds.azure.plugins.module_utils._endpoints.registry import ENDPOINTS
 
-    # Any other route may be a leaf, such as userData, whose text is a secret.
+    # Any other route may be a leaf with a secret, such as userData.
     endpoint = ENDPOINTS.get(path) or Endpoint(path, secret=True, advise=_advice(path))
     attempts = client.attempts(endpoint)
     try:
@@ -106,7 +106,7 @@ def ask_route(client: ImdsClient, path: str, params: Params = ()) -> Answer:
     except VersionError:
         raise
     except RefusedError as exc:
-        # A leaf has no JSON form. IMDS answers such a request with 400, and does not say why.
+        # A leaf has no JSON form. IMDS answers a request for JSON with 400, without a reason.
         if exc.status != 400 or not path.startswith("instance/"):
             raise
     as_text = (*params, ("format", "text"))
@@ -133,7 +133,7 @@ def _text(body: bytes) -> str:
 
 
 def walk(document: t.Any, segments: t.Sequence[str], root: str) -> t.Any:
-    """The answer of IMDS for a route of the document: a leaf as text, a container as data."""
+    """The value of a route in the document, as IMDS would return it: a leaf as text, a container as data."""
     value = document
     for depth, segment in enumerate(segments):
         if not _has(value, segment):
@@ -146,13 +146,13 @@ def _has(value: t.Any, segment: str) -> bool:
     if isinstance(value, dict):
         return segment in value
     if isinstance(value, list):
-        # ASCII digits without leading zeros, as IMDS lists indexes.
+        # Indexes are ASCII digits without leading zeros, as IMDS lists them.
         return re.match(r"(0|[1-9][0-9]{0,8})\Z", segment) is not None and int(segment) < len(value)
     return False
 
 
 def leaf_text(value: t.Any) -> str:
-    """A leaf as IMDS writes it with format=text; documents hold texts nearly without exception."""
+    """A leaf as IMDS returns it with format=text; nearly all leaves of documents are texts."""
     if isinstance(value, str):
         return value
     return "" if value is None else json.dumps(value)

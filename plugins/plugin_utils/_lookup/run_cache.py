@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Results for a whole run of Ansible, whatever the number of its worker processes.
+"""Shares results among all worker processes of a run of Ansible.
 
-A result is a file in Ansible's own temp folder, which belongs to this run, can be entered by
-its user only and goes with it. If the run is killed, the folder stays. Private to imds.azure.
+A result is a file in Ansible's own temp folder. That folder belongs to this run, only its user can enter it, and it is
+removed at the end. If the run is killed, the folder stays. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -25,37 +25,37 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     in_seconds,
 )
 
-# Seconds between two looks at a lock that another process holds.
+# Seconds between two attempts to take a lock that another process holds.
 _NAP = 0.02
-# What the last wait for a lock leaves for a request: enough to get an answer of a healthy IMDS.
+# The seconds that the last wait for a lock leaves for a request: enough for an answer of a healthy IMDS.
 _AT_LEAST = 0.05
-# The part of the time that a request may take. Processes that wait learn of its failure in the rest.
+# The part of the remaining time that a request may take. In the rest, waiting processes learn of its failure.
 _PART = 0.95
 
-# Gets a function that tells how many seconds a request may take from now on; returns the name under
+# Takes a function that returns how many seconds a request may take; returns the name under
 # which its result is kept, and the result.
 Make = t.Callable[[t.Callable[[], float]], tuple[str, t.Any]]
 
 
 class RunCache:
-    """Results under names, with one lock for all of them."""
+    """Named results, with one lock for all of them."""
 
     def __init__(self, folder: str, *key: str) -> None:
         self._path = os.path.join(folder, _file_name(key))
-        # The last failure, for the processes that waited meanwhile; beside the results.
+        # The file with the last failure, for the processes that waited for the result.
         self._failure_path = self._path + ".failed"
 
     def get(self, names: t.Sequence[str], make: Make, deadline: t.Callable[[], float]) -> t.Any:
-        """The run's result under the first of these names; else the result that `make` gives.
+        """The run's result under the first of these names that exists, or else the result of `make`.
 
-        One process makes it, and others that come meanwhile wait for it. The wait and `make` together
-        stay within the deadline, which is a number of seconds. It is a function because most callers
+        One process calls `make`, and other processes wait for it. The wait and `make` together
+        stay within the deadline in seconds. The deadline is a function because most callers
         find a result and need no deadline.
 
-        All callers share the result, so a caller that gives a part of it away gives a copy.
+        All callers share the result, so a caller that returns a part of it must return a copy.
 
-        A failure is raised for those who waited too, so that a group of callers fails after one
-        deadline and not one after the other; whoever comes later tries anew.
+        A failure is raised in all waiting processes, so that a group of callers fails after one
+        deadline and not one after the other. Later callers try again.
         """
         found = self._found(names)
         if found is not None:
@@ -95,12 +95,12 @@ class RunCache:
 
     @contextlib.contextmanager
     def _lock(self, end: float, patience: float) -> t.Iterator[None]:
-        # The kernel frees the lock of a process that dies, so a killed one blocks nobody. A stopped
-        # process keeps it, so nobody waits for longer than the deadline.
+        # The kernel frees the lock of a process that dies, so a killed process does not block others. A stopped
+        # process keeps it, so the others wait no longer than their deadline.
         try:
             lock = os.open(self._path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
-            yield  # No place for a cache: everybody asks for themselves.
+            yield  # No cache is possible: each caller sends its own request.
             return
         try:
             while not _locked(lock):
@@ -113,13 +113,13 @@ class RunCache:
 
 
 def _locked(lock: int) -> bool:
-    """Whether this process holds the lock now, or may do without because the file system has none."""
+    """Whether this process holds the lock now, or needs none because the file system does not support locks."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:
-        return True  # Some file systems of networks have no locks.
+        return True  # Some network file systems do not support locks.
     with contextlib.suppress(OSError):
         os.pwrite(lock, f"{os.getpid():<20}".encode(), 0)
     return True
@@ -144,7 +144,7 @@ def _file_name(key: tuple[str, ...]) -> str:
 
 @functools.lru_cache(maxsize=16)
 def _read(path: str, key: str, stamp: tuple[int, int] | None) -> dict[str, t.Any] | None:
-    """The file as it is at this stamp. A template may have a thousand lookups in it, so what was read is kept."""
+    """The content of the file at this stamp. A template may have a thousand lookups, so the content is cached."""
     if stamp is None:
         return None
     try:
@@ -164,10 +164,10 @@ def _stamp(path: str) -> tuple[int, int] | None:
 
 
 def _write(path: str, data: t.Any) -> None:
-    """Whole or not at all; a full or read-only folder costs the cache, not the run."""
+    """Writes the file atomically. In a full or read-only folder, there is no cache, but the run continues."""
     temporary = None
     try:
-        # Made with mode 0600.
+        # Created with mode 0600.
         handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), prefix="imds_azure_")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             json.dump(data, file)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a VM is, in words that can be compared. Pure; private to imds.azure."""
+"""The place of a VM, in a form that can be compared. Pure; private to imds.azure."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ _RESOURCE_GROUP = re.compile(r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/", 
 
 
 class Place(t.NamedTuple):
-    """What of a VM's document says where it runs; "" where the document doesn't say."""
+    """The values of a VM's document that describe its place; "" if the document lacks a value."""
 
     cloud: str = ""
     location: str = ""
     zone: str = ""
     fault_domain: str = ""
     scale_set: str = ""
-    # A place outside of the datacenters of its location, which has a name of its own.
+    # A place outside the datacenters of its location, with its own name.
     edge_zone: str = ""
     physical_zone: str = ""
     subscription: str = ""
     # A scale set's name is unique only within a resource group of a subscription.
     set_subscription: str = ""
     set_resource_group: str = ""
-    # A large scale set numbers its fault domains anew in each of its placement groups.
+    # A large scale set numbers its fault domains separately in each placement group.
     placement_group: str = ""
     dedicated_host: str = ""
 
     @property
     def site(self) -> str:
-        """The name that a place requirement is compared with: an edge zone is not its location."""
+        """The name to compare with required locations: an edge zone has its own name."""
         return self.edge_zone or self.location
 
 
@@ -59,7 +59,7 @@ def place_of(compute: _Compute) -> Place:
 
 
 def scale_set_of(compute: _Compute) -> str:
-    # A uniform set gives its name; a flexible one only its resource id.
+    # A uniform scale set has a name here; a flexible one has only a resource ID.
     flexible = _flexible_set_of(compute)
     return text_of(compute.get("vmScaleSetName")) or flexible.rstrip("/").rpartition("/")[2]
 
@@ -81,26 +81,26 @@ def edge_zone_of(compute: _Compute) -> str:
 
 
 def dedicated_host_of(compute: _Compute) -> str:
-    """The resource id of the dedicated host.
+    """The resource ID of the dedicated host.
 
-    A VM that Azure placed within a group of hosts gives only the id of the group (hostGroup), which
-    proves nothing about the host.
+    A VM that Azure placed in a host group has only the ID of the group (hostGroup), which does not identify
+    the host.
     """
     return folded(part_of(compute, "host").get("id")).rstrip("/")
 
 
 def cloud_key(name: str) -> str:
-    """One spelling for each cloud, also for a cloud that this collection does not know."""
+    """A normalised name for each cloud, also for an unknown one."""
     return "".join(sign for sign in cloud_named(name).name.lower() if sign.isalnum())
 
 
 def one_spelling(name: t.Any) -> str:
-    # Azure does not keep to one casing of a location, nor of a group; "West Europe" is westeurope.
+    # Azure does not use one casing for a location or a resource group; "West Europe" is westeurope.
     return folded(name).replace(" ", "")
 
 
 def folded(name: t.Any) -> str:
-    """Azure compares names and ids of resources without casing."""
+    """The text in one casing, because Azure ignores the casing of names and IDs of resources."""
     return text_of(name).lower()
 
 
@@ -109,7 +109,7 @@ def text_of(value: t.Any) -> str:
 
 
 def part_of(facts: t.Any, name: str) -> dict[str, t.Any]:
-    """A part of azure_imds that is a dictionary; empty where it is missing, or something else."""
+    """A part of azure_imds as a dictionary; empty if it is missing or not a dictionary."""
     found = facts.get(name) if isinstance(facts, t.Mapping) else None
     return dict(found) if isinstance(found, t.Mapping) else {}
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What about a VM differs from what a play requires. Pure; private to imds.azure."""
+"""Compares a VM with the requirements of a play. Pure; private to imds.azure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from ansible_collections.imds.azure.plugins.plugin_utils._wanted_clouds import w
 
 
 class Mismatch(t.NamedTuple):
-    """One requirement that a VM does not meet, in words."""
+    """One requirement that a VM does not meet, as texts."""
 
     what: str  # the requirement's name: clouds, locations, zones, tags, scale_sets
     required: str
-    actual: str  # "" where the VM says nothing about it
+    actual: str  # "" if the VM has no value
 
     @property
     def message(self) -> str:
@@ -42,7 +42,7 @@ class Mismatch(t.NamedTuple):
 
 
 def mismatches(facts: t.Any, **requirements: t.Any) -> list[Mismatch]:
-    """The requirements that the VM of azure_imds does not meet; none that is empty counts."""
+    """The requirements that the VM of azure_imds does not meet. Empty requirements are ignored."""
     unknown = sorted(set(requirements) - set(_CHECKS))
     if unknown:
         raise OptionError(f"there is no requirement {listed(unknown)}: there are {listed(_CHECKS)}")
@@ -66,7 +66,7 @@ def _one_of(what: str, field: str, same: _Same, meaning: t.Callable[[str], str] 
 
 
 def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
-    """An edge zone is a place of its own: only its own name lets its VMs pass."""
+    """Checks the location. A VM in an edge zone needs the name of the edge zone."""
     names = _texts("locations", required)
     place = place_of(part_of(facts, "compute"))
     if not names or (place.site and any(_same_spelling(place.site, name) for name in names)):
@@ -76,7 +76,7 @@ def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
 
 
 def _cloud_meant(name: str) -> str:
-    """A known cloud as the user named it, because messages quote it; `=NAME` without its mark."""
+    """The user's name for the cloud, because messages quote it; without the equals sign of `=NAME`."""
     cloud = wanted_cloud(name)
     return cloud.name if name.strip().startswith("=") else name
 
@@ -89,7 +89,7 @@ def _texts(what: str, required: t.Any) -> list[str]:
 
 
 def _entries(required: t.Any) -> list[t.Any]:
-    """As options of modules are read, where one value, and some with commas, are a list as well."""
+    """The value as a list, as for module options: a single value and a text with commas are lists as well."""
     if isinstance(required, str):
         return [value.strip() for value in required.split(",")] if required else []
     if isinstance(required, (list, tuple)):
@@ -105,7 +105,7 @@ def _same_spelling(one: str, other: str) -> bool:
     return one_spelling(one) == one_spelling(other)
 
 
-# The first api-version that lists tags. Those before have one text of all tags.
+# The first api-version with a list of tags. Earlier versions return all tags as one text.
 _FIRST_WITH_LIST = "2019-06-04"
 _ONE_TEXT = (
     "only a text of all its tags, in which the value of one tag can look like another tag. "
@@ -124,7 +124,7 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
                 f"tags: {printable(text_of(name))} has an empty list, which no tag meets"
             )
         values = [_tag_text(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
-        # Azure takes names in any casing for one tag, and values as they are.
+        # Azure ignores the casing of tag names, but not that of values.
         own = {key: text_of(tags[key]) for key in tags if key.lower() == text_of(name).lower()}
         if own and (wanted is None or set(own.values()) & set(values)):
             continue
@@ -138,7 +138,7 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
 
 
 def _come_from_one_text(facts: t.Any) -> bool:
-    """Whether `tags` were split from a text, by compute or, in a fact without it, by the api-version."""
+    """Whether `tags` were split from a text, judged by compute or, without compute, by the api-version."""
     compute = part_of(facts, "compute")
     if compute:
         return tags_of(compute)[1]
@@ -147,12 +147,12 @@ def _come_from_one_text(facts: t.Any) -> bool:
 
 
 def _tag_text(value: t.Any) -> str:
-    # YAML reads true and false without quotes as booleans, and tags are texts.
+    # YAML reads unquoted true and false as booleans, but tags are texts.
     return str(value).lower() if isinstance(value, bool) else text_of(value)
 
 
 def _dictionary(what: str, required: t.Any) -> dict[t.Any, t.Any]:
-    """As options of modules are read, where a text may be JSON, or K=V pairs."""
+    """The value as a dictionary, as for module options: a text may be JSON or K=V pairs."""
     try:
         found = check_type_dict(required) if isinstance(required, str) and required else required
     except (TypeError, ValueError):

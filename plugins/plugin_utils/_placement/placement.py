@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Are the replicas of a group spread over enough zones and fault domains? Pure; private to imds.azure.
+"""Checks whether the replicas of a group are spread over enough zones and fault domains. Pure; private to imds.azure.
 
-Two places count as different only where the documents prove it (`_spread`), so a rule that passes
-here holds in Azure.
+Two places count as different only if the documents prove it (see `spread`), so a rule that passes
+here is also met in Azure.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ class Violation(t.NamedTuple):
     rule: str
     message: str
     hosts: list[str]
-    # Those of the hosts that would have to move for the rule to hold.
+    # The hosts that would have to move to meet the rule.
     move: list[str]
 
 
 def replica(name: str, variables: _Variables) -> Replica:
-    """What Ansible knows of a host: its fact, else what the inventory says."""
+    """The replica of a host, from its fact, or else from its inventory variable."""
     facts = part_of(variables.get("ansible_facts"), "azure_imds") or part_of(
         variables, "azure_imds"
     )
@@ -114,17 +114,17 @@ def _share(value: t.Any) -> float:
 
 
 def certain_zones(locations: t.Iterable[Location]) -> int:
-    """How many zones the group is in for certain."""
+    """The number of provably different zones of the group."""
     return sum(certain(location.zones) for location in locations)
 
 
 def certain_fault_domains(locations: t.Iterable[Location]) -> int:
-    """How many fault domains the group is in for certain."""
+    """The number of provably different fault domains of the group."""
     return sum(len(longest(area.domains)) for area in _certain_areas(locations))
 
 
 def _certain_areas(locations: t.Iterable[Location]) -> list[Area]:
-    """The zones that are certainly different, and the part of each location without zones."""
+    """The provably different zones, and the part of each location without zones."""
     found = []
     for location in locations:
         by_domains = [
@@ -137,7 +137,7 @@ def _certain_areas(locations: t.Iterable[Location]) -> list[Area]:
 
 
 def violations(group: t.Sequence[Replica], rules: Rules) -> list[Violation]:
-    """What of the rules does not hold; nothing where there are no rules."""
+    """The violated rules; empty without rules."""
     if not rules.any:
         return []
     if not group:
@@ -145,7 +145,7 @@ def violations(group: t.Sequence[Replica], rules: Rules) -> list[Violation]:
         return [Violation("empty", message, [], [])]
     locations = locations_of(group)
     shares = list(_shares(locations, len(group), rules.max_share))
-    # A replica that has to move anyway can mend the other rules as well.
+    # If a replica has to move anyway, its move can also satisfy other rules.
     moving = {name for violation in shares for name in violation.move}
     return [
         *_unknown(group),
@@ -222,12 +222,12 @@ def _too_few_domains(
 def _spare(
     counted: list[Part], others: list[Part], missing: int, moving: t.Container[str]
 ) -> list[str]:
-    """As many hosts as places are missing, so that each counted place keeps one.
+    """The hosts to move into missing places. Each counted place keeps one host.
 
-    Hosts that have to move anyway come first, then hosts outside of the counted places, then those
+    Hosts that have to move anyway come first, then hosts outside the counted places, then those
     of the fullest place.
     """
-    # The fullest place is on top of the heap, and within a place the first host to move stands last.
+    # The fullest place is at the top of the heap. Within a place, the first host to move is the last one.
     heap: list[tuple[bool, int, int, int, list[str]]] = []
 
     def push(keep: int, number: int, names: list[str]) -> None:
@@ -246,7 +246,7 @@ def _spare(
 
 
 def _shares(locations: list[Location], total: int, limit: float) -> t.Iterator[Violation]:
-    # A third of three is one, whatever floating point makes of it.
+    # Tolerates floating-point errors: a third of three is one.
     allowed = int(limit * total + 1e-9)
     for location in locations:
         found = [
@@ -264,14 +264,14 @@ def _shares(locations: list[Location], total: int, limit: float) -> t.Iterator[V
 def _too_full(
     noun: str, numberings: Numberings, loose: list[Replica], allowed: int
 ) -> t.Iterator[tuple[str, list[str], list[str]]]:
-    """Places with more hosts than are allowed, with these hosts and with those beyond the limit."""
+    """The places with too many hosts, each with its hosts and with the hosts beyond the limit."""
     if len(numberings) == 1 and None not in numberings and not loose:
         for part in longest(numberings):
             names = [vm.name for vm in part.hosts]
             if len(names) > allowed:
                 yield part.label, names, names[allowed:]
         return
-    # At worst, the fullest parts of all numberings are one place.
+    # In the worst case, the fullest parts of all numberings are the same place.
     fullest = [max(parts, key=lambda part: len(part.hosts)) for parts in numberings.values()]
     names = [vm.name for part in fullest for vm in part.hosts] + [vm.name for vm in loose]
     if len(names) > allowed:
@@ -285,9 +285,9 @@ def _too_full(
 
 
 def _surplus(numberings: Numberings, loose: list[Replica], surplus: int) -> list[str]:
-    """The hosts to move so that the fullest parts together have so many hosts less."""
+    """The hosts to move so that the fullest parts together have that many fewer hosts."""
     move = [vm.name for vm in loose[-surplus:]]
-    # Only the fullest part of a numbering counts, so all parts that are as full as it lose a host.
+    # Only the fullest part of a numbering counts, so all parts that are equally full lose a host.
     # The numbering that loses the fewest hosts comes first.
     heap: list[tuple[int, int, list[list[str]], list[list[str]]]] = []
 
@@ -298,7 +298,7 @@ def _surplus(numberings: Numberings, loose: list[Replica], surplus: int) -> list
             heapq.heappush(heap, (len(tops), number, tops, parts))
 
     for number, parts in enumerate(numberings.values()):
-        # The last numberings first: the other rules count by the first one.
+        # From the last numbering on, because the other rules use the first one.
         push(-number, [[vm.name for vm in part.hosts] for part in parts])
     for _host in range(surplus - len(move)):
         _count, number, tops, rest = heapq.heappop(heap)
@@ -312,7 +312,7 @@ def _required(least: int) -> str:
 
 
 def placement(group: t.Sequence[Replica], rules: Rules) -> dict[str, t.Any]:
-    """How a group is placed, and what of the rules it violates, as data."""
+    """The placement of a group, and the rules that it violates, as data."""
     found = violations(group, rules)
     total = len(group)
     locations = locations_of(group)
@@ -375,7 +375,7 @@ def _site(location: Location) -> dict[str, str]:
 
 
 def _zone(hosts: t.Sequence[Replica]) -> dict[str, str]:
-    """What all hosts of a zone have in common; "" where they differ."""
+    """The values that all hosts of a zone have in common; "" if they differ."""
     return {
         "subscription": common(vm.place.subscription for vm in hosts),
         "zone": common(vm.place.zone for vm in hosts),
@@ -394,7 +394,7 @@ def _set(hosts: t.Sequence[Replica]) -> dict[str, str]:
 
 
 def _said(rules: Rules) -> list[str]:
-    """The rules in words, without those that require nothing."""
+    """The rules as texts, without rules that require nothing."""
     said = []
     if rules.min_zones:
         said.append(f"at least {count_of(rules.min_zones, 'zone')}")
@@ -415,9 +415,9 @@ def map_data(
     checked: str,
     rules: Rules,
 ) -> str:
-    """All that the map of a fleet shows, as JSON that can stand inside a script element.
+    """The data of the map of a fleet, as JSON that is safe inside a script element.
 
-    The rules are for all hosts of the group that is checked, also those that the map doesn't show.
+    The rules apply to all hosts of the checked group, even if the map does not show them.
     """
     members = {name: set(hosts) for name, hosts in groups.items()}
     found = violations(group, rules)
@@ -474,7 +474,7 @@ def map_data(
                 "size": vm.vm_size,
                 "tags": list(vm.tags.items()),
                 "groups": by_host.get(vm.name, []),
-                # The violations because of which it is marked.
+                # The violations for which the map marks the host.
                 "violations": marks.get(vm.name, []),
             }
             for vm in fleet
@@ -484,7 +484,7 @@ def map_data(
 
 
 def _for_script(text: str) -> str:
-    # Nothing in it can end the element or begin another: "</script>", "<!--", "]]>".
+    # Without these characters, no text can end the element or begin another: "</script>", "<!--", "]]>".
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return text

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which places the replicas of a group are in, and which of these places are certainly different.
+"""Finds the places of the replicas of a group, and which of these places are provably different.
 
-Pure; private to imds.azure. Azure numbers places anew within something larger: zones in each
-location and (unless physicalZone is known) each subscription, fault domains in each placement group
-of each scale set. Two numbers of one numbering are two places. Two numbers of different numberings
-may be one place, so a group is certainly in as many places as its longest numbering has.
+Pure; private to imds.azure. Azure numbers places within a scope: zones in each location and (unless physicalZone is
+known) each subscription, fault domains in each placement group of each scale set. Two numbers of one numbering are
+two places. Two numbers of different numberings may be the same place. So the number of provably different places is
+that of the longest numbering.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Replica(t.NamedTuple):
 
     @property
     def known(self) -> bool:
-        """Does its document say where it is?"""
+        """Whether the location is known."""
         return bool(self.place.location)
 
     @property
     def set_key(self) -> SetKey | None:
-        """What numbers its fault domain. An availability set is not named by IMDS."""
+        """The scale set that numbers the fault domain. IMDS does not name availability sets."""
         place = self.place
         if not place.scale_set:
             return None
@@ -49,7 +49,7 @@ class Replica(t.NamedTuple):
 
 
 class SetKey(t.NamedTuple):
-    """What two VMs of one scale set have in common, and no two sets have."""
+    """The unique key of a scale set."""
 
     subscription: str
     resource_group: str
@@ -58,13 +58,13 @@ class SetKey(t.NamedTuple):
 
 
 class Part(t.NamedTuple):
-    """Replicas that are in one place for certain."""
+    """Replicas that are provably in one place."""
 
     label: str  # within the location
     hosts: list[Replica]
 
 
-# The parts of each numbering, by what they are numbered within.
+# The parts of each numbering, by the scope of the numbering.
 Numberings = dict[t.Any, list[Part]]
 
 
@@ -72,9 +72,9 @@ class Area(t.NamedTuple):
     """One zone, or the hosts of a location that are in no zone, and their fault domains."""
 
     hosts: list[Replica]
-    domains: Numberings  # by scale set, and by None for the hosts without one
+    domains: Numberings  # by scale set; None is for the hosts without a scale set
     numbered: list[Replica]  # hosts with a fault domain
-    loose: list[Replica]  # hosts without one
+    loose: list[Replica]  # hosts without a fault domain
 
 
 class Location(t.NamedTuple):
@@ -85,8 +85,8 @@ class Location(t.NamedTuple):
     edge_zone: str
     label: str
     hosts: list[Replica]
-    zones: Numberings  # by subscription, where zones of subscriptions can't be compared
-    areas: dict[t.Any, list[Area]]  # the zones once more, with their fault domains
+    zones: Numberings  # by subscription, if zones of subscriptions can't be compared
+    areas: dict[t.Any, list[Area]]  # the same zones, with their fault domains
     zoneless: Area
     notice: str
 
@@ -96,12 +96,12 @@ class Location(t.NamedTuple):
 
     @property
     def widest(self) -> t.Any:
-        """The numbering of zones that is the longest."""
+        """The longest numbering of zones."""
         return max(sorted(self.zones), key=lambda key: len(self.zones[key]), default=None)
 
 
 def certain(numberings: Numberings) -> int:
-    """How many places these are at least."""
+    """The minimum number of different places."""
     return max(map(len, numberings.values()), default=0)
 
 
@@ -110,7 +110,7 @@ def longest(numberings: Numberings) -> list[Part]:
 
 
 def locations_of(group: t.Iterable[Replica]) -> list[Location]:
-    """Where the hosts whose place is known are; the same for any order of the hosts."""
+    """The locations of the hosts with a known place; independent of the order of the hosts."""
     known = sorted((vm for vm in group if vm.known), key=lambda vm: vm.name)
     clouds = _clouds_of(known)
     labels = set_labels(known)
@@ -122,10 +122,10 @@ def locations_of(group: t.Iterable[Replica]) -> list[Location]:
 
 
 def _clouds_of(known: list[Replica]) -> dict[str, str]:
-    """The name of each host's cloud, in one spelling.
+    """The normalised name of each host's cloud.
 
-    A missing name (API versions before 2018-10-01) proves no other cloud, so such a host counts
-    to the cloud where its location is.
+    A missing name (API versions before 2018-10-01) does not prove another cloud, so such a host is assigned
+    to the cloud that has its location.
     """
     spellings: dict[str, str] = {}
     for vm in known:
@@ -164,14 +164,14 @@ def _location(
 
 
 def _zones(hosts: list[Replica], label: str) -> tuple[Numberings, str]:
-    """The zones of a location: by physicalZone where every host says it, else by subscription."""
+    """The zones of a location: by physicalZone if every host has it, or else by subscription."""
     zoned = [vm for vm in hosts if vm.place.zone]
     subscriptions = {vm.place.subscription for vm in zoned}
     silent = sum(not vm.place.physical_zone for vm in zoned)
     if not silent:
         parts = grouped(zoned, lambda vm: vm.place.physical_zone)
         names = {key: _zone_number(part) for key, part in parts.items()}
-        # A number is enough where it means one place; physical zones are the names for the rest.
+        # The number is the label if it means one place; otherwise the physical zone is.
         plain = len(subscriptions) == 1 and len(set(names.values()) - {""}) == len(names)
         found = [
             _part(f"zone {names[key]}" if plain else f"physical zone {key}", part)
@@ -206,7 +206,7 @@ def _area(hosts: list[Replica], labels: dict[SetKey, str]) -> Area:
             of = f"of the scale set {labels[SetKey(*key)]}"
             domains[key] = [_part(f"{_domain(part)} {of}", part) for part in _apart(members)]
         else:
-            # Numbers of unknown sets: all of these hosts may be in one fault domain.
+            # The sets of these numbers are unknown, so all of these hosts may be in one fault domain.
             count = count_of(len(members), "host")
             domains[None] = [_part(f"{count} without a scale set", members)]
     return Area(hosts, domains, numbered, [vm for vm in hosts if not vm.place.fault_domain])
@@ -220,7 +220,7 @@ def _domain(hosts: list[Replica]) -> str:
 
 
 def _apart(members: list[Replica]) -> list[list[Replica]]:
-    """The fault domains of one set. Hosts on one dedicated host fail together in any case."""
+    """The fault domains of one set. Hosts on one dedicated host always fail together."""
     parts: list[tuple[set[tuple[str, str]], list[Replica]]] = []
     for vm in members:
         keys = {("domain", vm.place.fault_domain)}
@@ -237,7 +237,7 @@ def _apart(members: list[Replica]) -> list[list[Replica]]:
 
 
 def set_labels(known: t.Iterable[Replica]) -> dict[SetKey, str]:
-    """A name for each scale set: as much of its key as tells it from the others of its name."""
+    """A label for each scale set: as much of its key as is necessary to distinguish sets of the same name."""
     spellings: dict[SetKey, str] = {}
     for vm in known:
         key = vm.set_key
@@ -260,7 +260,7 @@ def set_labels(known: t.Iterable[Replica]) -> dict[SetKey, str]:
 
 
 def common(values: t.Iterable[str]) -> str:
-    """The value of all; "" where they differ."""
+    """The common value of all; "" if they differ."""
     found = set(values)
     return found.pop() if len(found) == 1 else ""
 

@@ -4,7 +4,7 @@ GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://w
 SPDX-License-Identifier: GPL-3.0-or-later
 */
 "use strict";
-// Text from outside reaches the page by textContent and attributes alone, never as HTML.
+// Untrusted text is put into the page only by textContent and attributes, never as HTML.
 (() => {
   const COLOURS = 10;
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -33,9 +33,9 @@ SPDX-License-Identifier: GPL-3.0-or-later
     return { ...host, number, site, tags, groups, groupSet: new Set(host.groups), words: words.join("\n").toLowerCase(), shown: true };
   });
 
-  // What hosts can be coloured by: a label, and a function to a host's value; "" is none.
+  // The possible colourings of hosts: a label, and a function that returns the value of a host ("" for none).
   const schemes = [
-    // The number of a fault domain says nothing outside of its scale set.
+    // The number of a fault domain has no meaning outside its scale set.
     { group: "Place", label: "Fault domain", value: (host) => (host.scaleSet && host.faultDomain ? `FD ${host.faultDomain} of ${host.scaleSet}` : "") },
     { group: "Place", label: "Zone", value: (host) => host.column },
     { group: "Place", label: "Location", value: (host) => host.site },
@@ -53,7 +53,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     schemes.push({ group: "Groups", label: name, value: (host) => (host.groupSet.has(index) ? `in ${name}` : "") });
   });
 
-  // At first by the tag that says most: few values, and as many hosts as possible that have it.
+  // The initial colouring uses the most informative tag: one with few values that many hosts have.
   function bestScheme() {
     let [best, most] = [schemes[0], 0];
     for (const scheme of schemes.filter((one) => one.group === "Tags")) {
@@ -110,7 +110,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
   }
 
   function sortedKeys(map) {
-    // What is empty comes last.
+    // Empty values come last.
     return [...map.keys()].sort((one, other) => (!one - !other) || collator.compare(one, other));
   }
 
@@ -119,7 +119,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     const locations = byId("locations");
     locations.className = density;
     const marked = (members) => members.some((host) => host.violations.length);
-    // Where something has to move comes first; sorting keeps the order of the names.
+    // Locations with hosts that have to move come first. The sort is stable, so names stay in order.
     const ordered = (map) => sortedKeys(map).sort((one, other) => marked(map.get(other)) - marked(map.get(one)));
     const clouds = grouped(hosts, (host) => host.cloud);
     let index = 0;
@@ -158,7 +158,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     return section;
   }
 
-  // Fault domains are rows only within a scale set: elsewhere their numbers can't be compared.
+  // Only a scale set has rows of fault domains: elsewhere, their numbers can't be compared.
   function drawSet(name, members, zoneNames) {
     const body = make("tbody");
     if (name) body.append(make("tr", {}, make("th", { class: "set", scope: "rowgroup", colspan: zoneNames.length + 1, text: name, title: `Scale set ${name}` })));
@@ -223,7 +223,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     const column = columns.find((one) => one.key === state.sort);
     const sign = state.down ? -1 : 1;
     const keyed = hosts.map((host) => [column.value(host), host]);
-    // What is empty stays at the end, whichever way it is sorted.
+    // Empty values stay at the end in both directions of the sort.
     keyed.sort(([one, host], [other, neighbour]) =>
       (!one - !other) || sign * collator.compare(one, other) || collator.compare(host.name, neighbour.name));
     byId("rows").append(...keyed.map(([, host]) => host.row));
@@ -274,7 +274,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     byId("legend").replaceChildren(...entries.map((entry) => make("li", {}, legendButton(entry))));
   }
 
-  // Hosts of one colour stand together, so that shares can be seen.
+  // Hosts of one colour are next to each other, so that shares are visible.
   function arrange(entries) {
     const order = new Map(entries.map((entry, index) => [entry, index]));
     for (const members of grouped(hosts, (host) => host.cell.parentNode).values()) {
@@ -314,7 +314,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     reachable();
   }
 
-  // One row, and one host of the map, is where Tab goes; arrow keys do the rest.
+  // Tab reaches one row, and one host of the map. Arrow keys move between the others.
   function reachable() {
     const rows = byId("rows");
     const before = rows.querySelector('tr[tabindex="0"]');
@@ -376,7 +376,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     if (key === "ArrowLeft") return cells[at - 1];
     if (key === "Home") return cells[0];
     if (key === "End") return cells[cells.length - 1];
-    // Up and down go by what is seen: the nearest one in that direction.
+    // Up and down move to the nearest visible host in that direction.
     const own = cell.getBoundingClientRect();
     const down = key === "ArrowDown";
     let best;

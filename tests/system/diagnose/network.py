@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A VM and the host it is on, as two network namespaces: eth0 is the primary interface, eth1 is not.
 
-Runs inside a network namespace that `checks diagnose` has made, so that 169.254.169.254 is never a real one.
+Runs inside a network namespace that the session `diagnose` of nox has made, so that 169.254.169.254 is never a real one.
 """
 
 from __future__ import annotations

@@ -16,12 +16,7 @@ import typing as t
 import pytest
 import yaml
 
-TESTS = pathlib.Path(__file__).resolve().parents[2]
-if str(TESTS) not in sys.path:
-    sys.path.insert(0, str(TESTS))
-
-from checks import worktree  # noqa: E402
-from imds_simulator import Maintenance, Simulator, Vm  # noqa: E402
+from imds_simulator import Maintenance, Simulator, Vm
 
 FILES = pathlib.Path(__file__).resolve().parent / "files"
 PATIENCE = 90.0
@@ -35,24 +30,9 @@ def vm() -> t.Iterator[Vm]:
 
 
 @pytest.fixture(scope="session")
-def collections(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
-    """A folder that the collection was built for and installed into."""
-    folder = tmp_path_factory.mktemp("collections")
-    with worktree.copy("eda") as tree:
-        galaxy(tree, "build", "--output-path", str(folder))
-    (archive,) = folder.glob("imds-azure-*.tar.gz")
-    galaxy(folder, "install", "--offline", "--collections-path", str(folder), str(archive))
-    return folder
-
-
-def galaxy(folder: pathlib.Path, *arguments: str) -> None:
-    subprocess.run(
-        ["ansible-galaxy", "collection", *arguments],
-        cwd=folder,
-        env={**os.environ, "ANSIBLE_HOME": str(folder)},
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+def collections() -> pathlib.Path:
+    """The folder that the tarball was installed into."""
+    return pathlib.Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 
 
 class Rulebook:

@@ -3,6 +3,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A fleet of machines on one: network namespaces, each with its own sshd and its own IMDS.
 
-`make test-fleet` runs all of this as root of new mount, network and process namespaces (see tests/checks/fleet.py),
+`make test-fleet` runs all of this as root of new mount, network and process namespaces (see tests/tools/isolation.py),
 from which nothing gets out, and with whose first process everything in them ends.
 """

@@ -12,9 +12,9 @@ import subprocess
 import sys
 import typing as t
 
-from checks.programs import find
 from fleet.machines import Machine
 from fleet.network import RUN, Network, inside, until
+from tools.debian import find
 
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = RUN / "imds-fleet"

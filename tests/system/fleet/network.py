@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Network namespaces on one bridge, and what runs in them.
 
-Needs the network namespace, the mount namespace and the process namespace to be its own: see tests/checks/fleet.py.
+Needs the network namespace, the mount namespace and the process namespace to be its own: see tests/tools/isolation.py.
 """
 
 from __future__ import annotations

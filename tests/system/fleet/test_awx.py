@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import yaml
 
-from environments import ROOT
 from fleet import guide
 from fleet.conftest import Awx
 from fleet.machines import FLEET, WEST, names
 from fleet.test_fleet import expected_groups, hosts_of
+from project import ROOT
 
 # Those that the job was limited to.
 ASKED = WEST[:3]

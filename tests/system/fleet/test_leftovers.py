@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""However a fleet ends, nothing of it is left. tests/checks/fleet.py looks the same way at the whole run."""
+"""However a fleet ends, nothing of it is left. leftovers.py looks the same way at the whole run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import sys
 
 import pytest
 
-from checks.namespaces import prefix
 from fleet.network import mounts, until, users
+from tools.isolation import root_prefix
 
 SYSTEM = pathlib.Path(__file__).resolve().parents[1]
 
@@ -24,7 +24,7 @@ def test_an_end_leaves_nothing(tmp_path: pathlib.Path, number: signal.Signals) -
     report = tmp_path / "report"
     before = mounts()
     process = subprocess.Popen(
-        [*prefix(), sys.executable, "-m", "fleet", str(report)],
+        [*root_prefix(), sys.executable, "-m", "fleet", str(report)],
         cwd=SYSTEM,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

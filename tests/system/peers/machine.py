@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A VM in Azure as far as the peers see: its DMI, its IMDS at 169.254.169.254, and their root folder around them.
 
-Needs the network namespace, the mount namespace and the process namespace to be its own: see tests/checks/namespaces.py.
+Needs the network namespace, the mount namespace and the process namespace to be its own: see tests/tools/isolation.py.
 """
 
 from __future__ import annotations

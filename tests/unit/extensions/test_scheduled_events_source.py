@@ -29,6 +29,7 @@ PATIENCE = 20.0
 
 # The way ansible-rulebook does it.
 source = runpy.run_path(str(SOURCE))
+MOST_EVENTS = source["_MOST_EVENTS"]
 
 
 @pytest.fixture
@@ -126,10 +127,24 @@ def test_cancelled_and_straight_to_started(vm: Vm) -> None:
     asyncio.run(scenario())
 
 
+def test_a_flood_of_events_is_cut(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
+    for _number in range(MOST_EVENTS + 1):
+        vm.maintenance.add(Sequence("reboot", ["web-0"]))
+
+    async def scenario() -> None:
+        async with Watch(vm) as watch:
+            await watch.polled(1)
+            await watch.polled(1)
+            assert watch.queue.qsize() == MOST_EVENTS
+
+    asyncio.run(scenario())
+    assert f"IMDS lists {MOST_EVENTS + 1} events" in caplog.text
+
+
 TEMPLATE = "{{ lookup('pipe', 'id') }}{% set x = 1 %}{# \x1b[31m #}\n"
 
 
-def test_hostile_text_is_no_template(vm: Vm) -> None:
+def test_hostile_text_does_not_become_a_template(vm: Vm) -> None:
     fields = {
         "EventId": TEMPLATE,
         "EventStatus": TEMPLATE,
@@ -155,7 +170,7 @@ def test_hostile_text_is_no_template(vm: Vm) -> None:
     asyncio.run(scenario())
 
 
-def test_everybodys_events(vm: Vm) -> None:
+def test_events_of_all_resources(vm: Vm) -> None:
     vm.maintenance.add(Sequence("freeze", ["web-7"]))
 
     async def scenario() -> None:
@@ -196,7 +211,9 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: f"{fault.kind}-{fault.status}")
-def test_it_survives(vm: Vm, caplog: pytest.LogCaptureFixture, fault: Fault) -> None:
+def test_the_source_survives_failures(
+    vm: Vm, caplog: pytest.LogCaptureFixture, fault: Fault
+) -> None:
     """The event is there before and after the fault, so nothing may disappear in between."""
     caplog.set_level(logging.INFO)
     vm.maintenance.add(Sequence("reboot", ["web-0"]))
@@ -240,7 +257,7 @@ def test_an_empty_answer_means_that_there_are_no_events(
     assert not [message for message in caplog.messages if "Asking again" in message]
 
 
-def test_it_survives_that_nothing_answers_at_first(vm: Vm) -> None:
+def test_the_source_survives_a_missing_service_at_its_start(vm: Vm) -> None:
     vm.faults = [Fault("reset", times=1), Fault("status", times=1, status=503)]
     vm.maintenance.add(Sequence("reboot", ["web-0"]))
 
@@ -267,7 +284,7 @@ def test_nothing_writes_to_the_terminal(vm: Vm, caplog: pytest.LogCaptureFixture
     assert any("status 500" in message for message in said)
 
 
-def test_waits_grow_while_it_fails(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
+def test_waits_grow_during_failures(vm: Vm, caplog: pytest.LogCaptureFixture) -> None:
     vm.faults = [Fault("status", status=500, times=4), Fault("status", status=400, times=4)]
     vm.maintenance.add(Sequence("reboot", ["web-0"]))
 
@@ -309,7 +326,7 @@ def test_never_two_requests_within_a_second(vm: Vm) -> None:
     assert min(later - sooner for sooner, later in itertools.pairwise(times)) >= 0.98
 
 
-def test_a_hanging_request_neither_blocks_the_loop_nor_the_end(vm: Vm) -> None:
+def test_a_hanging_request_blocks_neither_the_loop_nor_the_end(vm: Vm) -> None:
     vm.maintenance.first_call_seconds = 60
 
     async def scenario() -> None:
@@ -360,7 +377,9 @@ def test_an_event_has_no_templates() -> None:
         ({"intervall": 5}, "no option intervall: it takes api_version, endpoint, interval"),
     ],
 )
-def test_bad_options_end_it_with_a_message(vm: Vm, options: dict[str, t.Any], message: str) -> None:
+def test_invalid_options_end_the_source_with_a_message(
+    vm: Vm, options: dict[str, t.Any], message: str
+) -> None:
     arguments = {"endpoint": vm.url, **options}
     with pytest.raises(source["_errors"].OptionError, match=message):
         asyncio.run(source["main"](asyncio.Queue(), arguments))

@@ -10,7 +10,7 @@ import typing as t
 import pytest
 import yaml
 
-import environments
+import project
 from ansible_collections.imds.azure.plugins.doc_fragments import _token
 from ansible_collections.imds.azure.plugins.module_utils import _options
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity import options
@@ -31,7 +31,7 @@ def compared(options: dict[str, t.Any]) -> dict[str, t.Any]:
     }
 
 
-def test_the_fragment_documents_what_the_spec_takes() -> None:
+def test_the_fragment_documents_the_token_options() -> None:
     shared = _options.shared_argument_spec()
     spec = {k: v for k, v in options.token_argument_spec().items() if k not in shared}
     fragment = documented(_token.ModuleDocFragment.DOCUMENTATION)
@@ -40,13 +40,13 @@ def test_the_fragment_documents_what_the_spec_takes() -> None:
     assert compared(fragment) == compared(spec)
 
 
-def test_the_source_is_documented_as_it_is_taken() -> None:
+def test_the_documentation_of_source_matches() -> None:
     documentation = documented(_token.ModuleDocFragment.SOURCE)
     spec = options.module_argument_spec()
     assert compared(documentation)["source"] == compared(spec)["source"]
 
 
-def test_the_search_is_documented_as_it_is_taken() -> None:
+def test_the_documentation_of_search_options_matches() -> None:
     documentation = documented(vm_extension_info.DOCUMENTATION)
     assert set(documentation.pop("api_version")) == {"description"}
     spec = vm_extension_info.argument_spec()
@@ -68,7 +68,7 @@ def test_the_role_has_the_modules_defaults(entry: str) -> None:
 
 
 def role_defaults(entry: str) -> dict[str, t.Any]:
-    role = environments.ROOT / "roles" / "managed_identity_migration"
+    role = project.ROOT / "roles" / "managed_identity_migration"
     if entry == "defaults":
         found: dict[str, t.Any] = yaml.safe_load((role / "defaults" / "main.yml").read_text())
         return found

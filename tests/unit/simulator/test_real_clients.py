@@ -106,7 +106,7 @@ def test_one_of_several_identities(client: Client, imds: Vm, identity: dict[str,
         ([ONE, TWO], "Multiple user assigned identities exist, please specify the clientId"),
     ],
 )
-def test_errors_by_the_services_own_words(
+def test_errors_have_the_text_of_the_service(
     client: Client, imds: Vm, identities: list[Identity], message: str
 ) -> None:
     imds.identities = identities
@@ -115,19 +115,19 @@ def test_errors_by_the_services_own_words(
     assert len(imds.requests) == 1, "a refusal is final"
 
 
-def test_an_identity_that_is_not_there(client: Client) -> None:
+def test_a_missing_identity(client: Client) -> None:
     with pytest.raises(ERRORS, match="Identity not found"):
         client(client_id="c-nobody")
 
 
-def test_a_resource_that_is_not_there(client: Client, imds: Vm) -> None:
+def test_an_unavailable_resource(client: Client, imds: Vm) -> None:
     imds.resources = []
     with pytest.raises(ERRORS, match="AADSTS500011"):
         client()
 
 
 @pytest.mark.parametrize("status", [404, 410, 429, 500, 502, 503, 504])
-def test_what_is_tried_again(client: Client, imds: Vm, status: int) -> None:
+def test_transient_failures_are_retried(client: Client, imds: Vm, status: int) -> None:
     # Of a 410, azure-identity waits 5 seconds before it tries for a third time.
     times = 1 if status == 410 else 2
     imds.faults = [Fault("status", status=status, times=times, body="{}")]
@@ -136,7 +136,7 @@ def test_what_is_tried_again(client: Client, imds: Vm, status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [404, 429, 500])
-def test_it_comes_to_an_end(client: Client, imds: Vm, status: int) -> None:
+def test_retries_end(client: Client, imds: Vm, status: int) -> None:
     body = '{"error":"unavailable","error_description":"for ever"}'
     imds.faults = [Fault("status", status=status, body=body)]
     with pytest.raises(ERRORS):
@@ -144,7 +144,7 @@ def test_it_comes_to_an_end(client: Client, imds: Vm, status: int) -> None:
     assert len(imds.requests) == 6
 
 
-def test_too_many_at_once_is_tried_again(client: Client, imds: Vm) -> None:
+def test_throttled_requests_are_retried(client: Client, imds: Vm) -> None:
     """The simulator's own 429, which goes as soon as there is room."""
     imds.token_rate_limit = 1
     client()

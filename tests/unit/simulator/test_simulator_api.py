@@ -38,7 +38,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.005)
 
 
-def test_nothing_goes_on_for_a_client_that_has_gone(session: requests.Session) -> None:
+def test_an_answer_stops_when_its_client_disconnects(session: requests.Session) -> None:
     faults = [Fault("hang", times=1), Fault("stall", times=1), Fault("endless_headers")]
     with Simulator([Vm("one", DOCUMENT, faults=faults)]) as simulator:
         loop = simulator._loop
@@ -49,7 +49,7 @@ def test_nothing_goes_on_for_a_client_that_has_gone(session: requests.Session) -
         wait_until(lambda: len(asyncio.all_tasks(loop)) == before)
 
 
-def test_nothing_is_left_when_it_ends() -> None:
+def test_no_thread_or_socket_remains_after_the_end() -> None:
     threads = threading.active_count()
     with Simulator([Vm("one", DOCUMENT, faults=[Fault("hang")])]) as simulator:
         host, port = simulator["one"].url.removeprefix("http://").split(":")
@@ -123,7 +123,7 @@ def test_two_vms_of_one_name() -> None:
         Simulator([Vm("one", DOCUMENT), Vm("one", DOCUMENT)])
 
 
-def test_a_port_in_use_is_reported_to_who_starts() -> None:
+def test_a_port_in_use_is_an_error_at_the_start() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(SimulatorError, match=f"cannot listen on 127.0.0.1:{port}"):

@@ -56,7 +56,7 @@ def test_the_shape_of_the_message(get: Any) -> None:
     assert text == json.dumps(json.loads(text), separators=(",", ":"), sort_keys=True).encode()
 
 
-def test_what_it_says(get: Any, vm: Vm) -> None:
+def test_the_content_of_the_message(get: Any, vm: Vm) -> None:
     compute = vm.document["compute"]
     content = content_of(get(f"{URL}?nonce=a%2Fb"))
     assert content.pop("nonce") == "a/b"
@@ -71,7 +71,7 @@ def test_what_it_says(get: Any, vm: Vm) -> None:
     assert content == {name: compute[name] for name in names}
 
 
-def test_the_nonce_of_a_request_without_one_tells_when_it_ends(get: Any) -> None:
+def test_the_default_nonce_is_the_expiry_time(get: Any) -> None:
     content = content_of(get(URL))
     expires = datetime.strptime(content["timeStamp"]["expiresOn"], "%m/%d/%y %H:%M:%S %z")
     assert content["nonce"] == f"{expires:%Y%m%d-%H%M%S}"
@@ -144,7 +144,7 @@ def test_nonces_of_earlier_requests_and_other_claims(
 @pytest.mark.parametrize(
     "body", [[], {"stale": 1}, {"stale_nonces": True}, {"stale_nonces": -1}, {"claims": []}, "x"]
 )
-def test_control_takes_nothing_else(vm: Vm, session: requests.Session, body: Any) -> None:
+def test_control_refuses_unknown_keys(vm: Vm, session: requests.Session, body: Any) -> None:
     answer = session.put(f"{vm.url}/simulator/attested", json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]
@@ -165,7 +165,7 @@ def test_another_program_can_verify_it(
     assert done.returncode == 0, done.stderr
 
 
-def test_a_fleet_file_says_it_too(tmp_path: Path) -> None:
+def test_a_fleet_file_can_set_claims(tmp_path: Path) -> None:
     path = tmp_path / "fleet.json"
     one = {"document": {"compute": {"name": "one"}}, "stale_nonces": 1, "claims": {"vmId": "1"}}
     path.write_text(json.dumps([one]))

@@ -37,20 +37,20 @@ def test_a_token_without_a_version(vm: Vm, session: requests.Session) -> None:
     assert vm.requests[-1].path == "/oauth2/token"
 
 
-def test_it_is_not_where_imds_is(vm: Vm, session: requests.Session) -> None:
+def test_the_extension_has_its_own_port(vm: Vm, session: requests.Session) -> None:
     assert vm.extension_url != vm.url
     assert session.get(vm.url + QUERY, headers=HEADER).status_code == 404
     assert session.get(f"{vm.url}/simulator/vm").json()["extension_url"] == vm.extension_url
 
 
-def test_a_form_is_as_good(vm: Vm, session: requests.Session) -> None:
+def test_a_form_is_accepted(vm: Vm, session: requests.Session) -> None:
     form = {"resource": "https://vault.azure.net", "client_id": "c-own"}
     answer = session.post(f"{vm.extension_url}/oauth2/token", data=form, headers=HEADER)
     assert answer.status_code == 200
 
 
 @pytest.mark.parametrize("headers", [{}, {"Metadata": "True"}, {"Metadata": "TRUE"}])
-def test_the_header_is_for_lower_case_only(
+def test_the_header_value_must_be_lower_case(
     vm: Vm, session: requests.Session, headers: dict[str, str]
 ) -> None:
     answer = session.get(vm.extension_url + QUERY, headers=headers)
@@ -91,18 +91,18 @@ def test_identities_of_its_own(vm: Vm, session: requests.Session) -> None:
 
 
 @pytest.mark.parametrize("resource", ["", "https://nobody.invalid"])
-def test_a_resource_that_is_none(vm: Vm, session: requests.Session, resource: str) -> None:
+def test_an_invalid_resource(vm: Vm, session: requests.Session, resource: str) -> None:
     url = f"{vm.extension_url}/oauth2/token?resource={resource}"
     assert session.get(url, headers=HEADER).status_code == 400
 
 
-def test_faults_are_for_it_too(vm: Vm, session: requests.Session) -> None:
+def test_faults_apply_to_the_extension(vm: Vm, session: requests.Session) -> None:
     vm.faults = [Fault("status", status=503, path="/oauth2/token")]
     assert session.get(vm.extension_url + QUERY, headers=HEADER).status_code == 503
     assert session.get(f"{vm.url}/metadata/versions", headers=HEADER).status_code == 200
 
 
-def test_a_port_that_is_taken(vm: Vm) -> None:
+def test_a_port_in_use_by_another_program(vm: Vm) -> None:
     port = int(vm.extension_url.rpartition(":")[2])
     with pytest.raises(SimulatorError, match=f"cannot listen on 127.0.0.1:{port} for 'b'"):
         Simulator([Vm("b", {}, extension_port=port)]).start()

@@ -98,7 +98,7 @@ def test_a_wrong_body(get: Get, vm: Vm, body: str | bytes) -> None:
     assert answer.headers["Content-Type"] == "text/html"
 
 
-def test_a_compressed_body_is_sent_as_it_is(vm: Vm) -> None:
+def test_a_compressed_body_is_sent_unchanged(vm: Vm) -> None:
     packed = gzip.compress(b"{}", mtime=0)
     vm.faults = [Fault("status", status=200, body=packed, headers={"Content-Encoding": "gzip"})]
     data, _end = received(vm, wait=0.1)
@@ -163,7 +163,7 @@ def test_another_answer_after_a_delay(get: Get, vm: Vm) -> None:
     assert (answer.status_code, answer.text) == (503, "later")
 
 
-def test_never_an_answer(get: Get, vm: Vm) -> None:
+def test_a_request_that_hangs(get: Get, vm: Vm) -> None:
     vm.faults = [Fault("hang", times=1)]
     with pytest.raises(requests.ReadTimeout):
         get(ROOT, timeout=0.1)
@@ -264,7 +264,9 @@ def test_the_base64_of_a_body(vm: Vm) -> None:
     assert received(vm) == (b"\xff\0", "closed")
 
 
-def test_a_throttled_request_counts_and_faults_come_first(session: requests.Session) -> None:
+def test_faults_precede_throttling_and_throttled_requests_are_recorded(
+    session: requests.Session,
+) -> None:
     vm = Vm("one", {}, rate_limit=1, faults=[Fault("status", status=500, times=1)])
     with Simulator([vm], clock=lambda: 0.0):
         url = f"{vm.url}/metadata/versions"
@@ -297,14 +299,14 @@ def test_a_throttled_request_counts_and_faults_come_first(session: requests.Sess
         ({"kind": "headers", "headers": {"content-length": "1"}}, "use kind 'raw'"),
     ],
 )
-def test_faults_that_make_no_sense(fault: dict[str, Any], message: str) -> None:
+def test_invalid_faults(fault: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError) as caught:
         Fault(**fault)
     assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("lost", [["network"], ["compute"], ["compute", "network"]])
-def test_an_answer_in_part(get: Get, vm: Vm, lost: list[str]) -> None:
+def test_an_incomplete_answer(get: Get, vm: Vm, lost: list[str]) -> None:
     whole = get(ROOT).json()
     vm.faults = [Fault.from_json({"kind": "partial", "parts": lost, "times": 2})]
     assert vm.faults[0].as_json()["parts"] == tuple(lost)
@@ -317,6 +319,6 @@ def test_an_answer_in_part(get: Get, vm: Vm, lost: list[str]) -> None:
 
 
 @pytest.mark.parametrize("parts", ["network", ["storage"], [5], {"network": 1}, None, []])
-def test_parts_that_no_document_has(parts: Any) -> None:
+def test_unknown_parts(parts: Any) -> None:
     with pytest.raises(ValueError, match="parts"):
         Fault.from_json({"kind": "partial", "parts": parts})

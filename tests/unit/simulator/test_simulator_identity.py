@@ -62,7 +62,7 @@ def decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def test_all_that_comes_with_a_token_is_text(token: Get, vm: Vm) -> None:
+def test_all_fields_of_a_token_answer_are_text(token: Get, vm: Vm) -> None:
     vm.identities = [OWN]
     answer = token()
     body = answer.json()
@@ -84,7 +84,7 @@ def test_all_that_comes_with_a_token_is_text(token: Get, vm: Vm) -> None:
     assert abs(int(body["expires_on"]) - now - 86400) < 5
 
 
-def test_a_token_says_whose_it_is_and_is_signed(token: Get, vm: Vm) -> None:
+def test_a_token_names_its_owner_and_is_signed(token: Get, vm: Vm) -> None:
     vm.identities = [OWN]
     answer = token()
     found = claims(answer)
@@ -94,7 +94,7 @@ def test_a_token_says_whose_it_is_and_is_signed(token: Get, vm: Vm) -> None:
     assert found["xms_mirid"].endswith("/virtualMachines/worker-1")
 
 
-def test_each_token_is_another_and_all_are_known(token: Get, get: Get, vm: Vm) -> None:
+def test_each_token_is_unique_and_recorded(token: Get, get: Get, vm: Vm) -> None:
     vm.identities = [OWN]
     given = [token().json()["access_token"] for _each in range(2)]
     assert given[0] != given[1]
@@ -105,9 +105,7 @@ def test_each_token_is_another_and_all_are_known(token: Get, get: Get, vm: Vm) -
     ("identities", "meant"),
     [([OWN], "o-own"), ([ONE], "o-one"), ([ONE, OWN], "o-own"), ([ONE, TWO, OWN], "o-own")],
 )
-def test_who_is_meant_when_nobody_is_named(
-    token: Get, vm: Vm, identities: list[Identity], meant: str
-) -> None:
+def test_the_default_identity(token: Get, vm: Vm, identities: list[Identity], meant: str) -> None:
     vm.identities = identities
     assert claims(token())["oid"] == meant
 
@@ -136,7 +134,7 @@ def test_one_of_several(token: Get, vm: Vm, query: str) -> None:
         ([ONE, TWO], "", SEVERAL),
     ],
 )
-def test_nobody_or_too_many(
+def test_no_identity_or_several_identities(
     token: Get, vm: Vm, identities: list[Identity], query: str, body: str
 ) -> None:
     vm.identities = identities
@@ -161,7 +159,7 @@ def test_two_selectors(token: Get, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize("resource", ["https://nobody.invalid/", "nobody", "http://[x"])
-def test_a_resource_that_nobody_knows(token: Get, vm: Vm, resource: str) -> None:
+def test_an_unknown_resource(token: Get, vm: Vm, resource: str) -> None:
     vm.identities = [OWN]
     answer = token(resource=resource)
     assert answer.status_code == 400
@@ -169,7 +167,7 @@ def test_a_resource_that_nobody_knows(token: Get, vm: Vm, resource: str) -> None
     assert "AADSTS500011" in answer.json()["error_description"]
 
 
-def test_only_the_resources_that_were_said(token: Get, vm: Vm) -> None:
+def test_only_configured_resources(token: Get, vm: Vm) -> None:
     vm.identities, vm.resources = [OWN], [VAULT]
     assert token().status_code == 200
     assert token(resource=f"{VAULT}/").json()["error"] == "invalid_resource"
@@ -183,7 +181,7 @@ def test_no_resource(get: Get, vm: Vm, query: str) -> None:
     assert answer.json()["error_description"] == "Required query variable 'resource' is missing"
 
 
-def test_without_the_header_it_speaks_as_oauth_does(token: Get) -> None:
+def test_a_missing_header_is_an_oauth_error(token: Get) -> None:
     answer = token(headers={})
     assert answer.status_code == 400
     assert answer.text == (
@@ -192,13 +190,13 @@ def test_without_the_header_it_speaks_as_oauth_does(token: Get) -> None:
 
 
 @pytest.mark.parametrize("version", ["2018-02-01", "2021-02-01", "2025-04-07"])
-def test_versions_that_have_tokens(token: Get, vm: Vm, version: str) -> None:
+def test_versions_with_tokens(token: Get, vm: Vm, version: str) -> None:
     vm.identities = [OWN]
     assert token(version=version).status_code == 200
 
 
 @pytest.mark.parametrize("version", [None, "2017-12-01", "2018-02-02"])
-def test_versions_that_do_not(token: Get, vm: Vm, version: str | None) -> None:
+def test_versions_without_tokens(token: Get, vm: Vm, version: str | None) -> None:
     vm.identities = [OWN]
     answer = token(version=version)
     assert answer.status_code == 400
@@ -206,7 +204,7 @@ def test_versions_that_do_not(token: Get, vm: Vm, version: str | None) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/", "/oauth2", "/oauth2/token/x", "/info/x"])
-def test_routes_that_are_not_there(get: Get, path: str) -> None:
+def test_unknown_routes_of_identity(get: Get, path: str) -> None:
     answer = get(f"/metadata/identity{path}")
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
 
@@ -222,7 +220,7 @@ def test_the_tenant(get: Get, vm: Vm, identities: list[Identity], tenant: str) -
     assert get("/metadata/identity/info").json() == {"tenantId": tenant}
 
 
-def test_twenty_a_second_beside_the_limit_of_everything_else(session: requests.Session) -> None:
+def test_the_token_limit_is_separate_from_the_general_limit(session: requests.Session) -> None:
     now = [100.0]
     vm = Vm("a", {}, identities=[OWN], rate_limit=1)
 

@@ -43,7 +43,7 @@ def test_the_document(get: Get, vm: Vm) -> None:
     assert answer.headers["Content-Length"] == str(len(answer.content))
 
 
-def test_it_is_compact_sorted_utf8(get: Get, vm: Vm) -> None:
+def test_the_answer_is_compact_sorted_utf8(get: Get, vm: Vm) -> None:
     vm.document = {"network": {}, "compute": {"b": "Jörg 東京", "a": ["1", {"z": "", "y": ""}]}}
     assert get(ROOT).content.decode() == (
         '{"compute":{"a":["1",{"y":"","z":""}],"b":"Jörg 東京"},"network":{}}'
@@ -78,7 +78,7 @@ def test_text_is_a_directory_listing(get: Get, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, ""), (True, "true"), (7, "7"), ("", "")])
-def test_leaves_that_are_no_text_or_empty(get: Get, vm: Vm, value: Any, text: str) -> None:
+def test_empty_leaves_and_leaves_of_other_types(get: Get, vm: Vm, value: Any, text: str) -> None:
     vm.document = {"compute": {"leaf": value}}
     assert get(f"{ROOT}/compute/leaf", text=True).text == text
 
@@ -124,7 +124,7 @@ def test_a_slash_at_the_end_of_a_container(get: Get, vm: Vm) -> None:
     assert get(f"{ROOT}/network/interface/", text=True).text == "0/\n1/"
 
 
-def test_it_decodes_before_it_splits(get: Get, vm: Vm) -> None:
+def test_a_route_is_decoded_before_it_is_split(get: Get, vm: Vm) -> None:
     assert get(f"{ROOT}%2Fcompute%2Fplan").json() == vm.document["compute"]["plan"]
     hidden = f"{ROOT}/compute/name%3Fapi-version=2021-02-01%26format=text"
     assert get(hidden, version=None).text == "worker-1"
@@ -136,7 +136,7 @@ def test_a_machine_without_compute(get: Get, vm: Vm) -> None:
     assert get(f"{ROOT}/compute").status_code == 404
 
 
-def test_extended_comes_only_when_asked_for(get: Get, vm: Vm) -> None:
+def test_extended_is_returned_only_on_request(get: Get, vm: Vm) -> None:
     assert "extended" not in get(ROOT).json()
     asked = get(f"{ROOT}?extended=true")
     assert asked.json()["extended"] == {"compute": {"hasCustomData": False, "ppsType": "None"}}
@@ -147,12 +147,12 @@ def test_extended_comes_only_when_asked_for(get: Get, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize("form", ["xml", "TEXT", "", "text/plain"])
-def test_formats_it_does_not_know(get: Get, form: str) -> None:
+def test_unknown_formats(get: Get, form: str) -> None:
     answer = get(f"{ROOT}?format={form}")
     assert (answer.status_code, answer.text) == (400, '{ "error": "Bad request" }')
 
 
-def test_no_field_before_its_version() -> None:
+def test_a_field_is_missing_before_its_version() -> None:
     document = _with_every_field()
     for since, paths in INTRODUCED.items():
         before = _paths(at_version(document, _before(since)))
@@ -161,13 +161,13 @@ def test_no_field_before_its_version() -> None:
         assert after >= set(paths), since
 
 
-def test_versions_only_ever_add() -> None:
+def test_newer_versions_only_add_fields() -> None:
     documents = [at_version(_with_every_field(), version) for version in sorted(INTRODUCED)]
     for older, newer in itertools.pairwise(documents):
         assert _paths(older) < _paths(newer)
 
 
-def test_the_first_version_has_only_its_own(get: Get) -> None:
+def test_the_first_version_has_only_its_own_fields(get: Get) -> None:
     document = get(ROOT, version="2017-04-02").json()
     assert sorted(document["compute"]) == [
         "location",
@@ -199,9 +199,11 @@ def test_the_sample_documents_are_complete() -> None:
         if version <= API_VERSIONS[-1] and path != "extended"
     }
     fleet = sample_fleet()
-    file = "tests/simulator/fleet.json"
+    file = "tests/simulator/imds_simulator/fleet.json"
     missing = documented.difference(*(_paths(vm.document) for vm in fleet))
-    assert not missing, f"{file} has each field of INTRODUCED in tests/simulator/_fields.py"
+    assert not missing, (
+        f"{file} has each field of INTRODUCED in tests/simulator/imds_simulator/_fields.py"
+    )
     for vm in fleet:
         absent = {path for path in documented if "dataDisks[]" not in path} - _paths(vm.document)
         assert not absent, f"{vm.name} of {file} lacks fields"
@@ -211,7 +213,7 @@ def test_the_sample_documents_are_complete() -> None:
         assert all(isinstance(leaf, str) for leaf in leaves), f"a value of {vm.name} is no text"
 
 
-def test_the_sample_fleet_has_something_of_everything() -> None:
+def test_the_sample_fleet_has_every_kind_of_vm() -> None:
     fleet = {vm.name: vm.document["compute"] for vm in sample_fleet()}
     network = {vm.name: vm.document["network"]["interface"] for vm in sample_fleet()}
     assert {vm["location"] for vm in fleet.values()} >= {"westeurope", "northeurope"}

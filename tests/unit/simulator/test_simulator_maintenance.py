@@ -62,7 +62,7 @@ def walk(vm: Vm, ask: Ask, *steps: float) -> list[tuple[int, list[str]]]:
     return seen
 
 
-def test_nothing_happens_by_itself(ask: Ask) -> None:
+def test_no_event_appears_before_the_clock_advances(ask: Ask) -> None:
     assert ask() == {"DocumentIncarnation": 1, "Events": []}
 
 
@@ -110,7 +110,7 @@ def test_cancelled(vm: Vm, ask: Ask) -> None:
     ]
 
 
-def test_what_has_started_is_not_cancelled(vm: Vm, ask: Ask) -> None:
+def test_a_started_event_is_not_cancelled(vm: Vm, ask: Ask) -> None:
     vm.maintenance.add(Sequence("preempt", ["worker-1"], cancel_after=60))
     assert walk(vm, ask, 60, 29, 1)[1:] == [
         (3, ["Preempt Started"]),
@@ -150,7 +150,7 @@ def test_the_clock_begins_now_and_stands_still(vm: Vm, ask: Ask) -> None:
     assert ask()["Events"] == [event]
 
 
-def test_fields_of_the_event_can_be_other_ones(vm: Vm, ask: Ask) -> None:
+def test_fields_of_the_event_can_be_replaced(vm: Vm, ask: Ask) -> None:
     fields = {"EventType": "Levitate", "NotBefore": "soon", "New": [1]}
     vm.maintenance.add(Sequence("reboot", [], fields=fields))
     (event,) = ask()["Events"]
@@ -194,7 +194,7 @@ def test_versions_are_its_own(get: Get, version: str | None) -> None:
     assert answer.json()["newest-versions"] == ["2020-07-01", "2019-08-01", "2019-04-01"]
 
 
-def test_versions_of_old(vm: Vm, get: Get) -> None:
+def test_old_versions_of_events(vm: Vm, get: Get) -> None:
     vm.legacy_versions = True
     assert get(ROUTE, version="2099-01-01").status_code == 404
     assert "was not specified" in get(ROUTE, version=None).json()["error"]
@@ -236,7 +236,7 @@ def test_several_approvals_in_one_request(vm: Vm, ask: Ask, post: Get) -> None:
     assert [event["EventStatus"] for event in ask()["Events"]] == ["Started"] * 2
 
 
-def test_approving_again_is_as_good_as_once(vm: Vm, ask: Ask, post: Get) -> None:
+def test_a_second_approval_has_no_further_effect(vm: Vm, ask: Ask, post: Get) -> None:
     vm.maintenance.add(Sequence("reboot", ["worker-1"], event_id=ID))
     for seconds, states in ((0, ["Scheduled"]), (50, ["Started"]), (69, ["Started"]), (1, [])):
         vm.maintenance.advance(seconds)
@@ -274,7 +274,7 @@ def test_machines_of_a_set_share_their_events() -> None:
         assert event["EventStatus"] == "Started"
 
 
-def test_the_first_request_takes_its_time(vm: Vm, get: Get) -> None:
+def test_the_first_request_is_slow(vm: Vm, get: Get) -> None:
     vm.maintenance.first_call_seconds = 0.3
 
     def seconds() -> float:

@@ -36,7 +36,7 @@ def test_the_header_in_any_casing(get: Get, headers: dict[str, str]) -> None:
     assert get(ROOT, headers=headers).status_code == 200
 
 
-def test_what_came_through_a_proxy_is_refused(get: Get) -> None:
+def test_a_request_through_a_proxy_is_refused(get: Get) -> None:
     answer = get(ROOT, headers={"Metadata": "true", "x-forwarded-for": "10.0.0.1"})
     assert (answer.status_code, answer.text) == (400, BAD_REQUEST)
 
@@ -52,12 +52,12 @@ def test_other_verbs(get: Get, path: str, method: str) -> None:
 @pytest.mark.parametrize(
     "query", ["?api-version=2021-02-01", "?format=json&format=json", "?x=1&x=2"]
 )
-def test_a_name_twice_in_the_query(get: Get, query: str) -> None:
+def test_a_duplicate_name_in_the_query(get: Get, query: str) -> None:
     answer = get(ROOT + query)
     assert (answer.status_code, answer.text) == (400, BAD_REQUEST)
 
 
-def test_names_in_the_query_that_mean_nothing(get: Get) -> None:
+def test_unknown_names_in_the_query_are_ignored(get: Get) -> None:
     assert get(f"{ROOT}?request=5ab1&extended=no").status_code == 200
 
 
@@ -70,7 +70,7 @@ def test_no_version_or_an_unknown_one(get: Get, path: str, version: str | None) 
     assert answer.text == f'{{ "error": "{message}", {NEWEST} }}'
 
 
-def test_the_older_wording_for_no_version(get: Get, vm: Vm) -> None:
+def test_the_old_message_for_a_missing_version(get: Get, vm: Vm) -> None:
     vm.legacy_versions = True
     vm.versions = ["2019-11-01", "2020-06-01", "2020-07-15", "2017-04-02"]
     answer = get(ROOT, version=None)

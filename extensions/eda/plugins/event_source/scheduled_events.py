@@ -112,13 +112,14 @@ T = t.TypeVar("T")
 _LOG = logging.getLogger("imds.azure.scheduled_events")
 _CORE = "_imds_azure_core"
 _SHORTEST_INTERVAL = 1.0
+_MOST_EVENTS = 1000
 _BRACKETS = {"{": "(", "}": ")"}
 
 
 def _import_core() -> None:
-    """Makes the collection's core importable by its path.
+    """Makes the collection's module_utils importable by their path.
 
-    ansible-rulebook runs this file without Ansible's import system, and from anywhere.
+    ansible-rulebook runs this file without Ansible's import system, and from any folder.
     """
     folder = pathlib.Path(__file__).resolve().parents[4] / "plugins" / "module_utils"
     package = types.ModuleType(_CORE)
@@ -137,13 +138,13 @@ if not t.TYPE_CHECKING:
 
 
 class Queue(t.Protocol):
-    """Where ansible-rulebook takes events from."""
+    """The queue from which ansible-rulebook reads events."""
 
     async def put(self, item: dict[str, t.Any], /) -> None: ...
 
 
 class System(t.NamedTuple):
-    """What the source needs of the machine it runs on. Tests bring their own."""
+    """The functions of the machine that the source needs. Tests replace them."""
 
     clock: t.Callable[[], float] = time.monotonic
     sleep: t.Callable[[float], t.Awaitable[None]] = asyncio.sleep
@@ -151,7 +152,7 @@ class System(t.NamedTuple):
 
 
 async def main(queue: Queue, args: dict[str, t.Any]) -> None:
-    """Emits changes until it is cancelled."""
+    """Emits changes until the source is cancelled."""
     await watch(queue, checked_options(args), System())
 
 
@@ -170,17 +171,22 @@ async def watch(queue: Queue, options: dict[str, t.Any], system: System) -> None
         present = scheduled_events.about(
             scheduled_events.shaped_events(document, time.time()), resource
         )
+        if len(present) > _MOST_EVENTS:
+            _LOG.warning(
+                "IMDS lists %d events; all after %d are left out", len(present), _MOST_EVENTS
+            )
+            present = present[:_MOST_EVENTS]
         for change in scheduled_events.changes(seen, present):
             await queue.put(payload(change, document, resource))
         seen = present
-        # From request to request, but never two within a second, however long one took.
+        # The interval is measured from request to request, but with a pause of at least a second.
         await system.sleep(max(_SHORTEST_INTERVAL, begun + interval - system.clock()))
 
 
 def payload(
     change: scheduled_events.Change, document: dict[str, t.Any], resource: str
 ) -> dict[str, t.Any]:
-    """What the conditions of rules see as `event`."""
+    """The data that conditions of rules read as `event`."""
     return {
         "change": change.change,
         "scheduled_event": harmless(change.event),
@@ -191,12 +197,12 @@ def payload(
 
 
 def harmless(value: t.Any) -> t.Any:
-    """The value with text that is no template, and that no terminal obeys.
+    """The value without template syntax and control characters in its texts.
 
-    A rule hands fields of events to playbooks as extra variables, and Ansible takes those for templates.
+    A rule passes fields of events to playbooks as extra variables, and Ansible evaluates templates in these.
     """
     if isinstance(value, str):
-        # The header may name delimiters of its own, so braces are not all.
+        # Such a header can define other delimiters, so it is not enough to replace curly brackets.
         return "".join(map(_harmless_character, value)).replace("#jinja2:", "# jinja2:")
     if isinstance(value, list):
         return [harmless(item) for item in value]
@@ -210,7 +216,7 @@ def _harmless_character(character: str) -> str:
 
 
 def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
-    """All options with their values; bad ones end the source with a message."""
+    """All options with their values; an invalid option ends the source with a message."""
     limits = _client.Limits()
     defaults: dict[str, t.Any] = {
         "api_version": _client.LATEST,
@@ -219,7 +225,7 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
         "resource": None,
         "timeout": limits.timeout,
     }
-    # ansible-rulebook has arguments of its own for every source.
+    # ansible-rulebook adds its own arguments for every source.
     given = {name: value for name, value in args.items() if not name.startswith("eda_")}
     unknown = [name for name in given if name not in defaults]
     if unknown:
@@ -239,7 +245,7 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
 
 
 async def with_retries(ask: t.Callable[[], T], interval: float, system: System) -> T:
-    """The answer, after any number of failures. No fault of the service ends the source."""
+    """The answer, after any number of failures. A failure of the service never ends the source."""
     failures = 0
     while True:
         try:
@@ -258,10 +264,10 @@ async def with_retries(ask: t.Callable[[], T], interval: float, system: System) 
 
 
 async def in_thread(function: t.Callable[[], T]) -> T:
-    """The result of a function that blocks, without blocking the loop.
+    """The result of a blocking function, without blocking the loop.
 
-    In a thread of its own: those of the loop's pool would keep the process from ending for as long
-    as a request hangs.
+    It runs in its own thread: with a thread of the loop's pool, the process could not end while a request
+    hangs.
     """
     loop = asyncio.get_running_loop()
     result: asyncio.Future[T] = loop.create_future()
@@ -275,7 +281,7 @@ async def in_thread(function: t.Callable[[], T]) -> T:
             finish(result.set_result, value)
 
     def finish(settle: t.Callable[..., None], value: t.Any) -> None:
-        # The loop may be closed, or the source cancelled.
+        # The loop may be closed, or the source may be cancelled.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(lambda: None if result.done() else settle(value))
 

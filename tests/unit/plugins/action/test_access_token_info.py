@@ -49,7 +49,7 @@ TRACEBACK = f"Traceback (most recent call last):\n{TOKEN}"
         {},
     ],
 )
-def test_what_core_could_not_read_is_not_shown(answer: dict[str, Any]) -> None:
+def test_unreadable_output_is_not_shown(answer: dict[str, Any]) -> None:
     result = Action({"failed": True, "msg": "MODULE FAILURE", **answer}).run(task_vars={})
     assert result["msg"] == "MODULE FAILURE"
     assert not result["_ansible_no_log"]

@@ -107,7 +107,7 @@ REPLACED = {"ordered_vm_id": VM_ID, "ansible_facts": {"ordered_vm_id": VM_ID}}
 @pytest.mark.parametrize(
     "written", [WRITTEN, {"x": "{% if y %}{% endif %}"}, None, "imds.azure.attested_info: {}"]
 )
-def test_a_host_does_not_say_what_is_expected_of_it(trust: dict[str, Any], written: Any) -> None:
+def test_a_host_can_not_set_its_expectations(trust: dict[str, Any], written: Any) -> None:
     action = Action({**trust, "expect": {"vmId": VM_ID}})
     action._task._ds = written
     result = action.run(task_vars=dict(REPLACED))
@@ -125,7 +125,7 @@ def test_a_host_does_not_say_what_is_expected_of_it(trust: dict[str, Any], writt
         {"inventory_hostname": "b", "ansible_facts": {"inventory_hostname": 1}},
     ],
 )
-def test_a_fact_that_hides_another_is_no_way_out(
+def test_a_fact_that_hides_another_is_refused(
     trust: dict[str, Any], variables: dict[str, Any]
 ) -> None:
     action = Action({**trust, "expect": {"vmId": VM_ID}})
@@ -133,7 +133,7 @@ def test_a_fact_that_hides_another_is_no_way_out(
     assert "facts that are variables" in action.run(task_vars=variables)["msg"]
 
 
-def test_a_delegated_host_does_not_say_what_is_expected_of_it(trust: dict[str, Any]) -> None:
+def test_a_delegated_host_can_not_set_its_expectations(trust: dict[str, Any]) -> None:
     action = Action({**trust, "expect": {"vmId": VM_ID}})
     action._task._ds = WRITTEN
     action._task.delegate_to = "other"
@@ -160,14 +160,14 @@ def test_defaults_of_the_module_may_be_templates(trust: dict[str, Any]) -> None:
         {"ansible_distribution": "Debian", "ansible_facts": {"distribution": "Debian"}},
     ],
 )
-def test_other_facts_are_no_obstacle(trust: dict[str, Any], variables: dict[str, Any]) -> None:
+def test_other_facts_are_accepted(trust: dict[str, Any], variables: dict[str, Any]) -> None:
     action = Action({**trust, "expect": {"vmId": VM_ID}}, answers())
     action._task._ds = WRITTEN
     assert action.run(task_vars=variables)["verified"] is True
 
 
 @pytest.mark.parametrize("more", [{}, {"verify": False}])
-def test_what_no_variable_says_no_fact_replaces(trust: dict[str, Any], more: Any) -> None:
+def test_facts_do_not_matter_without_templates(trust: dict[str, Any], more: Any) -> None:
     written = WRITTEN if more else {"imds.azure.attested_info": {"expect": {"vmId": VM_ID}}}
     options = {**trust, **more} if more else {**trust, "expect": {"vmId": VM_ID}}
     action = Action(options, answers())
@@ -227,7 +227,7 @@ def test_only_a_stale_document_is_fetched_again(trust: dict[str, Any]) -> None:
     assert action.run() == {"failed": True, "msg": "gone", "verified": False}
 
 
-def test_a_failure_has_the_document_as_it_was_sent_and_nothing_of_it(trust: dict[str, Any]) -> None:
+def test_a_failure_has_only_the_signed_document(trust: dict[str, Any]) -> None:
     result = Action({**trust, "expect": {"cloud": "china"}}, answers()).run()
     assert set(result) == {
         "changed",
@@ -243,7 +243,7 @@ def test_a_failure_has_the_document_as_it_was_sent_and_nothing_of_it(trust: dict
     assert "signature" not in Action(trust, malformed).run()
 
 
-def test_without_verifying_nothing_is_looked_into() -> None:
+def test_without_verify_the_document_is_not_checked() -> None:
     anything = {"signature": "anything", "api_version": "2025-04-07"}
     result = Action({"verify": False, "nonce": "mine"}, anything).run()
     assert result == {"changed": False, "verified": False, "nonce": "mine", **anything}
@@ -272,14 +272,14 @@ HOSTILE = {
     ],
 )
 @pytest.mark.parametrize("verify", [True, False])
-def test_nothing_else_that_a_vm_says_gets_through(
+def test_other_values_of_a_vm_are_dropped(
     trust: dict[str, Any], answer: dict[str, Any], verify: bool
 ) -> None:
     result = Action({**trust, "verify": verify}, {**HOSTILE, **answer}).run()
     assert result == {"failed": True, "msg": "no", "verified": False}
 
 
-def test_a_vm_that_says_it_is_verified(trust: dict[str, Any]) -> None:
+def test_a_vm_that_claims_to_be_verified(trust: dict[str, Any]) -> None:
     answer = {**HOSTILE, "signature": "AAAA", "api_version": "2025-04-07"}
     result = Action(trust, answer).run()
     assert (result["failed"], result["verified"], result["reason"]) == (True, False, "malformed")
@@ -317,7 +317,7 @@ def test_a_vm_that_says_it_is_verified(trust: dict[str, Any]) -> None:
         ({"unknown": 1}, "unknown"),
     ],
 )
-def test_bad_options_are_found_before_anything_is_sent(
+def test_bad_options_are_found_before_any_request(
     trust: dict[str, Any], options: dict[str, Any], says: str
 ) -> None:
     action = Action({**trust, **options})
@@ -360,7 +360,7 @@ def pki(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     server.server_close()
 
 
-def test_what_is_missing_is_fetched_only_where_that_is_wanted(
+def test_missing_certificates_are_fetched_only_on_request(
     trust: dict[str, Any], pki: dict[str, bytes]
 ) -> None:
     del trust["intermediates"]

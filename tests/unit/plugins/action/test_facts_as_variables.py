@@ -30,7 +30,7 @@ def action(plugin: Any, arguments: dict[str, Any]) -> Any:
     return plugin.ActionModule(task, connection, None, DataLoader(), templar, None)
 
 
-def test_a_host_sets_no_fact_but_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_sets_no_fact_except_azure_imds(monkeypatch: pytest.MonkeyPatch) -> None:
     found = action(instance_facts, {})
     monkeypatch.setattr(found, "_execute_module", lambda **_options: {"ansible_facts": HOSTILE})
     result = found.run(task_vars={})
@@ -41,7 +41,7 @@ def test_a_host_sets_no_fact_but_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize(
     "facts", [{"inventory_hostname": "b", "discovered_interpreter_python": "/python"}, "odd", []]
 )
-def test_the_answer_of_no_other_module_sets_facts(
+def test_results_of_other_modules_set_no_facts(
     monkeypatch: pytest.MonkeyPatch, name: str, facts: Any
 ) -> None:
     found = action(OTHERS[name], {"step": "plan"})
@@ -57,7 +57,7 @@ def written(tmp_path: pathlib.Path, fact: Any, facts: dict[str, Any]) -> Any:
     return found.run(task_vars={"inventory_hostname": "a", "ansible_facts": facts})
 
 
-def test_a_host_does_not_say_where_its_snapshot_is_written(tmp_path: pathlib.Path) -> None:
+def test_a_host_does_not_choose_the_folder_of_its_snapshot(tmp_path: pathlib.Path) -> None:
     fact = HOSTILE["azure_imds"]
     assert "must not say where" in written(tmp_path, fact, HOSTILE)["msg"]
     assert list(tmp_path.iterdir()) == []
@@ -83,7 +83,7 @@ def test_facts_are_no_variables_where_ansible_does_not_inject_them(
     assert written(tmp_path, fact, {"inventory_hostname": "b"})["failed"]
 
 
-def test_a_fact_of_marks_alone_is_not_written(tmp_path: pathlib.Path) -> None:
+def test_a_fact_of_marks_only_is_not_written(tmp_path: pathlib.Path) -> None:
     result = written(tmp_path, {"__ansible_x": {}}, {})
     assert result["failed"]
     assert "is empty" in result["msg"]
@@ -128,7 +128,7 @@ PART = {"compute": {"name": "a", "vmId": "1"}}
     ],
 )
 @pytest.mark.parametrize("delegated", [False, True])
-def test_a_fact_in_part_and_the_fact_that_a_host_has(
+def test_an_incomplete_fact_and_the_existing_fact(
     monkeypatch: pytest.MonkeyPatch,
     arguments: dict[str, Any],
     older: Any,
@@ -159,7 +159,7 @@ def test_a_fact_in_part_and_the_fact_that_a_host_has(
     assert words in "".join(said)
 
 
-def test_the_variable_of_a_host_asks_for_a_whole_document(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_variable_sets_the_option_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     found = action(instance_facts, {})
     monkeypatch.setattr(found, "_execute_module", lambda **_options: {})
     found.run(task_vars={"azure_imds_complete": True})
@@ -169,3 +169,15 @@ def test_the_variable_of_a_host_asks_for_a_whole_document(monkeypatch: pytest.Mo
     monkeypatch.setattr(found, "_execute_module", lambda **_options: {})
     found.run(task_vars={**chosen, "ansible_facts": chosen})
     assert found._task.args == {}
+
+
+@pytest.mark.parametrize("name", action_plugins(without=("snapshot",)))
+def test_a_host_does_not_set_the_statistics_of_the_run(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    plugin = action_plugins(without=("snapshot",))[name]
+    found = action(plugin, {"verify": False} if name == "attested_info" else {"step": "plan"})
+    found._play_context = found._connection._play_context = SimpleNamespace(no_log=False)
+    answer = {"ansible_stats": {"data": ["odd"]}, "results": [{"unreachable": "odd"}]}
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)
+    assert not set(answer) & set(found.run(task_vars={}))

@@ -62,7 +62,7 @@ def test_the_lock_is_free() -> None:
         ("x", ""),
     ],
 )
-def test_another_run_has_it(holder: Any, dead: str) -> None:
+def test_another_run_has_the_lock(holder: Any, dead: str) -> None:
     action = Action(
         {"step": "take", "wait": 60}, {"failed": True, "holder": holder}, {"token": "mine"}
     )
@@ -70,7 +70,7 @@ def test_another_run_has_it(holder: Any, dead: str) -> None:
     assert action.sent[1] == {"step": "take", "wait": 60, "run": RUN, "dead": dead}
 
 
-def test_the_other_steps_are_the_modules() -> None:
+def test_other_steps_run_only_the_module() -> None:
     action = Action({"step": "release", "token": "mine"}, {"changed": False})
     assert action.run(task_vars={}) == {"changed": False}
     assert action.sent == [{"step": "release", "token": "mine"}]

@@ -26,7 +26,7 @@ def test_mismatches_are_plain_data() -> None:
     ]
 
 
-def test_sentences_that_quote_a_template_are_text() -> None:
+def test_messages_that_quote_a_template_are_text() -> None:
     facts = {"compute": {"zone": "{{ 7 * 7 }}"}, "tags": {"Role": "{{ 7 * 7 }}"}}
     found = mismatches(facts, zones=["2"], tags={"Role": "web"})
     assert str(found).count("{{ 7 * 7 }}") == 4

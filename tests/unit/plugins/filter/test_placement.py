@@ -35,7 +35,7 @@ def test_the_map_is_sorted_by_name() -> None:
     assert data["title"] == "Mine"
 
 
-def test_the_rules_are_for_hosts_that_the_map_does_not_show_as_well() -> None:
+def test_the_rules_include_hosts_that_are_not_on_the_map() -> None:
     groups = {"all": ["a", "b"], "web": ["a", "b"]}
     data = json.loads(placement_map(HOSTVARS, ["b"], groups, group="web", min_zones=3))
     assert [host["name"] for host in data["hosts"]] == ["b"]
@@ -43,7 +43,7 @@ def test_the_rules_are_for_hosts_that_the_map_does_not_show_as_well() -> None:
     assert data["violations"] == ["the hosts are in 2 zones, and 3 are required"]
 
 
-def test_sentences_that_quote_a_template_are_text() -> None:
+def test_messages_that_quote_a_template_are_text() -> None:
     compute = {"location": "{{ 7 * 7 }}", "zone": "{{ 7 * 7 }}"}
     hostvars = {"a": {"azure_imds": {"compute": compute, "tags": {"{{ 7 * 7 }}": "x"}}}}
     for found in (

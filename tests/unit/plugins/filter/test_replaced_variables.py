@@ -20,7 +20,7 @@ replaced_variables = FilterModule().filters()["replaced_variables"]
         *("group_names", "dict", "namespace", "now", "lookup", "query", "range"),
     ],
 )
-def test_these_replace_a_variable(name: str) -> None:
+def test_facts_that_replace_a_variable(name: str) -> None:
     assert replaced_variables({name: 1, "distribution": 2}, "guard", "azure_imds") == [name]
 
 
@@ -31,7 +31,7 @@ def test_these_replace_a_variable(name: str) -> None:
         *("inventory", "inventory_hostnames", "lookups", "dictionary", "GUARD_TAGS"),
     ],
 )
-def test_these_do_not(name: str) -> None:
+def test_facts_that_replace_no_variable(name: str) -> None:
     assert replaced_variables({name: 1}, "guard", "azure_imds") == []
 
 

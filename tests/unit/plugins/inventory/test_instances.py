@@ -155,7 +155,7 @@ def test_the_host_variables(read: Read, tmp_path: pathlib.Path) -> None:
     assert host.vars["azure_imds"]["compute"]["storageProfile"]["resourceDisk"]["size"] == 34603008
 
 
-def test_what_the_user_templates(read: Read, tmp_path: pathlib.Path) -> None:
+def test_templates_of_the_user(read: Read, tmp_path: pathlib.Path) -> None:
     written(tmp_path, a=vm("a", zone="1", vmSize="Standard_B1s"))
     inventory = from_documents(
         read,
@@ -168,7 +168,7 @@ def test_what_the_user_templates(read: Read, tmp_path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["list", "play"])
-def test_what_the_user_makes_of_tags_is_text(
+def test_results_of_compose_are_text(
     read: Read, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, mode: str
 ) -> None:
     source = str(tmp_path / "imds.yml")
@@ -322,7 +322,7 @@ def templated(value: t.Any) -> t.Any:
     ],
     ids=lambda planted: str(planted)[:60],
 )
-def test_anything_else_in_the_cache_is_asked_for_again(
+def test_other_cache_entries_cause_a_new_request(
     simulated: Vm, tmp_path: pathlib.Path, planted: t.Any
 ) -> None:
     cached = Cached(tmp_path, simulated)
@@ -335,7 +335,7 @@ def test_anything_else_in_the_cache_is_asked_for_again(
 
 
 @pytest.mark.parametrize("lost", ["compute", "network"])
-def test_an_answer_in_part_is_told_of_and_not_kept(
+def test_an_incomplete_answer_is_reported_and_not_cached(
     simulated: Vm, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
     said: list[str] = []
@@ -354,7 +354,7 @@ def test_an_answer_in_part_is_told_of_and_not_kept(
     assert len(simulated.requests) == 2
 
 
-def test_a_document_of_a_classic_vm_in_full_is_kept(
+def test_a_complete_document_of_a_classic_vm_is_cached(
     simulated: Vm, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
@@ -367,7 +367,7 @@ def test_a_document_of_a_classic_vm_in_full_is_kept(
 
 
 @pytest.mark.parametrize("text", ["", "{", '"text"', "[]", '{"__payload__": "{"}'])
-def test_a_cache_that_is_broken_costs_a_warning(
+def test_a_broken_cache_causes_a_warning(
     simulated: Vm, tmp_path: pathlib.Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warnings: list[str] = []
@@ -410,7 +410,7 @@ def test_why_there_are_no_facts(
         ("\n5", r"a\.json:1: it is a number"),
     ],
 )
-def test_a_broken_document_is_told_by_file_and_line(
+def test_a_broken_document_is_reported_with_file_and_line(
     read: Read, tmp_path: pathlib.Path, content: str, message: str
 ) -> None:
     written(tmp_path, b=vm("b"))
@@ -443,7 +443,7 @@ def test_a_broken_document_is_told_by_file_and_line(
         ({"filter": []}, "there is no option filter: ansible-doc -t inventory"),
     ],
 )
-def test_what_can_not_work(read: Read, options: dict[str, t.Any], message: str) -> None:
+def test_invalid_options(read: Read, options: dict[str, t.Any], message: str) -> None:
     with pytest.raises(AnsibleParserError, match=message):
         read(**options)
 
@@ -498,7 +498,7 @@ def test_a_file_of_this_plugin_with_another_name_is_named(
     assert len(lines) == is_named
 
 
-def test_options_may_be_templates_and_documents_are_none(
+def test_options_may_be_templates_but_documents_may_not(
     read: Read, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given = {"fleet": "west", "suffixes": ["json"], "port": "9", "nested": "{{ fleet }}"}
@@ -563,7 +563,7 @@ def test_a_variable_of_an_option_may_be_a_template(
         ("right", ""),
     ],
 )
-def test_documents_that_are_encrypted(
+def test_encrypted_documents(
     tmp_path: pathlib.Path,
     warnings: list[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -848,7 +848,7 @@ ODD_VALUES = [5, 1.5, True, [""], [[]], [None], {"": ""}, {"a": {"b": 1}}, "all"
 
 @pytest.mark.parametrize("odd", ODD_VALUES, ids=str)
 @pytest.mark.parametrize("key", ["azure_imds.compute.vmSize", "azure_imds.tags.Up"])
-def test_an_odd_value_of_one_vm_costs_nobody_a_group(
+def test_an_invalid_value_of_one_vm_does_not_affect_others(
     read: Read, tmp_path: pathlib.Path, odd: t.Any, key: str
 ) -> None:
     good, bad = vm("good", vmSize="small"), vm("bad", vmSize=odd)
@@ -885,7 +885,7 @@ def test_one_warning_names_what_makes_no_group(
         from_documents(read, strict=True, **options)
 
 
-def test_groups_that_would_be_below_themselves_are_left_out(
+def test_groups_below_themselves_are_left_out(
     read: Read, tmp_path: pathlib.Path, warnings: list[str]
 ) -> None:
     written(
@@ -929,7 +929,7 @@ def test_groups_that_would_be_below_themselves_are_left_out(
         ),
     ],
 )
-def test_keyed_groups_that_can_not_work(
+def test_invalid_keyed_groups(
     read: Read, tmp_path: pathlib.Path, entry: t.Any, message: str
 ) -> None:
     written(tmp_path, a=vm("a"))
@@ -937,7 +937,7 @@ def test_keyed_groups_that_can_not_work(
         from_documents(read, keyed_groups=[entry])
 
 
-def test_no_vm_says_how_a_host_of_an_earlier_source_is_reached(
+def test_a_vm_does_not_change_the_connection_of_an_earlier_host(
     read: Read, tmp_path: pathlib.Path
 ) -> None:
     inventory = InventoryData()
@@ -953,7 +953,7 @@ def test_no_vm_says_how_a_host_of_an_earlier_source_is_reached(
 
 
 @pytest.mark.parametrize("name", ["ansible_host", "ansible_ssh_host"])
-def test_compose_makes_no_option_of_a_tag(
+def test_compose_does_not_turn_a_tag_into_an_ssh_option(
     read: Read, tmp_path: pathlib.Path, warnings: list[str], name: str
 ) -> None:
     written(tmp_path, a=tagged("a", Name="-oProxyCommand=touch x"), b=tagged("b", Name="b.example"))
@@ -983,7 +983,7 @@ class _Cache:
         return self.entries[name]
 
 
-def test_broken_facts_of_one_host_cost_the_others_nothing(
+def test_broken_facts_of_one_host_do_not_affect_others(
     read: Read, warnings: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deep: list[t.Any] = []

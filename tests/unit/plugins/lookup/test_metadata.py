@@ -72,7 +72,7 @@ def test_one_result_for_each_term(look: Look, vm: Vm) -> None:
     assert targets(vm) == ["/metadata/instance?api-version=2025-04-07"]
 
 
-def test_what_somebody_does_to_a_result_is_nobody_elses(look: Look) -> None:
+def test_results_are_copies(look: Look) -> None:
     look("instance/compute/plan")[0].clear()
     assert look("instance/compute/plan") == [EVERYTHING["compute"]["plan"]]
 
@@ -85,7 +85,7 @@ def kept_in(folder: pathlib.Path) -> str:
 USER_DATA = EVERYTHING["compute"]["userData"]
 
 
-def test_user_data_is_kept_only_if_a_lookup_asks_for_it(
+def test_user_data_is_stored_only_if_a_lookup_requests_it(
     look: Look, vm: Vm, tmp_path: pathlib.Path
 ) -> None:
     assert look("instance/compute/name", "instance/compute/plan/name", "instance/network")[0]
@@ -137,7 +137,7 @@ def test_every_route_is_answered_in_the_same_way_with_and_without_the_cache(look
         assert look(route) == look(route, cache=False), route
 
 
-def test_without_the_cache_imds_is_asked_for_that_very_route(look: Look, vm: Vm) -> None:
+def test_without_the_cache_each_route_is_requested(look: Look, vm: Vm) -> None:
     assert look("instance/compute/zone", "instance/compute/plan", cache=False) == [
         "3",
         EVERYTHING["compute"]["plan"],
@@ -149,7 +149,7 @@ def test_without_the_cache_imds_is_asked_for_that_very_route(look: Look, vm: Vm)
     ]
 
 
-def test_other_roots_are_asked_for_each_time(look: Look, vm: Vm) -> None:
+def test_other_roots_are_requested_each_time(look: Look, vm: Vm) -> None:
     for _count in range(2):
         assert look("loadbalancer") == [{"loadbalancer": BALANCER}]
     assert look("versions")[0]["apiVersions"][-1] == "2025-04-07"
@@ -159,7 +159,7 @@ def test_other_roots_are_asked_for_each_time(look: Look, vm: Vm) -> None:
     ]
 
 
-def test_without_requests_only_what_asks_each_time_is_missing(
+def test_without_the_library_requests_cached_routes_work(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(_session, "_IMPORT_ERROR", ImportError("No module named 'requests'"))
@@ -169,7 +169,7 @@ def test_without_requests_only_what_asks_each_time_is_missing(
             look("instance/compute/zone" if options else "versions", **options)
 
 
-def test_a_version_of_its_own_has_a_document_of_its_own(look: Look, vm: Vm) -> None:
+def test_each_version_has_its_own_document(look: Look, vm: Vm) -> None:
     assert "zone" in look("instance/compute")[0]
     old = look("instance/compute", api_version="2017-08-01")[0]
     assert "zone" not in old
@@ -190,7 +190,7 @@ def test_a_default(look: Look, cache: bool, default: t.Any) -> None:
     ]
 
 
-def test_a_default_is_for_routes_that_do_not_exist_only(look: Look, vm: Vm) -> None:
+def test_a_default_applies_only_to_missing_routes(look: Look, vm: Vm) -> None:
     vm.loadbalancer = None
     assert look("loadbalancer", default={}) == [{}]
     vm.faults = [Fault("status", status=503)]
@@ -199,7 +199,7 @@ def test_a_default_is_for_routes_that_do_not_exist_only(look: Look, vm: Vm) -> N
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_a_route_that_does_not_exist_names_what_does(look: Look, cache: bool) -> None:
+def test_the_message_about_a_missing_route_names_existing_keys(look: Look, cache: bool) -> None:
     with pytest.raises(
         AnsibleLookupError, match="'instance/compute/plan' has name, product, publisher"
     ):
@@ -213,7 +213,9 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return words
 
 
-def test_an_answer_in_part_is_told_of_once_in_a_run(look: Look, vm: Vm, said: list[str]) -> None:
+def test_an_incomplete_answer_causes_one_warning_in_a_run(
+    look: Look, vm: Vm, said: list[str]
+) -> None:
     vm.lost = ["network"]
     assert look("instance/compute/name", "instance/compute/zone")[1] == "3"
     assert look("instance/network/interface", default="none") == ["none"]
@@ -222,7 +224,7 @@ def test_an_answer_in_part_is_told_of_once_in_a_run(look: Look, vm: Vm, said: li
     assert len(vm.requests) == 1
 
 
-def test_a_part_that_comes_later_is_there(look: Look, vm: Vm, said: list[str]) -> None:
+def test_a_part_from_a_later_request_is_included(look: Look, vm: Vm, said: list[str]) -> None:
     vm.faults = [Fault("partial", parts=["network"], times=1)]
     options = {"azure_imds_deadline": 20}
     mac = EVERYTHING["network"]["interface"][0]["macAddress"]
@@ -235,7 +237,7 @@ NOTHING = ["{}", "null", '""']
 
 @pytest.mark.parametrize("fault", [{"kind": "partial", "parts": ["network", "compute"]}, *NOTHING])
 @pytest.mark.parametrize("route", ["instance", "instance/compute", "instance/network"])
-def test_a_route_that_is_answered_in_part_is_read_from_the_document(
+def test_an_incomplete_route_is_read_from_the_document(
     look: Look, vm: Vm, said: list[str], route: str, fault: t.Any
 ) -> None:
     if isinstance(fault, str):
@@ -254,7 +256,7 @@ def test_a_route_that_is_answered_in_part_is_read_from_the_document(
 
 
 @pytest.mark.parametrize("route", ["instance/network", "instance/network/interface/0"])
-def test_a_route_of_a_part_that_is_missing_names_what_is_there(
+def test_a_route_of_a_missing_part_names_the_existing_keys(
     look: Look, vm: Vm, said: list[str], route: str
 ) -> None:
     vm.lost = ["network"]
@@ -265,7 +267,9 @@ def test_a_route_of_a_part_that_is_missing_names_what_is_there(
 
 
 @pytest.mark.parametrize("cache", [True, False])
-def test_a_whole_document_or_an_error(look: Look, vm: Vm, said: list[str], cache: bool) -> None:
+def test_the_option_complete_returns_a_complete_document_or_an_error(
+    look: Look, vm: Vm, said: list[str], cache: bool
+) -> None:
     full = {"complete": True, "cache": cache}
     assert look("instance/compute/zone", **full) == ["3"]
     assert targets(vm)[-1] == "/metadata/instance?api-version=2025-04-07&extended=true"
@@ -327,7 +331,7 @@ def test_params(look: Look, vm: Vm) -> None:
         (["versions"], {"defualt": ""}, "there is no option defualt: it takes api_version, cache,"),
     ],
 )
-def test_what_can_not_work(
+def test_invalid_options(
     look: Look, vm: Vm, terms: list[t.Any], options: dict[str, t.Any], message: str
 ) -> None:
     with pytest.raises(AnsibleOptionsError, match=message):

@@ -119,7 +119,7 @@ def test_segments_are_quoted() -> None:
 
 
 @pytest.mark.parametrize("place", ["route", "name", "value"])
-def test_what_is_no_unicode_is_not_sent(place: str) -> None:
+def test_invalid_unicode_is_not_sent(place: str) -> None:
     odd = "\udc80"
     path = f"instance/{odd}" if place == "route" else "attested/document"
     params = {"name": [(odd, "")], "value": [("nonce", odd)]}.get(place, [])
@@ -133,7 +133,7 @@ def test_versions_need_no_version() -> None:
         assert ask_route(made, "versions").data == {"apiVersions": []}
 
 
-def test_a_list_of_versions_that_wants_a_version_and_names_none() -> None:
+def test_a_list_of_versions_that_requires_a_version() -> None:
     script = Script((VERSIONS_URL, unknown_version()))
     with script as send, pytest.raises(VersionError, match="rejected api-version none"):
         ask_route(client(send), "versions")
@@ -199,7 +199,7 @@ def test_the_older_installation_refuses_the_list_and_names_its_newest_in_that() 
         ok({"apiVersions": ["", "preview", "2999-01-01", None]}),
     ],
 )
-def test_the_floor(no_list: Response) -> None:
+def test_the_oldest_version_is_the_last_candidate(no_list: Response) -> None:
     with Script(
         (instance_url(NEWEST_TESTED), OLD_UNKNOWN_VERSION),
         (VERSIONS_URL, no_list),
@@ -234,7 +234,7 @@ def test_one_version_is_asked_for_once() -> None:
         assert client(send).instance().api_version == FLOOR
 
 
-def test_imds_may_change_its_mind() -> None:
+def test_imds_may_reject_an_offered_version() -> None:
     with Script(
         (instance_url(NEWEST_TESTED), unknown_version("2023-07-01")),
         (instance_url("2023-07-01"), ok(DOCUMENT)),
@@ -322,7 +322,7 @@ def test_negotiation_ends_whatever_is_known_offered_and_listed(
         assert version == NEWEST_TESTED
 
 
-def test_a_trouble_on_the_way_is_waited_for_within_one_deadline() -> None:
+def test_a_failure_during_negotiation_shares_the_deadline() -> None:
     clock = Clock()
 
     def send(request: Request, _timeout: float) -> Response:
@@ -502,7 +502,7 @@ def test_an_endpoint_is_itself_or_refused(endpoint: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["2017-04-02", "2025-04-07", "2099-12-31"])
-def test_versions_that_can_be(version: str) -> None:
+def test_valid_versions(version: str) -> None:
     assert checked_version(version) == version
 
 
@@ -526,7 +526,7 @@ def test_versions_that_can_be(version: str) -> None:
         "\ud800",
     ],
 )
-def test_versions_that_can_not_be(version: str) -> None:
+def test_invalid_versions(version: str) -> None:
     with Script() as send, pytest.raises(OptionError, match="is neither 'latest' nor a date like"):
         client(send, api_version=version)
 
@@ -552,7 +552,7 @@ BODIES = {
 # A 400 without words is taken for a version that IMDS does not know: see the negotiation.
 @pytest.mark.parametrize("status", STATUSES[1:])
 @pytest.mark.parametrize("times", [1, 3])
-def test_a_status_for_a_while(status: int, times: int) -> None:
+def test_a_transient_status(status: int, times: int) -> None:
     clock = Clock()
     sent: list[str] = []
 
@@ -573,7 +573,7 @@ def test_a_status_for_a_while(status: int, times: int) -> None:
 
 @pytest.mark.parametrize("status", STATUSES)
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_status_for_ever(status: int, body: str | bytes) -> None:
+def test_a_persistent_status(status: int, body: str | bytes) -> None:
     clock = Clock()
     send = Always(refusal(status, body))
     with pytest.raises(ImdsError) as caught:
@@ -643,7 +643,7 @@ def test_a_route_without_its_root_is_completed(route: str, advice: str) -> None:
     assert f"after 1 attempt in 0 s. {advice}" in str(caught.value)
 
 
-def test_a_header_that_is_taken_away_is_no_matter_of_versions() -> None:
+def test_a_removed_header_does_not_start_a_negotiation() -> None:
     with pytest.raises(RefusedError, match="takes headers away") as caught:
         client(Always(NO_HEADER)).instance()
     assert not isinstance(caught.value, VersionError)
@@ -747,7 +747,7 @@ def test_the_words_of_a_refusal_are_in_the_message(response: Response, words: st
         (refusal(403, '{"error": "rule 7"}'), "or another proxy"),
     ],
 )
-def test_the_advice_on_403_blames_whoever_says_so(response: Response, advice: str) -> None:
+def test_the_advice_on_403_depends_on_the_answer(response: Response, advice: str) -> None:
     with pytest.raises(RefusedError) as caught:
         client(Always(response)).instance()
     assert advice in str(caught.value)
@@ -772,7 +772,7 @@ def test_no_status_line_beside_a_token_is_in_a_message() -> None:
 @pytest.mark.parametrize(
     "reason", ["the answer is larger than 4 MiB", "the answer ended too early"]
 )
-def test_an_answer_of_no_use_is_no_missing_route(reason: str) -> None:
+def test_a_useless_answer_is_not_a_missing_route(reason: str) -> None:
     with pytest.raises(
         UnavailableError, match=rf"{reason}, after .* does not answer like IMDS$"
     ) as caught:
@@ -864,7 +864,7 @@ def test_no_leaf_is_in_a_message(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [203, 206, 299])
-def test_a_text_that_is_no_error_is_not_quoted(status: int) -> None:
+def test_a_text_that_is_not_an_error_is_not_quoted(status: int) -> None:
     with pytest.raises(ImdsError, match=rf"status {status}, after"):
         client(Always(refusal(status, "web-1"))).instance()
 
@@ -922,7 +922,7 @@ def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) ->
         ({"compute": {}, "network": 5}, "its 'network' is a number, not an object"),
     ],
 )
-def test_json_of_another_shape_is_no_document(data: t.Any, what: str) -> None:
+def test_other_json_is_not_a_document(data: t.Any, what: str) -> None:
     script = Script((instance_url(NEWEST_TESTED), ok(data)))
     with script as send, pytest.raises(MalformedError) as caught:
         client(send).instance()
@@ -974,7 +974,7 @@ def test_a_leaf_that_is_not_utf_8() -> None:
         max_leaves=5,
     ).map(lambda data: json.dumps(data).encode()),
 )
-def test_whatever_is_answered_it_is_a_document_or_an_imds_error(status: int, body: bytes) -> None:
+def test_any_answer_is_a_document_or_an_imds_error(status: int, body: bytes) -> None:
     try:
         outcome: t.Any = client(Always(refusal(status, body))).instance()
     except ImdsError as exc:
@@ -987,7 +987,7 @@ def test_whatever_is_answered_it_is_a_document_or_an_imds_error(status: int, bod
         assert isinstance(outcome.data, dict)
 
 
-def test_every_observed_error_reads_well() -> None:
+def test_every_observed_error_has_a_readable_message() -> None:
     for case in load("errors"):
         answer = refusal(case["status"], case["body"])
         with pytest.raises(ImdsError) as caught:
@@ -1004,7 +1004,7 @@ def test_every_observed_error_reads_well() -> None:
         TransportError("the answer is larger than 4 MiB", retry=False),
     ],
 )
-def test_a_400_without_words_is_not_taken_for_a_version_that_is_known(
+def test_a_400_without_text_is_not_blamed_on_a_listed_version(
     versions: Response | TransportError,
 ) -> None:
     """Else one bad moment would give a document of 2017 instead of today's, and nobody knew."""
@@ -1023,9 +1023,7 @@ def test_a_400_without_words_is_not_taken_for_a_version_that_is_known(
 @pytest.mark.parametrize(
     ("versions", "used"), [(ok({"apiVersions": ["2020-12-01"]}), "2020-12-01"), (NOT_FOUND, FLOOR)]
 )
-def test_a_400_without_words_is_for_a_version_that_is_not_listed(
-    versions: Response, used: str
-) -> None:
+def test_a_400_without_text_is_blamed_on_an_unlisted_version(versions: Response, used: str) -> None:
     with Script(
         (instance_url(NEWEST_TESTED), refusal(400)),
         (VERSIONS_URL, versions),
@@ -1044,7 +1042,7 @@ def test_scheduled_events_may_take_two_minutes() -> None:
     assert send.timeouts[0] == 130.0
 
 
-def test_a_host_off_azure_is_not_waited_for_by_scheduled_events_either() -> None:
+def test_scheduled_events_have_a_short_timeout_off_azure() -> None:
     send = Always(TransportError("silence"))
     limits = Limits(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
     with pytest.raises(UnavailableError):

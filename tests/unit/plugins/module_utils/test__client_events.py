@@ -69,7 +69,7 @@ class Script:
         return ImdsClient(self, ENDPOINT, version, limits, system)
 
 
-def test_reading_asks_for_the_newest_version_of_events() -> None:
+def test_reading_uses_the_newest_version_of_events() -> None:
     script = Script(ok())
     answer = scheduled_events(script.client())
     assert (answer.api_version, answer.data) == ("2020-07-01", json.loads(NOTHING))
@@ -123,7 +123,7 @@ def test_a_first_request_without_answer_leaves_the_next_its_time() -> None:
     assert script.timeouts == [130.0, 130.0]
 
 
-def test_off_azure_it_takes_no_longer_than_anything_else() -> None:
+def test_off_azure_the_first_request_has_the_usual_timeout() -> None:
     script = Script(TransportError("no complete answer"))
     limits = Limits(timeout=2.0, deadline=2.0, attempts=1, stretch=False)
     with pytest.raises(UnavailableError):
@@ -146,13 +146,13 @@ def test_an_answer_that_means_no_events(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\n"])
-def test_an_empty_answer_means_nothing_anywhere_else(body: bytes) -> None:
+def test_an_empty_answer_is_an_error_for_other_endpoints(body: bytes) -> None:
     script = Script(ok(body))
     with pytest.raises(UnavailableError, match="bytes of application/json that are not JSON"):
         script.client(Limits(attempts=1)).instance()
 
 
-def test_own_name_is_of_the_newest_instance_document() -> None:
+def test_the_own_name_comes_from_the_newest_instance_document() -> None:
     script = Script(ok(b'{"compute":{"name":"web-0"}}'))
     assert own_name(script.client(version="2019-08-01")) == "web-0"
     assert script.requests[0].url == f"{ENDPOINT}/metadata/instance?api-version=2025-04-07"

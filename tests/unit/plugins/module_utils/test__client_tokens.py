@@ -91,7 +91,7 @@ class Imds:
         return ImdsClient(self.send, ENDPOINT, version, limits, self.system)
 
 
-def test_one_request_by_the_version_of_every_sdk() -> None:
+def test_one_request_with_the_version_of_the_sdks() -> None:
     imds = Imds(OK)
     token = imds_token(imds.client(), VAULT)
     assert imds.urls == [f"{URL}?{QUERY}"]
@@ -128,20 +128,20 @@ def test_the_version_of_tokens_is_not_that_of_documents() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 408, 410, 429, 500, 502, 503, 504])
-def test_what_is_tried_again(status: int) -> None:
+def test_transient_failures_are_retried(status: int) -> None:
     imds = Imds(answer(status, {"error": "x", "error_description": "y"}), answer(status, ""), OK)
     assert imds_token(imds.client(), VAULT, rate_limit=imds.turn)["access_token"] == TOKEN
     assert len(imds.urls) == 3
     assert imds.turns == 3, "each attempt takes a turn"
 
 
-def test_what_no_answer_came_to_is_tried_again() -> None:
+def test_requests_without_an_answer_are_retried() -> None:
     imds = Imds(TransportError("the connection was reset"), answer(200, "not json"), OK)
     assert imds_token(imds.client(), VAULT)["access_token"] == TOKEN
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 405])
-def test_what_is_final(status: int) -> None:
+def test_final_statuses(status: int) -> None:
     imds = Imds(answer(status, {"error": "invalid_request", "error_description": "no"}))
     with pytest.raises(RefusedError) as caught:
         imds_token(imds.client(), VAULT)
@@ -153,7 +153,7 @@ def test_what_is_final(status: int) -> None:
     ("status", "seconds", "kind"),
     [(404, 30, UnavailableError), (410, 70, UnavailableError), (429, 80, UnavailableError)],
 )
-def test_for_how_long(status: int, seconds: float, kind: type[ImdsError]) -> None:
+def test_the_duration_of_retries(status: int, seconds: float, kind: type[ImdsError]) -> None:
     imds = Imds(answer(status, ""))
     with pytest.raises(kind):
         imds_token(imds.client(), VAULT)
@@ -180,7 +180,9 @@ def test_for_how_long(status: int, seconds: float, kind: type[ImdsError]) -> Non
         ),
     ],
 )
-def test_the_services_own_words_and_what_to_do(response: Response, words: str, advice: str) -> None:
+def test_a_message_has_the_error_text_and_advice(
+    response: Response, words: str, advice: str
+) -> None:
     imds = Imds(response)
     with pytest.raises(RefusedError) as caught:
         imds_token(imds.client(), VAULT)
@@ -210,7 +212,7 @@ def test_an_answer_without_a_token_shows_nothing_of_itself() -> None:
     assert "c2VjcmV0" not in str(caught.value)
 
 
-def test_a_token_within_rubbish_is_not_shown() -> None:
+def test_a_token_in_invalid_json_is_not_shown() -> None:
     imds = Imds(answer(200, f'{{"access_token":"{TOKEN}"'))
     with pytest.raises(UnavailableError) as caught:
         imds_token(imds.client(deadline=3), VAULT)
@@ -272,7 +274,7 @@ def hints_at(token: str, message: str) -> bool:
 
 
 @pytest.mark.parametrize("status", [203, 206, 400, 500])
-def test_the_words_beside_a_token_are_shown(status: int) -> None:
+def test_the_error_text_next_to_a_token_is_shown(status: int) -> None:
     told = {"error": "invalid_request", "error_description": f"Not {OPAQUE} again"}
     imds = Imds(answer(status, {**told, "access_token": SHORT}))
     client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(attempts=1), imds.system)
@@ -329,7 +331,7 @@ def test_forms_of_a_token_are_not_shown(description: str) -> None:
 
 @pytest.mark.parametrize("between", [" : ", ", which is ", " 2026-01-31 ", " {"])
 @pytest.mark.parametrize("size", [7, 12, 19])
-def test_a_token_that_is_there_whole_and_in_pieces_is_not_shown(size: int, between: str) -> None:
+def test_a_token_that_occurs_whole_and_in_pieces_is_not_shown(size: int, between: str) -> None:
     for description in (
         f"{pieces(OPAQUE, size, ' ')}{between}{OPAQUE}",
         f"{OPAQUE}{between}{pieces(OPAQUE, size, ' ')}",
@@ -340,7 +342,7 @@ def test_a_token_that_is_there_whole_and_in_pieces_is_not_shown(size: int, betwe
 
 @pytest.mark.parametrize("before", ["a ", "a " * 495, " " * 985, "a " * 150 + " " * 690])
 @pytest.mark.parametrize("token", [OPAQUE, f"{SHORT} {'x' * 3000} {SHORT}", "one two three four"])
-def test_a_token_that_a_cut_goes_through_is_not_shown(token: str, before: str) -> None:
+def test_a_token_at_the_end_of_the_quoted_text_is_not_shown(token: str, before: str) -> None:
     body = {"error": f"{before}{token}", "some": [{"accessToken": token}]}
     # A run of characters that the cut goes through is hidden even where nothing says that it is a token.
     unnamed = [{"error": body["error"]}] if token == OPAQUE and len(before) > 900 else []
@@ -363,7 +365,7 @@ def test_a_token_that_a_cut_goes_through_is_not_shown(token: str, before: str) -
     ],
     ids=["short tokens", "stars", "100 tokens", "101 tokens", "marks", "ligatures", "words"],
 )
-def test_only_the_start_of_the_words_is_looked_at(
+def test_only_the_start_of_the_error_text_is_inspected(
     monkeypatch: pytest.MonkeyPatch, body: dict[str, t.Any], shown: str
 ) -> None:
     lengths = []
@@ -396,7 +398,7 @@ def test_only_the_start_of_the_words_is_looked_at(
         "The vault of the café is unknown",
     ],
 )
-def test_messages_of_the_services_are_shown_as_they_are(description: str) -> None:
+def test_real_error_texts_are_shown_unchanged(description: str) -> None:
     assert words_about(description) == f"invalid_grant: {description}"[:299] + (
         "…" if len(description) > 285 else ""
     )
@@ -413,7 +415,7 @@ def test_messages_of_the_services_are_shown_as_they_are(description: str) -> Non
         ("", "unknown type"),
     ],
 )
-def test_of_the_type_of_a_secret_answer_only_the_name_is_shown(sent: str, shown: str) -> None:
+def test_parameters_of_a_content_type_are_not_shown(sent: str, shown: str) -> None:
     imds = Imds(answer(200, "no JSON", **{"content-type": sent}))
     with pytest.raises(UnavailableError) as caught:
         imds_token(imds.client(deadline=3), VAULT)
@@ -421,13 +423,13 @@ def test_of_the_type_of_a_secret_answer_only_the_name_is_shown(sent: str, shown:
     assert "SECRET" not in str(caught.value).upper()
 
 
-def test_a_redirect_of_a_request_for_a_token_is_named_alone() -> None:
+def test_the_target_of_a_token_redirect_is_not_shown() -> None:
     imds = Imds(answer(302, "", location="http://login.example.com/?token=1"))
     with pytest.raises(RefusedError, match="status 302, 'a redirect, which is not followed'"):
         imds_token(imds.client(), VAULT)
 
 
-def test_whoever_gets_no_turn_in_time_says_so() -> None:
+def test_a_timeout_of_the_rate_limit_is_an_error() -> None:
     @contextlib.contextmanager
     def full(patience: float) -> t.Iterator[None]:
         if patience:
@@ -442,7 +444,7 @@ def test_whoever_gets_no_turn_in_time_says_so() -> None:
     assert imds.urls == []
 
 
-def test_only_tokens_of_imds_take_turns() -> None:
+def test_only_tokens_of_imds_are_rate_limited() -> None:
     imds = Imds(answer(200, {"compute": {"azEnvironment": "AzurePublicCloud"}}), OK)
     document = imds.client().instance().data
     for source, turns in (("vm_extension", 0), ("imds", 1)):
@@ -497,7 +499,7 @@ def by_options(imds: Imds, document: t.Any = None, **options: t.Any) -> dict[str
     return token_from(option, client_from(option, imds.send, imds.system), lambda: document)
 
 
-def test_a_name_takes_the_cloud_of_the_document() -> None:
+def test_a_named_resource_uses_the_cloud_of_the_document() -> None:
     imds = Imds(OK)
     by_options(imds, {"compute": {"azEnvironment": "AZURECHINACLOUD"}})
     assert "resource=https%3A%2F%2Fvault.azure.cn" in imds.urls[0]
@@ -518,7 +520,7 @@ def test_a_document_without_a_cloud(document: t.Any) -> None:
         ({"resource": "keyvault"}, "is neither a URI"),
     ],
 )
-def test_bad_options_are_refused_before_anything_is_sent(
+def test_bad_options_are_refused_before_any_request(
     options: dict[str, t.Any], message: str
 ) -> None:
     imds = Imds(OK)
@@ -527,7 +529,7 @@ def test_bad_options_are_refused_before_anything_is_sent(
     assert imds.urls == []
 
 
-def test_the_source_says_who_is_asked() -> None:
+def test_the_source_selects_the_endpoint() -> None:
     imds = Imds(OK)
     by_options(imds, source="vm_extension", resource=VAULT, client_id="1")
     assert imds.urls[0].startswith("http://localhost:50342/oauth2/token?")

@@ -48,13 +48,13 @@ def test_documents_may_nest(depth: int) -> None:
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 2, 500, 100_000])
 @pytest.mark.parametrize("brackets", [("[", "]"), ('{"a":', "}")])
-def test_but_not_without_end(depth: int, brackets: tuple[str, str]) -> None:
+def test_the_depth_of_documents_is_limited(depth: int, brackets: tuple[str, str]) -> None:
     opening, closing = brackets
     with pytest.raises(ValueError, match="nests deeper than 64 levels"):
         parse_json_text(opening * depth + "1" + closing * depth)
 
 
-def test_many_brackets_side_by_side_are_no_depth() -> None:
+def test_many_sibling_brackets_are_not_deep() -> None:
     assert parse_json_text("[" + "[[]]," * 1000 + "[]]") == [[[]]] * 1000 + [[]]
 
 
@@ -72,7 +72,7 @@ def test_many_brackets_side_by_side_are_no_depth() -> None:
         (b"1" * 3_000_000, "a number is too large"),
     ],
 )
-def test_what_is_no_json_says_so_without_its_content(body: bytes, reason: str) -> None:
+def test_an_error_about_invalid_json_quotes_no_content(body: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         parse_json(body)
     assert "secret" not in str(caught.value)
@@ -82,7 +82,7 @@ def test_what_is_no_json_says_so_without_its_content(body: bytes, reason: str) -
 @given(
     st.binary(max_size=50) | st.text(alphabet='{}[]",:1eE+-.tfn \\u', max_size=30).map(str.encode)
 )
-def test_reading_gives_data_or_a_value_error(body: bytes) -> None:
+def test_parsing_returns_data_or_raises_value_error(body: bytes) -> None:
     data = None
     with contextlib.suppress(ValueError):
         data = parse_json(body)
@@ -111,7 +111,7 @@ MARKED = {
         ('["\ud83d", "é"]', ["\ufffd", "é"]),
     ],
 )
-def test_marks_and_half_characters_do_not_get_in(text: str, wanted: t.Any) -> None:
+def test_marks_and_lone_surrogates_are_removed(text: str, wanted: t.Any) -> None:
     assert parse_json_text(text) == wanted
     if text.isascii():
         assert parse_json(text.encode()) == wanted
@@ -135,7 +135,7 @@ class _Text(str):
     __slots__ = ()
 
 
-def test_data_that_somebody_else_read_is_cleaned_as_well() -> None:
+def test_data_from_other_readers_is_cleaned() -> None:
     """As that of a fact cache, where older Ansible makes other types of marks."""
     found = cleaned({"tags": object(), "é": (_Text("\udc00"), 1, None), _Text("__ansible_x"): 1})
     assert found == {"tags": "", "é": ["\ufffd", 1, None]}
@@ -150,7 +150,7 @@ def test_an_instance_document(data: dict[str, t.Any]) -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "", 1, 1.5, False, {"compute": []}, {"network": ""}])
-def test_no_instance_document(data: t.Any) -> None:
+def test_invalid_instance_documents(data: t.Any) -> None:
     with pytest.raises(MalformedError, match=r"not an (instance document|object)"):
         instance_document(data)
 
@@ -275,7 +275,7 @@ def leaves(
         ([], []),
     ],
 )
-def test_a_quantity_is_an_integer_or_what_it_was(given_: t.Any, wanted: t.Any) -> None:
+def test_a_quantity_becomes_an_integer_or_stays_unchanged(given_: t.Any, wanted: t.Any) -> None:
     document = {"compute": {"storageProfile": {"resourceDisk": {"size": given_}}}}
     found = shaped(document)["compute"]["storageProfile"]["resourceDisk"]["size"]
     assert (found, type(found)) == (wanted, type(wanted))
@@ -296,19 +296,19 @@ def test_a_quantity_is_an_integer_or_what_it_was(given_: t.Any, wanted: t.Any) -
         ({}, {}),
     ],
 )
-def test_a_boolean_is_one_or_what_it_was(given_: t.Any, wanted: t.Any) -> None:
+def test_a_boolean_text_becomes_a_boolean_or_stays_unchanged(given_: t.Any, wanted: t.Any) -> None:
     found = shaped({"compute": {"isHostCompatibilityLayerVm": given_}})
     assert found["compute"]["isHostCompatibilityLayerVm"] is wanted or given_ == wanted
 
 
-def test_what_is_not_known_passes_through() -> None:
+def test_unknown_values_pass_through() -> None:
     document = {"compute": {"later": {"enabled": "true", "size": ["1"]}}, "new": {"lun": "0"}}
     assert shaped(document) == document
 
 
 @quick
 @given(documents)
-def test_shaping_never_raises_and_loses_nothing(document: dict[str, t.Any]) -> None:
+def test_type_conversion_never_raises_and_keeps_all_keys(document: dict[str, t.Any]) -> None:
     found = shaped(document)
     assert shaped(found) == found
     for (route, value), (same, after) in zip(leaves(document), leaves(found), strict=True):

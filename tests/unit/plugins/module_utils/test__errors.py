@@ -48,7 +48,7 @@ def drawn() -> dict[str, str | None]:
     return above
 
 
-def test_the_drawing_is_the_tree() -> None:
+def test_the_docstring_shows_the_class_tree() -> None:
     assert drawn() == {
         kind.__name__: None if Exception in kind.__bases__ else kind.__bases__[0].__name__
         for kind in KINDS
@@ -59,13 +59,13 @@ def test_every_kind_is_exported() -> None:
     assert {kind.__name__ for kind in KINDS} <= set(_errors.__all__)
 
 
-def test_only_what_never_leaves_the_client_is_no_imds_error() -> None:
+def test_only_errors_inside_the_client_are_not_imds_errors() -> None:
     inner = [kind for kind in KINDS if not issubclass(kind, ImdsError)]
     assert inner == [TransportError]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not ImdsError])
-def test_every_kind_is_made_somewhere(kind: type[Exception]) -> None:
+def test_every_error_class_is_used(kind: type[Exception]) -> None:
     made = re.compile(rf"\b{kind.__name__}\(|= _errors\.{kind.__name__}$", re.MULTILINE)
     core = [*PLUGINS.glob("*_utils/**/*.py")]
     assert any(made.search(path.read_text()) for path in core if path.name != "_errors.py")
@@ -85,7 +85,7 @@ def entry_points() -> t.Iterator[pathlib.Path]:
 @pytest.mark.parametrize(
     "path", list(entry_points()), ids=lambda path: f"{path.parent.name}/{path.stem}"
 )
-def test_every_plugin_translates_all_of_them(path: pathlib.Path) -> None:
+def test_every_plugin_converts_all_errors(path: pathlib.Path) -> None:
     source = path.read_text()
     if "module_utils" not in source:  # the documentation of an action
         return
@@ -156,7 +156,7 @@ def test_foreign_text_is_one_line_that_can_be_printed(text: str) -> None:
         ("a b " * 1_000_000, "a b " * 4 + "a b…"),
     ],
 )
-def test_of_a_long_text_only_the_start_is_looked_at(text: str, line: str) -> None:
+def test_only_the_start_of_a_long_text_is_inspected(text: str, line: str) -> None:
     assert printable(text, 20) == line
 
 

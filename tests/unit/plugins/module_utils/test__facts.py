@@ -51,7 +51,7 @@ def test_the_whole_fact() -> None:
     assert facts["addresses"]["public"] == ["203.0.113.7"]
 
 
-def test_raw_is_as_imds_sent_it() -> None:
+def test_a_raw_fact_is_unchanged() -> None:
     facts, _warnings = azure_imds(EVERYTHING, "2025-04-07", raw=True, user_data=True)
     assert facts["compute"] == EVERYTHING["compute"]
     assert facts["network"] == EVERYTHING["network"]
@@ -112,7 +112,7 @@ def test_no_warning_about_tags_that_are_not_wanted() -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"compute": None, "network": None}, {"network": {}}])
-def test_a_vm_without_compute_yields_what_there_is(document: dict[str, t.Any]) -> None:
+def test_a_vm_without_compute_has_the_other_parts(document: dict[str, t.Any]) -> None:
     facts, warnings = azure_imds(document, "2025-04-07", user_data=True)
     assert "compute" not in facts
     assert "user_data_text" not in facts
@@ -128,7 +128,7 @@ def test_an_unknown_cloud_keeps_its_name_and_has_no_endpoints() -> None:
     assert set(facts["cloud"].values()) == {""}
 
 
-def test_what_a_later_imds_says_beside_compute_and_network() -> None:
+def test_unknown_parts_of_a_later_imds() -> None:
     document = {"compute": {}, "extended": {"x": True}, "later": "", "tags": "not ours"}
     facts, _warnings = azure_imds(document, "2025-04-07")
     assert facts["extended"] == {"x": True}
@@ -210,6 +210,6 @@ def test_subsets_are_chosen_as_ansible_does(wanted: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "!", "!!all", "Compute", "min", "hardware", "a\nb", 5, None])
-def test_a_part_that_there_is_not(name: t.Any) -> None:
+def test_an_unknown_subset(name: t.Any) -> None:
     with pytest.raises(OptionError, match=r"gather_subset has no .*: it takes all, compute, netw"):
         chosen_subsets(["all", name])

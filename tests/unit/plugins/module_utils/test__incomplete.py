@@ -54,7 +54,7 @@ WITHOUT_BOTH: list[dict[str, t.Any]] = [
 
 
 @pytest.mark.parametrize("part", [*WITHOUT_NETWORK, *WITHOUT_COMPUTE, *WITHOUT_BOTH])
-def test_a_document_in_part_is_asked_for_again(part: dict[str, t.Any]) -> None:
+def test_an_incomplete_document_is_requested_again(part: dict[str, t.Any]) -> None:
     clock = Clock()
     with Script((URL, ok(part)), (URL, ok(part)), (URL, ok(WHOLE))) as send:
         found = client(send, clock).instance()
@@ -67,9 +67,7 @@ def test_a_document_in_part_is_asked_for_again(part: dict[str, t.Any]) -> None:
     ("part", "missing"),
     [(one, "network") for one in WITHOUT_NETWORK] + [(one, "compute") for one in WITHOUT_COMPUTE],
 )
-def test_what_is_still_missing_is_accepted_with_a_notice(
-    part: dict[str, t.Any], missing: str
-) -> None:
+def test_a_missing_part_is_accepted_with_a_notice(part: dict[str, t.Any], missing: str) -> None:
     clock = Clock()
     send = Always(ok(part), clock)
     found = client(send, clock).instance()
@@ -92,7 +90,7 @@ def test_neither_part_is_an_error(nothing: dict[str, t.Any], complete: bool) -> 
     assert (caught.value.status, caught.value.answered) == (200, True)
 
 
-def test_two_answers_in_part_make_a_whole() -> None:
+def test_two_incomplete_answers_complete_each_other() -> None:
     with Script((URL, ok({"compute": COMPUTE})), (URL, ok({"network": NETWORK}))) as send:
         found = client(send).instance()
     assert (found.data, found.incomplete) == (WHOLE, ())
@@ -101,7 +99,7 @@ def test_two_answers_in_part_make_a_whole() -> None:
 @pytest.mark.parametrize(
     "trouble", [refusal(500), refusal(404), ok([]), ok({}), TransportError("connection reset")]
 )
-def test_a_second_request_that_fails_takes_nothing_away(trouble: t.Any) -> None:
+def test_a_failed_second_request_keeps_earlier_parts(trouble: t.Any) -> None:
     part = {"compute": COMPUTE}
     with Script((URL, ok(part)), (URL, trouble), (URL, trouble)) as send:
         assert client(send).instance()[1:3] == (part, ("network",))
@@ -122,12 +120,12 @@ def test_there_are_no_more_requests_than_allowed(limits: dict[str, t.Any], reque
 @pytest.mark.parametrize(
     ("part", "wanted"), [({"compute": COMPUTE}, ["compute"]), ({"network": NETWORK}, ["network"])]
 )
-def test_a_part_that_is_not_wanted_is_not_missed(part: dict[str, t.Any], wanted: list[str]) -> None:
+def test_an_unwanted_part_may_be_missing(part: dict[str, t.Any], wanted: list[str]) -> None:
     with Script((URL, ok(part))) as send:
         assert client(send).instance(wanted)[1:] == (part, (), ())
 
 
-def test_other_endpoints_miss_compute_alone() -> None:
+def test_other_endpoints_need_only_compute() -> None:
     with Script((URL, ok({"network": NETWORK})), (URL, ok({"compute": COMPUTE}))) as send:
         assert client(send).newest_instance() == WHOLE
     with Script((URL, ok({"compute": COMPUTE}))) as send:
@@ -138,13 +136,13 @@ def test_other_endpoints_miss_compute_alone() -> None:
 
 
 @pytest.mark.parametrize("document", [WHOLE, {"network": NETWORK}, {"compute": COMPUTE}])
-def test_what_an_answer_in_full_lacks_does_not_exist(document: dict[str, t.Any]) -> None:
+def test_a_part_missing_from_a_complete_answer_does_not_exist(document: dict[str, t.Any]) -> None:
     with Script((FULL_URL, ok({**document, **EXTENDED}))) as send:
         found = client(send).instance(complete=True)
     assert found[1:] == ({**document, **EXTENDED}, (), ())
 
 
-def test_an_answer_in_full_is_waited_for_and_then_a_failure() -> None:
+def test_a_complete_answer_is_retried_until_the_deadline() -> None:
     clock = Clock()
     with Script((FULL_URL, refusal(500)), (FULL_URL, ok({**WHOLE, **EXTENDED}))) as send:
         assert client(send, clock).instance(complete=True).incomplete == ()
@@ -154,7 +152,7 @@ def test_an_answer_in_full_is_waited_for_and_then_a_failure() -> None:
         client(Always(refusal(500)), Clock()).instance(complete=True)
 
 
-def test_an_imds_that_ignores_the_parameter_is_told_of_where_a_part_is_missing() -> None:
+def test_a_notice_mentions_an_ignored_parameter() -> None:
     with Script((FULL_URL, ok(WHOLE))) as send:
         assert client(send).instance(complete=True).notices == ()
     part = ok({"compute": COMPUTE})
@@ -163,7 +161,7 @@ def test_an_imds_that_ignores_the_parameter_is_told_of_where_a_part_is_missing()
     assert "This IMDS does not know extended=true" in notice
 
 
-def test_an_imds_that_refuses_the_parameter_is_asked_without_it() -> None:
+def test_a_refused_parameter_is_left_out() -> None:
     with Script((FULL_URL, refusal(400)), (URL, ok(WHOLE))) as send:
         assert client(send).instance(complete=True)[1:] == (WHOLE, (), ())
     old = URL.replace(NEWEST_TESTED, "2019-06-01")
@@ -196,7 +194,7 @@ def test_both_transports(send: Transport) -> None:
         assert "extended" in made.instance(complete=True).data
 
 
-def test_a_whole_document_imports_nothing_more() -> None:
+def test_a_complete_document_needs_no_further_import() -> None:
     code = f"""
 import sys
 sys.path[:0] = {sys.path!r}

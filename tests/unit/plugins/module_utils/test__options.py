@@ -44,7 +44,7 @@ def option(**given: t.Any) -> t.Callable[[str], t.Any]:
 # The documentation
 
 
-def test_the_fragment_says_what_the_spec_does() -> None:
+def test_the_fragment_matches_the_argument_spec() -> None:
     spec = {
         name: {key: value for key, value in entry.items() if key in ("type", "default", "choices")}
         for name, entry in shared_argument_spec().items()
@@ -74,7 +74,7 @@ def test_modules_read_the_environment_variable() -> None:
     assert (fallback.__name__, names) == ("env_fallback", [ENDPOINT_VARIABLE])
 
 
-def test_plugins_take_the_same_options_from_elsewhere_too() -> None:
+def test_plugins_read_the_options_from_other_sources_as_well() -> None:
     sources = yaml.safe_load(ModuleDocFragment.PLUGINS)["options"]
     assert sources.keys() == DOCUMENTED.keys()
     for name, entry in sources.items():
@@ -121,11 +121,11 @@ def test_off_azure_there_is_a_single_short_attempt(endpoint: str) -> None:
     assert clock.now == 2.0
 
 
-def test_off_azure_a_shorter_time_stays() -> None:
+def test_off_azure_a_shorter_timeout_is_kept() -> None:
     assert timeouts(Clock(), False, timeout=0.5) == [0.5]
 
 
-def test_off_azure_another_endpoint_is_there_for_a_reason() -> None:
+def test_off_azure_another_endpoint_has_the_usual_limits() -> None:
     assert len(timeouts(Clock(), False, endpoint="http://127.0.0.1:8080", timeout=1)) > 5
 
 
@@ -148,7 +148,7 @@ def test_off_azure_another_endpoint_is_there_for_a_reason() -> None:
         "\ud800",
     ],
 )
-def test_times_that_can_not_be(name: str, value: t.Any) -> None:
+def test_invalid_times_are_refused(name: str, value: t.Any) -> None:
     with Script() as send, pytest.raises(OptionError, match=f"{name} must be a number of seconds"):
         client_from(option(**{name: value}), send, Clock().system())
 
@@ -162,7 +162,7 @@ def test_times_that_can_not_be(name: str, value: t.Any) -> None:
         {"api_version": 5},
     ],
 )
-def test_values_that_can_not_work_are_refused_before_a_packet_is_sent(
+def test_invalid_values_are_refused_before_any_request(
     given: dict[str, t.Any],
 ) -> None:
     with Script() as send, pytest.raises(OptionError):
@@ -189,7 +189,7 @@ def test_what_the_firmware_says(tmp_path: pathlib.Path, content: bytes, in_azure
     assert firmware_says_azure(str(tag)) is in_azure
 
 
-def test_a_firmware_that_says_nothing(tmp_path: pathlib.Path) -> None:
+def test_an_unreadable_firmware(tmp_path: pathlib.Path) -> None:
     assert firmware_says_azure(str(tmp_path / "none")) is None
     assert firmware_says_azure(str(tmp_path)) is None
 

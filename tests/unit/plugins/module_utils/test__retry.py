@@ -38,7 +38,7 @@ def wait(failure: Failure, policy: RetryPolicy | None = None, **about: t.Any) ->
 
 
 @pytest.mark.parametrize("status", RETRIED)
-def test_a_passing_trouble_is_waited_for(status: int) -> None:
+def test_transient_statuses_are_retried(status: int) -> None:
     assert wait(Failure(status)) == 1.0
 
 
@@ -49,12 +49,12 @@ def test_every_other_status_is_final(status: int, root: bool) -> None:
     assert wait(Failure(status, retry_after="1"), always_there=root) is None
 
 
-def test_404_is_waited_for_on_root_documents_only() -> None:
+def test_404_is_retried_only_for_root_documents() -> None:
     assert wait(Failure(404), always_there=True) == 1.0
     assert wait(Failure(404), always_there=False) is None
 
 
-def test_no_answer_is_tried_again_unless_it_can_not_help() -> None:
+def test_a_missing_answer_is_retried_unless_retries_can_not_help() -> None:
     assert wait(Failure()) == 1.0
     assert wait(Failure(retry=False)) is None
 
@@ -67,7 +67,7 @@ def test_waits_grow_up_to_a_limit() -> None:
 
 @quick
 @given(attempt=st.integers(1, 10**6), jitter=st.floats(0, 1))
-def test_half_of_a_wait_is_drawn(attempt: int, jitter: float) -> None:
+def test_half_of_a_wait_is_random(attempt: int, jitter: float) -> None:
     policy = RetryPolicy(deadline=1e9)
     longest = wait(Failure(503), policy, attempt=attempt)
     drawn = wait(Failure(503), policy, attempt=attempt, jitter=jitter)
@@ -79,13 +79,13 @@ def test_half_of_a_wait_is_drawn(attempt: int, jitter: float) -> None:
 @pytest.mark.parametrize(
     ("status", "root", "seconds"), [(410, False, 70), (410, True, 70), (404, True, 30)]
 )
-def test_patience_ends(status: int, root: bool, seconds: float) -> None:
+def test_retries_of_a_status_end(status: int, root: bool, seconds: float) -> None:
     assert wait(Failure(status), elapsed=seconds - 0.01, always_there=root) == 1.0
     assert wait(Failure(status), elapsed=seconds, always_there=root) is None
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
-def test_a_refused_connection_is_believed_after_15_seconds(jitter: float) -> None:
+def test_a_refused_connection_is_final_after_15_seconds(jitter: float) -> None:
     def next_wait(seconds: float) -> float | None:
         failure = Failure(cause="connection refused", unreachable=True)
         return wait(failure, elapsed=60 + seconds, attempt=5, jitter=jitter, refused_for=seconds)
@@ -97,11 +97,11 @@ def test_a_refused_connection_is_believed_after_15_seconds(jitter: float) -> Non
     assert next_wait(15.0) is None
 
 
-def test_what_no_answer_came_to_may_go_on_until_the_deadline() -> None:
+def test_other_connection_failures_are_retried_until_the_deadline() -> None:
     assert wait(Failure(), elapsed=60, refused_for=0.0) == 1.0
 
 
-def test_the_deadline_rules() -> None:
+def test_no_wait_exceeds_the_deadline() -> None:
     assert wait(Failure(500), elapsed=88.9) == 1.0
     assert wait(Failure(500), elapsed=89.0) is None
     assert wait(Failure(429, retry_after="89.9"), elapsed=0) == 1.0  # no number of RFC 9110
@@ -142,7 +142,7 @@ def test_attempts_can_be_limited() -> None:
         (", , , , ,", 1.0),
     ],
 )
-def test_retry_after_wins(value: str, seconds: float | None) -> None:
+def test_retry_after_takes_precedence(value: str, seconds: float | None) -> None:
     if value == "Sat, 31 Jan 0000 12:00:05 GMT":  # two digits of a year are those of 2000
         seconds = 1.0
     assert wait(Failure(429, retry_after=value)) == seconds
@@ -191,13 +191,13 @@ def test_an_update_of_70_seconds_is_survived() -> None:
 
 
 @pytest.mark.parametrize("jitter", [0.0, 0.3, 0.5, 0.99])
-def test_an_update_of_70_seconds_is_survived_however_the_waits_fall(jitter: float) -> None:
+def test_an_update_of_70_seconds_is_survived_with_any_jitter(jitter: float) -> None:
     clock = Clock()
     made = ImdsClient(answers_until(clock, 70.0, 410), system=clock.system(jitter=jitter))
     assert made.instance().data == DOCUMENT
 
 
-def test_an_update_without_end_is_given_up() -> None:
+def test_retries_of_an_endless_update_end() -> None:
     clock = Clock()
     with pytest.raises(UnavailableError) as caught:
         instance(answers_until(clock, 1e9, 410), clock)
@@ -214,7 +214,7 @@ def test_a_start_of_30_seconds_is_survived() -> None:
     assert clock.sleeps == WAITS[:7]
 
 
-def test_a_404_that_stays_is_believed() -> None:
+def test_a_persistent_404_is_final() -> None:
     clock = Clock()
     with pytest.raises(UnavailableError) as caught:
         instance(answers_until(clock, 1e9, 404), clock)
@@ -225,7 +225,7 @@ def test_a_404_that_stays_is_believed() -> None:
     )
 
 
-def test_a_404_of_a_route_is_the_answer() -> None:
+def test_a_404_for_a_route_is_final() -> None:
     clock = Clock()
     with pytest.raises(NotFoundError):
         ask_route(client(answers_until(clock, 1e9, 404), clock), "instance/compute/nothing")
@@ -233,7 +233,7 @@ def test_a_404_of_a_route_is_the_answer() -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
-def test_any_other_trouble_is_borne_until_the_deadline(status: int) -> None:
+def test_other_transient_failures_are_retried_until_the_deadline(status: int) -> None:
     clock = Clock()
     with pytest.raises(UnavailableError, match=f"status {status}, after 11 attempts in 80.2 s"):
         instance(answers_until(clock, 1e9, status), clock)
@@ -258,7 +258,7 @@ def test_a_call_that_is_refused_ends_after_15_seconds(
 
 
 @pytest.mark.parametrize("deadline", [0.5, 5.0, 13.0])
-def test_a_shorter_deadline_still_rules_where_a_call_is_refused(deadline: float) -> None:
+def test_a_shorter_deadline_applies_to_refused_calls(deadline: float) -> None:
     refused, silent = Clock(), Clock()
     for clock, outcome in ((refused, REFUSED), (silent, TransportError("silence"))):
         with pytest.raises(UnavailableError):
@@ -267,13 +267,13 @@ def test_a_shorter_deadline_still_rules_where_a_call_is_refused(deadline: float)
 
 
 @pytest.mark.parametrize("reason", ["the connection was reset", "no complete answer within 10 s"])
-def test_what_may_be_a_restart_keeps_the_whole_deadline(reason: str) -> None:
+def test_failures_of_a_restart_are_retried_until_the_deadline(reason: str) -> None:
     clock = Clock()
     with pytest.raises(UnavailableError, match=r"after 11 attempts in 80\.2 s"):
         instance(Always(TransportError(reason)), clock)
 
 
-def test_a_service_that_restarts_is_waited_for() -> None:
+def test_a_restart_of_the_service_is_survived() -> None:
     """Only refusals in a row count. There are none yet when the service answered with 503."""
     clock = Clock()
     answers = iter([*[503] * 6, None, 503, None, 200])
@@ -288,7 +288,7 @@ def test_a_service_that_restarts_is_waited_for() -> None:
     assert clock.sleeps == [*WAITS[:8], 15.0]
 
 
-def test_a_list_of_versions_that_is_refused_is_given_up_after_15_seconds() -> None:
+def test_a_refused_list_of_versions_is_final_after_15_seconds() -> None:
     clock = Clock()
 
     def send(request: Request, _timeout: float) -> Response:
@@ -313,7 +313,7 @@ def test_a_server_that_hangs_takes_no_longer_than_the_deadline() -> None:
     assert send.timeouts[-1] <= 10
 
 
-def test_the_last_attempt_has_what_is_left_of_the_deadline() -> None:
+def test_the_last_attempt_has_the_rest_of_the_deadline() -> None:
     clock = Clock()
     send = Always(TransportError("silence"), clock, seconds=1e9)
     with pytest.raises(UnavailableError):
@@ -326,7 +326,7 @@ def test_the_last_attempt_has_what_is_left_of_the_deadline() -> None:
     ("header", "sleeps"),
     [("3", [3.0]), ("0", [1.0]), ("Sat, 31 Jan 2026 12:00:04 GMT", [4.0]), ("soon", [1.0])],
 )
-def test_imds_says_when_to_come_back(header: str, sleeps: list[float]) -> None:
+def test_a_retry_after_of_imds_is_respected(header: str, sleeps: list[float]) -> None:
     clock = Clock()
     busy = refusal(429, "Too many requests", retry_after=header)
 
@@ -344,7 +344,7 @@ def test_a_retry_after_beyond_the_deadline_ends_the_call_at_once() -> None:
     assert clock.sleeps == []
 
 
-def test_a_last_attempt_without_time_does_not_hide_what_is_wrong() -> None:
+def test_a_short_last_attempt_does_not_hide_the_error() -> None:
     clock = Clock()
     outcomes = iter([refusal(503), refusal(503), TransportError("no complete answer within 1 s")])
 
@@ -359,7 +359,7 @@ def test_a_last_attempt_without_time_does_not_hide_what_is_wrong() -> None:
     assert caught.value.status == 503
 
 
-def test_an_answer_to_a_last_attempt_without_time_is_told() -> None:
+def test_an_answer_to_a_short_last_attempt_is_reported() -> None:
     outcomes = iter([TransportError("connection refused")] * 2 + [refusal(503)])
 
     def send(_request: Request, _timeout: float) -> Response:
@@ -381,7 +381,7 @@ def test_a_single_attempt() -> None:
     assert len(send.requests) == 1
 
 
-def test_what_can_not_get_better_is_not_tried_again() -> None:
+def test_permanent_failures_are_not_retried() -> None:
     send = Always(TransportError("the answer is larger than 4 MiB", retry=False))
     with pytest.raises(UnavailableError, match="larger than 4 MiB, after 1 attempt"):
         instance(send, Clock())

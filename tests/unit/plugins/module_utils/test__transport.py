@@ -54,8 +54,8 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     http_transport,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
-from checks import isolation
 from imds_simulator import Fault, Simulator, Vm
+from tools import isolation
 
 HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}
 # What a slow machine may take beside the timeout.
@@ -151,7 +151,7 @@ def test_a_body_is_sent_whole(send: Transport, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_proxies_of_the_environment_see_nothing(
+def test_proxies_of_the_environment_get_no_request(
     send: Transport, vm: Vm, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
@@ -219,7 +219,7 @@ def test_every_status_is_an_answer(send: Transport, vm: Vm, status: int) -> None
         ("500 caf\xe9", "caf\xe9"),
     ],
 )
-def test_the_status_line_may_have_words_of_its_own(send: Transport, line: str, words: str) -> None:
+def test_the_status_line_may_have_an_unusual_reason(send: Transport, line: str, words: str) -> None:
     sent = f"HTTP/1.1 {line}\r\nContent-Length: 2\r\nX: 1\r\nX: 2\r\n\r\nok".encode("latin-1")
     with RawServer(answering(sent)) as server:
         answer = send(get(server.url), 5)
@@ -232,7 +232,7 @@ def test_an_answer_need_not_have_a_reason_phrase() -> None:
     assert own_words(599, None) == own_words(200, None) == ""
 
 
-def test_a_body_that_is_compressed_unasked_stays_so(send: Transport) -> None:
+def test_an_unrequested_compression_is_not_decoded(send: Transport) -> None:
     packed = gzip.compress(b'{"compute":{}}')
     with RawServer(answering(http(packed, "Content-Encoding: gzip"))) as server:
         assert send(get(server.url), 5).body == packed
@@ -258,7 +258,7 @@ def test_bodies_framed_in_every_way(send: Transport, sent: bytes, body: bytes) -
         assert (answer.status, answer.body) == (200, body)
 
 
-def test_a_plain_answer_takes_no_library(vm: Vm) -> None:
+def test_a_plain_answer_needs_no_library(vm: Vm) -> None:
     """Its import would take every managed node longer than the request does."""
     script = (
         "import sys\n"
@@ -314,7 +314,7 @@ def test_a_plain_answer_takes_no_library(vm: Vm) -> None:
     body=st.sampled_from([b"", b"abc", b"abcde", b"abcdefgh", b"5\r\nabcde\r\n0\r\n\r\n"]),
 )
 @example("HTTP/1.1 200 OK", ["Content-Length: 5", "Server: IMDS/1"], "\r\n\r\n", b"abcde")
-def test_a_plain_answer_is_what_the_library_reads(
+def test_both_readers_agree_on_plain_answers(
     status: str, headers: list[str], end: str, body: bytes
 ) -> None:
     data = ("\r\n".join((status, *headers)) + end).encode("latin-1") + body
@@ -342,7 +342,7 @@ def test_a_plain_answer_is_what_the_library_reads(
         b"HTTP/1.1 200 OK\r\nFoo\r\nContent-Length: 4",
     ],
 )
-def test_what_is_not_plain_is_left_unread(head: bytes) -> None:
+def test_an_unusual_answer_is_left_unread(head: bytes) -> None:
     data = head + b"\r\n\r\nto the end"
     reader = reader_of(data)
     assert _plain_http.read_answer(reader) is None
@@ -397,7 +397,7 @@ def test_localhost_is_not_looked_up(send: Transport) -> None:
 
 
 @pytest.mark.usefixtures("no_resolver")
-def test_localhost_is_the_loopback_address_of_ipv6_where_the_other_refuses(
+def test_localhost_is_ipv6_loopback_if_ipv4_refuses(
     send: Transport,
 ) -> None:
     with Simulator([Vm("six", DOCUMENT)], rate_limit=0, host="::1") as simulator:
@@ -409,7 +409,7 @@ def test_localhost_is_the_loopback_address_of_ipv6_where_the_other_refuses(
 
 
 @pytest.mark.usefixtures("no_resolver")
-def test_localhost_where_nobody_listens(send: Transport) -> None:
+def test_localhost_without_a_listener(send: Transport) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     error = failure(send, get(f"http://localhost:{port}"))
@@ -464,7 +464,7 @@ def test_ipv6(send: Transport) -> None:
     ],
     ids=lambda fault: fault.kind,
 )
-def test_whatever_is_slow_ends_with_the_timeout(send: Transport, vm: Vm, fault: Fault) -> None:
+def test_slow_answers_end_with_the_timeout(send: Transport, vm: Vm, fault: Fault) -> None:
     vm.faults = [fault]
     assert failure(send, instance(vm), 0.2).reason == "no complete answer within 0.2 s"
 
@@ -481,7 +481,7 @@ def test_whatever_is_slow_ends_with_the_timeout(send: Transport, vm: Vm, fault: 
     ],
     ids=["silent", "status", "headers", "body", "chunks", "continue"],
 )
-def test_whatever_drips_ends_with_the_timeout(send: Transport, behaviour: Behaviour) -> None:
+def test_answers_byte_by_byte_end_with_the_timeout(send: Transport, behaviour: Behaviour) -> None:
     with RawServer(behaviour) as server:
         assert failure(send, get(server.url), 0.2).reason == "no complete answer within 0.2 s"
 
@@ -541,7 +541,7 @@ def test_a_server_that_does_not_accept_ends_with_the_timeout(send: Transport) ->
         ),
     ],
 )
-def test_the_reason_reads_well(send: Transport, behaviour: Behaviour, reason: str) -> None:
+def test_the_reason_is_readable(send: Transport, behaviour: Behaviour, reason: str) -> None:
     with RawServer(behaviour) as server:
         error = failure(send, get(server.url))
     assert (error.reason, error.retry, error.unreachable) == (reason, True, False)
@@ -555,7 +555,7 @@ def test_refused(send: Transport) -> None:
 
 
 @pytest.mark.parametrize("kind", ["reset", "close", "truncate"])
-def test_half_an_answer_of_imds_itself(send: Transport, vm: Vm, kind: str) -> None:
+def test_half_of_a_real_answer(send: Transport, vm: Vm, kind: str) -> None:
     vm.faults = [Fault(kind, after_bytes=7)] if kind != "close" else [Fault(kind)]
     reasons = {
         "reset": ("the connection was reset", "the answer ended after 7 of 42 bytes"),
@@ -581,9 +581,7 @@ def test_half_an_answer_of_imds_itself(send: Transport, vm: Vm, kind: str) -> No
     ],
     ids=["announced", "endless", "chunks", "a chunk of -1", "a byte too many", "redirect", "error"],
 )
-def test_what_is_too_large_is_refused_and_not_asked_for_again(
-    send: Transport, behaviour: Behaviour
-) -> None:
+def test_an_answer_that_is_too_large_is_not_retried(send: Transport, behaviour: Behaviour) -> None:
     with RawServer(behaviour) as server:
         error = failure(send, get(server.url), 10)
     assert (error.reason, error.retry) == ("the answer is larger than 4 MiB", False)
@@ -610,7 +608,9 @@ def test_200_mib_of_json(send: Transport, vm: Vm) -> None:
         answering(b""),
     ],
 )
-def test_oddities_are_answers_or_transport_errors(send: Transport, behaviour: Behaviour) -> None:
+def test_unusual_answers_are_answers_or_transport_errors(
+    send: Transport, behaviour: Behaviour
+) -> None:
     with RawServer(behaviour) as server:
         try:
             outcome: Response | TransportError = send(get(server.url), 1)
@@ -624,7 +624,7 @@ def test_oddities_are_answers_or_transport_errors(send: Transport, behaviour: Be
 # that the warning about it doesn't show in some other test.
 @pytest.mark.filterwarnings("ignore:.*DeadlineSocket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
-def test_two_lengths_are_no_traceback(send: Transport) -> None:
+def test_two_lengths_cause_no_traceback(send: Transport) -> None:
     sent = b"HTTP/1.1 200 OK\r\nContent-Length: 1, 2\r\n\r\nok"
     with RawServer(answering(sent)) as server, contextlib.suppress(TransportError):
         assert send(get(server.url), 1).body == b"ok"
@@ -653,7 +653,7 @@ def test_two_lengths_are_no_traceback(send: Transport) -> None:
         (OSError("odd"), "OSError: odd", False),
     ],
 )
-def test_reasons_of_what_loopback_can_not_show(
+def test_reasons_that_loopback_can_not_produce(
     exc: OSError, reason: str, unreachable: bool
 ) -> None:
     error = failed_attempt(exc, 2.0)

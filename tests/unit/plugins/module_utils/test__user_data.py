@@ -94,7 +94,7 @@ def test_user_data_that_is_no_text_is_empty_with_a_warning(data: t.Any, why: str
     assert warning.endswith(": user_data_text is empty")
 
 
-def test_gzip_of_as_much_as_may_be() -> None:
+def test_gzip_of_the_maximum_size() -> None:
     assert len(text_of(encoded(gzip.compress(b"a" * MAX_TEXT)))) == MAX_TEXT
 
 

@@ -95,7 +95,7 @@ def test_the_facts_of_a_vm(run: Run, vm: Vm) -> None:
     assert fact == azure_imds(served, "2025-04-07")[0]
 
 
-def test_check_mode_changes_nothing_about_it(run: Run) -> None:
+def test_check_mode_returns_the_same(run: Run) -> None:
     plain = run()["ansible_facts"]["azure_imds"]
     checked = run(_ansible_check_mode=True)["ansible_facts"]["azure_imds"]
     assert {**plain, "gathered_at": ""} == {**checked, "gathered_at": ""}
@@ -124,7 +124,7 @@ def test_only_a_raw_fact_has_nulls(run: Run, vm: Vm, raw: bool, empty: str | Non
         ([], {"compute", "network", "cloud", "tags", "addresses"}),
     ],
 )
-def test_some_of_it(run: Run, subset: t.Any, keys: set[str]) -> None:
+def test_a_subset_of_the_fact(run: Run, subset: t.Any, keys: set[str]) -> None:
     fact = run(gather_subset=subset)["ansible_facts"]["azure_imds"]
     assert set(fact) == {"api_version", "gathered_at", *keys}
 
@@ -137,7 +137,7 @@ def test_old_tags_come_with_a_warning(run: Run, vm: Vm) -> None:
 
 
 @pytest.mark.parametrize("document", [{}, {"network": {"interface": []}}, {"compute": None}])
-def test_a_document_of_nothing_is_one_error(run: Run, vm: Vm, document: dict[str, t.Any]) -> None:
+def test_an_empty_document_is_one_error(run: Run, vm: Vm, document: dict[str, t.Any]) -> None:
     vm.document = document
     found = run(deadline=0.5)
     assert found["failed"]
@@ -146,7 +146,7 @@ def test_a_document_of_nothing_is_one_error(run: Run, vm: Vm, document: dict[str
 
 
 @pytest.mark.parametrize("lost", ["compute", "network"])
-def test_an_answer_in_part_is_a_fact_with_a_warning(run: Run, vm: Vm, lost: str) -> None:
+def test_an_incomplete_answer_is_a_fact_with_a_warning(run: Run, vm: Vm, lost: str) -> None:
     vm.lost = [lost]
     found = run(deadline=0.5)
     fact = found["ansible_facts"]["azure_imds"]
@@ -168,7 +168,7 @@ def test_an_answer_in_part_is_a_fact_with_a_warning(run: Run, vm: Vm, lost: str)
         ("compute", ["!all"]),
     ],
 )
-def test_a_part_that_no_subset_needs_is_not_missed(
+def test_a_part_that_no_subset_needs_may_be_missing(
     run: Run, vm: Vm, lost: str, subset: list[str]
 ) -> None:
     vm.lost = [lost]
@@ -176,21 +176,21 @@ def test_a_part_that_no_subset_needs_is_not_missed(
     assert (found["incomplete"], found["said"], len(vm.requests)) == ([], [], 1)
 
 
-def test_a_part_that_comes_later_is_there(run: Run, vm: Vm) -> None:
+def test_a_part_from_a_later_request_is_included(run: Run, vm: Vm) -> None:
     vm.faults = [Fault("partial", parts=["network"], times=1)]
     found = run()
     assert found["ansible_facts"]["azure_imds"]["addresses"]["private"] != []
     assert (found["incomplete"], found["said"], len(vm.requests)) == ([], [], 2)
 
 
-def test_a_classic_vm_in_full_has_no_warning(run: Run, vm: Vm) -> None:
+def test_a_complete_document_of_a_classic_vm_has_no_warning(run: Run, vm: Vm) -> None:
     vm.document = {"network": EVERYTHING["network"]}
     found = run(complete=True)
     assert (found["incomplete"], found["said"], len(vm.requests)) == ([], [], 1)
     assert found["ansible_facts"]["azure_imds"]["extended"] != {}
 
 
-def test_odd_texts_arrive_whole(run: Run, vm: Vm) -> None:
+def test_unusual_texts_arrive_unchanged(run: Run, vm: Vm) -> None:
     odd = "{{ 7 * 7 }} \u2028 \x00 日本 🦊 \\ \" ' \r\n"
     vm.document = {"compute": {"name": odd, "tagsList": [{"name": odd, "value": odd}]}}
     vm.faults = [Fault("status", status=200, body=json.dumps(vm.document))]
@@ -199,7 +199,7 @@ def test_odd_texts_arrive_whole(run: Run, vm: Vm) -> None:
     assert fact["tags"] == {odd: odd}
 
 
-def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
+def test_marks_are_left_out_of_the_fact(run: Run, vm: Vm) -> None:
     names = ["__ansible_vault", "half\ud83d", "__ansible_type"]
     network = EVERYTHING["network"]
     compute = {
@@ -226,7 +226,7 @@ def test_what_ansible_takes_for_marks_is_left_out(run: Run, vm: Vm) -> None:
     assert run(gather_subset=["compute"])["said"] == []
 
 
-def test_a_document_as_deep_as_it_may_be(run: Run, vm: Vm) -> None:
+def test_a_document_of_the_maximum_depth(run: Run, vm: Vm) -> None:
     vm.faults = [Fault("status", status=200, body='{"compute":{"x":' + "[" * 60 + "]" * 60 + "}}")]
     assert run()["ansible_facts"]["azure_imds"]["compute"]["x"] != []
 
@@ -243,7 +243,7 @@ def test_a_document_as_deep_as_it_may_be(run: Run, vm: Vm) -> None:
     ],
 )
 @pytest.mark.parametrize("required", [True, False])
-def test_a_value_that_can_not_work_fails(
+def test_an_invalid_option_fails(
     run: Run, vm: Vm, arguments: dict[str, t.Any], message: str, required: bool
 ) -> None:
     found = run(**arguments, required=required)
@@ -335,7 +335,7 @@ def test_the_environment_of_the_node_names_the_endpoint(
     assert run(endpoint=None)["ansible_facts"]["azure_imds"]["compute"]["zone"] == "3"
 
 
-def test_the_documentation_says_what_the_spec_does() -> None:
+def test_the_documentation_matches_the_argument_spec() -> None:
     spec = _gathered.argument_spec()
     own = {name: entry for name, entry in spec.items() if name in DOCUMENTED}
     documented = {

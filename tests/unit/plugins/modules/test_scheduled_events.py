@@ -107,7 +107,7 @@ def test_info_asks_for_the_name_in_the_newest_version(vm: Vm, run: Run) -> None:
     ]
 
 
-def test_info_when_nothing_answers(vm: Vm, run: Run) -> None:
+def test_info_without_an_answer(vm: Vm, run: Run) -> None:
     vm.faults = [Fault("status", status=403)]
     result = run(scheduled_events_info)
     assert result["failed"]
@@ -173,12 +173,12 @@ def test_an_unknown_identifier_is_refused(vm: Vm, run: Run, event_id: str) -> No
     assert vm.maintenance.events()[1][0]["EventStatus"] == "Scheduled"
 
 
-def test_an_identifier_that_cannot_be_one_is_not_even_sent(vm: Vm, run: Run) -> None:
+def test_an_invalid_identifier_is_not_sent(vm: Vm, run: Run) -> None:
     assert run(scheduled_event, event_id="web-0")["msg"].endswith("It lists nothing")
     assert posts(vm) == []
 
 
-def test_an_unlisted_identifier_that_imds_does_not_answer_for(vm: Vm, run: Run) -> None:
+def test_an_unlisted_identifier_without_an_answer(vm: Vm, run: Run) -> None:
     vm.faults = [Fault("status", status=403, method="POST")]
     result = run(scheduled_event, event_id=OTHER_ID)
     assert result["msg"].startswith(f"POST {vm.url}{ROUTE}?api-version=2020-07-01 failed: ")
@@ -189,7 +189,7 @@ def test_only_if_alone(vm: Vm, run: Run) -> None:
     assert run(scheduled_event, event_id=ID, only_if_alone=True)["changed"]
 
 
-def test_only_if_alone_refuses_for_others(vm: Vm, run: Run) -> None:
+def test_only_if_alone_refuses_events_of_other_vms(vm: Vm, run: Run) -> None:
     vm.maintenance.add(Sequence("reboot", ["web-0", "web-1", "web-2"], event_id=ID))
     result = run(scheduled_event, event_id=ID, only_if_alone=True)
     assert result["failed"]
@@ -212,7 +212,7 @@ def test_only_if_alone_refuses_odd_resources(vm: Vm, run: Run, resources: t.Any)
     assert posts(vm) == []
 
 
-def test_only_if_alone_of_everybody_is_refused(vm: Vm, run: Run) -> None:
+def test_only_if_alone_with_all_resources_is_refused(vm: Vm, run: Run) -> None:
     vm.maintenance.add(Sequence("reboot", ["*"], event_id=ID))
     assert run(scheduled_event, event_id=ID, only_if_alone=True, resource="*")["failed"]
     assert posts(vm) == []
@@ -232,14 +232,14 @@ def test_an_empty_identifier_is_refused_although_imds_lists_it(vm: Vm, run: Run)
     assert posts(vm) == []
 
 
-def test_only_if_alone_does_not_look_into_what_is_not_listed(vm: Vm, run: Run) -> None:
+def test_only_if_alone_does_not_check_unlisted_events(vm: Vm, run: Run) -> None:
     result = run(scheduled_event, event_id=OTHER_ID, only_if_alone=True)
     assert not result["changed"]
     assert result["msg"].endswith("it is over, was cancelled or never was")
     assert posts(vm) == []
 
 
-def test_only_if_alone_does_not_mind_what_has_started(vm: Vm, run: Run) -> None:
+def test_only_if_alone_accepts_started_events(vm: Vm, run: Run) -> None:
     vm.maintenance.add(Sequence("degraded", ["web-0", "web-1"], event_id=ID))
     assert not run(scheduled_event, event_id=ID, only_if_alone=True)["changed"]
 
@@ -257,14 +257,14 @@ class Elsewhere(Maintenance):
 
 
 @pytest.mark.parametrize("seconds", [900, 1020])
-def test_somebody_else_was_first(vm: Vm, run: Run, seconds: float) -> None:
+def test_another_approval_came_first(vm: Vm, run: Run, seconds: float) -> None:
     vm.maintenance = Elsewhere(seconds)
     result = run(scheduled_event, event_id=ID)
     assert not result.get("failed")
     assert (result["changed"], result["resources"]) == (False, ["web-0"])
 
 
-def test_a_refusal_of_what_is_still_to_come_is_one(vm: Vm, run: Run) -> None:
+def test_a_refused_approval_of_a_scheduled_event_fails(vm: Vm, run: Run) -> None:
     vm.maintenance = Elsewhere(0)
     result = run(scheduled_event, event_id=ID)
     assert result["failed"]

@@ -78,7 +78,7 @@ def test_plain_paths_mean_what_jmespath_means(path: str, data: t.Any) -> None:
         "(" * 5000,
     ],
 )
-def test_what_is_no_expression_says_so(text: str) -> None:
+def test_an_invalid_expression_is_an_error(text: str) -> None:
     with pytest.raises(OptionError) as caught:
         compiled(text, "filters")(DOCUMENT)
     assert str(caught.value).startswith("filters ")
@@ -93,7 +93,7 @@ def test_what_is_no_expression_says_so(text: str) -> None:
         *("sort_by(mixed, &x)", "ceil(to_number('1e999'))"),
     ],
 )
-def test_what_can_not_be_applied_says_so(text: str) -> None:
+def test_an_expression_without_a_value_is_an_error(text: str) -> None:
     with pytest.raises(EvaluationError, match=r"query ['\"]") as caught:
         compiled(text, "query")({**DOCUMENT, "mixed": [{"x": 1}, {"x": "a"}, {"x": {}}]})
     assert str(caught.value) == f"{caught.value.expression}: {caught.value.reason}"

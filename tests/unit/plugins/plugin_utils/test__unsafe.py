@@ -55,33 +55,33 @@ def test_a_template_is_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("expression", JOINED)
-def test_a_template_that_is_made_of_tags_is_text(expression: str) -> None:
+def test_a_template_built_from_tags_stays_text(expression: str) -> None:
     variables = make_unsafe({"tags": JOINED[expression]})
     joined = templated("{{ %s }}" % expression, variables)  # noqa: UP031
     assert "7 * 7" in joined or "49" in joined
     assert templated("{{ joined }}", {"joined": joined}) == joined
 
 
-def test_halves_stay_text_where_they_are_shown() -> None:
+def test_halves_of_templates_stay_text() -> None:
     variables = {"tags": make_plain(make_unsafe({"Open": "{", "Rest": "{ 7 * 7 }}"}))}
     joined = templated("{{ tags.Open ~ tags.Rest }}", variables)
     assert templated("{{ joined }}", {"joined": joined}) == "{{ 7 * 7 }}"
 
 
 @pytest.mark.parametrize("value", [5, 0.5, True, None, [], {}, [5, {}]])
-def test_everything_else_is_what_it_was(value: t.Any) -> None:
+def test_other_values_are_unchanged(value: t.Any) -> None:
     assert make_unsafe(value) == make_plain(value) == value
     assert type(make_unsafe(value)) is type(make_plain(value)) is type(value)
 
 
-def test_it_is_equal_to_what_it_was() -> None:
+def test_the_result_equals_the_original() -> None:
     everything = load("everything")
     for made in (make_unsafe(everything), make_plain(make_unsafe(everything))):
         assert made == everything
         assert json.dumps(made) == json.dumps(everything)
 
 
-def test_what_is_shown_reads_plainly() -> None:
+def test_printed_values_are_plain() -> None:
     # A user may compose dictionaries whose keys are no text.
     value = {"plain": ["text", {1: "more"}], "half{": "C#"}
     made = make_plain(make_unsafe(value))
@@ -108,7 +108,7 @@ def test_cached_strings_lose_their_trust() -> None:
 
 
 @pytest.mark.parametrize("mode", ["list", "host"])
-def test_what_is_only_printed_is_shown(
+def test_values_that_are_only_printed_are_plain(
     mode: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "inventory"

@@ -19,11 +19,17 @@ import ast
 import os
 import pathlib
 import re
-import subprocess
 import sys
 
 import yaml
-from stand_ins import DEFAULTS, VARIABLES, stand_ins
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
+sys.path.insert(0, str(HERE))
+
+from stand_ins import DEFAULTS, VARIABLES, stand_ins  # noqa: E402 - ansible-test copies targets to where nothing else is
+
+from ansible_runs import run, shown  # noqa: E402
 
 FENCED = re.compile(r"^```(yaml|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PLAY = {
@@ -52,7 +58,8 @@ def main(root: pathlib.Path, endpoint: str) -> int:
     )
     with stand_ins(endpoint) as instead:
         commands += [command for path in plugins(root) for command in examples_of(path, instead)]
-        return max([run(command) for command in commands], default=1)
+        done = [shown(command, run("sh", "-c", command)) for command in commands]
+        return int(not done or not all(done))
 
 
 def configure(endpoint: str) -> None:
@@ -105,18 +112,6 @@ def examples(path: pathlib.Path) -> str:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "EXAMPLES":
             return str(ast.literal_eval(node.value))
     sys.exit(f"{path} has no EXAMPLES")
-
-
-def run(command: str) -> int:
-    answer = subprocess.run(
-        ["sh", "-c", command], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
-    # An inventory that can't be read is only a warning to Ansible.
-    broken = "Failed to parse" in answer.stderr or "Unable to parse" in answer.stderr
-    print(f"$ {command}\n{answer.stdout}", flush=True)
-    if answer.returncode or broken:
-        print(f"failed: {command}\n{answer.stdout}\n{answer.stderr}", file=sys.stderr)
-    return 1 if answer.returncode or broken else 0
 
 
 if __name__ == "__main__":

@@ -10,14 +10,11 @@ lead to, and values for the variables.
 from __future__ import annotations
 
 import contextlib
-import http.server
-import json
 import os
 import pathlib
-import threading
-import urllib.request
 from collections.abc import Iterator
-from typing import Any
+
+import vault
 
 VAULT = "https://example.vault.azure.net"
 FOLDER = "/etc/myapp"
@@ -41,41 +38,10 @@ DEFAULTS = {
 def stand_ins(endpoint: str) -> Iterator[dict[str, str]]:
     """What is to be written in the place of what, for as long as there is somebody behind it."""
     os.environ["no_proxy"] = "127.0.0.1"
-    authority = asked(f"{endpoint}/simulator/attested")
+    authority = vault.asked(f"{endpoint}/simulator/attested")
     pathlib.Path("roots.pem").write_text(authority["roots"], encoding="ascii")
     pathlib.Path("azure-intermediates.pem").write_text(authority["intermediates"], encoding="ascii")
     folder = pathlib.Path("myapp").resolve()
     folder.mkdir(exist_ok=True)
-    with vault(endpoint) as url:
+    with vault.serving("of the database", [endpoint]) as url:
         yield {VAULT: url, FOLDER: str(folder)}
-
-
-@contextlib.contextmanager
-def vault(endpoint: str) -> Iterator[str]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            kind, _space, token = self.headers.get("Authorization", "").partition(" ")
-            knows = kind == "Bearer" and token in asked(f"{endpoint}/simulator/tokens")
-            is_secret = self.path == "/secrets/database?api-version=7.4"
-            self.send_response(200 if knows and is_secret else 401)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(json.dumps({"value": "of the database"} if knows else {}).encode())
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def asked(url: str) -> Any:
-    with urllib.request.urlopen(url) as answer:
-        return json.load(answer)

@@ -11,10 +11,13 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
+
+from ansible_runs import cached_in, run  # noqa: E402 - ansible-test copies targets to where nothing else is
+
 FACTS = {
     "ordered_vm_id": "mallory",
     "inventory_hostname": "victim",
@@ -52,35 +55,12 @@ def main(path: str, python: str) -> int:
     }
     inventory = folder / "hosts.json"
     inventory.write_text(json.dumps({"all": {"vars": common, "hosts": hosts}}), encoding="utf-8")
-    env = {
-        **os.environ,
-        "ANSIBLE_CACHE_PLUGIN": "jsonfile",
-        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(folder / "cache"),
-        "ANSIBLE_NOCOLOR": "1",
-    }
-    env.pop("ANSIBLE_FORCE_COLOR", None)
     facts = json.dumps({**FACTS, "cacheable": True})
-    commands = (
-        ["ansible", "mallory", "-i", str(inventory), "-m", "ansible.builtin.set_fact", "-a", facts],
-        [
-            "ansible-playbook",
-            "-i",
-            str(inventory),
-            str(HERE / "play.yml"),
-            "-e",
-            f"folder={folder}/snapshots",
-        ],
-    )
-    for command in commands:
-        output = subprocess.run(
-            command,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        ).stdout
+    cache = cached_in(folder / "cache")
+    set_facts = ("mallory", "-m", "ansible.builtin.set_fact", "-a", facts)
+    run("ansible", "-i", str(inventory), *set_facts, **cache)
+    play = (str(HERE / "play.yml"), "-e", f"folder={folder}/snapshots")
+    output = run("ansible-playbook", "-i", str(inventory), *play, **cache).output
     missing = [words for words in REFUSED if words not in output]
     if missing or list((folder / "snapshots").glob("*")):
         print(output)

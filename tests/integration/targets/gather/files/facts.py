@@ -15,9 +15,12 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 import typing as t
+
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
+
+from ansible_runs import Done, cached_in, run
 
 FIRST, SECOND, THIRD = "mallory", "victim", "bystander"
 IN_BATCHES = ("-e", "imds_serial=1", "-e", "imds_snapshot_dir=snapshots")
@@ -65,25 +68,9 @@ class Fleet:
         inventory = {"all": {"vars": {"azure_imds_deadline": 2}, "hosts": hosts}}
         (folder / "hosts.json").write_text(json.dumps(inventory), encoding="utf-8")
 
-    def run(self, *command: str) -> tuple[int, str]:
-        env = {
-            **os.environ,
-            "ANSIBLE_CACHE_PLUGIN": "jsonfile",
-            "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(self.folder / "cache"),
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        env.pop("ANSIBLE_FORCE_COLOR", None)
-        done = subprocess.run(
-            [command[0], "-i", "hosts.json", *command[1:]],
-            cwd=self.folder,
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return done.returncode, done.stdout
+    def run(self, program: str, *arguments: str) -> Done:
+        cache = cached_in(self.folder / "cache")
+        return run(program, "-i", "hosts.json", *arguments, cwd=self.folder, **cache)
 
 
 def complaints(fleet: Fleet, case: Case) -> list[str]:

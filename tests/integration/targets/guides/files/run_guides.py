@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs the examples of the guides, each guide in a copy of a folder with what its examples speak of.
 
-    run_guides.py ROOT STAGE
+    run_guides.py ROOT STAGE ENDPOINT...
+
+ENDPOINT are those whose tokens open the vault of the examples.
 
 Files of a guide are written first. Its plays, and its lists of tasks as plays of their own, are one playbook, in their order; then
 come its commands. The variables of the hosts say where the simulator is. Defaults of modules say only which authority it has.
@@ -12,7 +14,6 @@ The guide to fleets is not among these: the fleet test runs it over SSH.
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
 import pathlib
@@ -21,7 +22,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 import typing as t
 
@@ -31,6 +31,9 @@ ROOT, STAGE = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
 sys.path.insert(0, str(ROOT / "tests"))
 
 import guides  # noqa: E402
+import vault  # noqa: E402
+from ansible_runs import cached_in, shown, start  # noqa: E402
+from ansible_runs import run as run_it  # noqa: E402
 
 GUIDES = (
     "start_here",
@@ -51,27 +54,12 @@ DEFAULTS = {
 PORT = 8169
 
 
-class Vault(http.server.BaseHTTPRequestHandler):
-    """Stands for a key vault: a secret for whoever has a token."""
-
-    def do_GET(self) -> None:
-        granted = self.headers["Authorization"].startswith("Bearer ey")
-        self.send_response(200 if granted else 401)
-        self.send_header("Content-Type", "application/json")
-        self.end_headers()
-        self.wfile.write(json.dumps({"value": "correct horse"}).encode() if granted else b"{}")
-
-    def log_message(self, *_arguments: t.Any) -> None:
-        """Says nothing."""
-
-
 def main() -> int:
-    vault = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Vault)
-    threading.Thread(target=vault.serve_forever, daemon=True).start()
-    return max(run_guide(name, f"http://127.0.0.1:{vault.server_port}") for name in GUIDES)
+    with vault.serving("correct horse", sys.argv[3:]) as url:
+        return max(run_guide(name, url) for name in GUIDES)
 
 
-def run_guide(name: str, vault: str) -> int:
+def run_guide(name: str, url: str) -> int:
     folder = STAGE.parent / name
     shutil.copytree(STAGE, folder)
     (folder / "tests").symlink_to(ROOT / "tests")
@@ -84,7 +72,7 @@ def run_guide(name: str, vault: str) -> int:
             path = folder / block.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-    variables = {"vault": vault, "password_file": str(folder / "password")}
+    variables = {"vault": url, "password_file": str(folder / "password")}
     playbook = ["ansible-playbook", "-i", "hosts.yml", "-e", "@variables.json", "guide.yml"]
     playbook += ["-e", json.dumps(variables), *(["--check"] if name in CHECKED else [])]
     plays = playbook_of([b.text for b in blocks if b.kind == "yaml" and not b.name])
@@ -124,43 +112,21 @@ def playbook_of(texts: t.Iterable[str]) -> list[dict[str, t.Any]]:
 
 
 def run(folder: pathlib.Path, command: str | list[str], started: list[t.Any]) -> int:
+    text = command if isinstance(command, str) else shlex.join(command)
     env = {
-        **os.environ,
         # Before what ansible-test has there, which are stand-ins for the programs of this environment.
         "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_TRANSPORT": "local",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-        "ANSIBLE_CACHE_PLUGIN": "jsonfile",
-        "ANSIBLE_CACHE_PLUGIN_CONNECTION": "facts",
+        **cached_in(pathlib.Path("facts")),
     }
-    print(f"$ {command if isinstance(command, str) else shlex.join(command)}", flush=True)
-    if isinstance(command, str) and command.endswith(" &"):
-        with (folder / "background.txt").open("wb") as log:
-            process = subprocess.Popen(
-                ["sh", "-c", f"exec env {command[:-2]}"],
-                cwd=folder,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        started.append(process)
-        return wait_for(process, int(command[:-2].split()[-1]))
-    answer = subprocess.run(
-        ["sh", "-c", command] if isinstance(command, str) else command,
-        cwd=folder,
-        env=env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    print(answer.stdout, flush=True)
-    # An inventory that can't be read is only a warning to Ansible.
-    broken = answer.returncode or "to parse" in answer.stderr
-    if broken:
-        print(f"failed: {command}\n{answer.stdout}\n{answer.stderr}", file=sys.stderr)
-    return 1 if broken else 0
+    if not text.endswith(" &"):
+        return int(not shown(text, run_it("sh", "-c", text, cwd=folder, **env)))
+    print(f"$ {text}", flush=True)
+    with (folder / "background.txt").open("wb") as log:
+        command = ("sh", "-c", f"exec env {text[:-2]}")
+        started.append(start(*command, cwd=folder, output=log, **env))
+    return wait_for(started[-1], int(text[:-2].split()[-1]))
 
 
 def wait_for(process: subprocess.Popen[bytes], port: int) -> int:

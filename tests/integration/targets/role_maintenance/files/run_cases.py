@@ -19,7 +19,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import typing as t
 from urllib.parse import urlsplit
@@ -27,6 +26,10 @@ from urllib.parse import urlsplit
 import yaml
 
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
+
+from ansible_runs import run  # noqa: E402 - ansible-test copies targets to where nothing else is
+
 # What the tasks and the handler say they do.
 SAID = re.compile(r'"msg": "((?:drain|restore|handler)[^"]*)"')
 # Where something else begins in the output of ansible-playbook.
@@ -113,17 +116,8 @@ def play(folder: pathlib.Path, cases: dict[Stage, Case]) -> str:
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
     file = HERE / f"{case.get('play', 'play')}.yml"
     # ansible-test runs handlers of failed hosts as well, which is not what users have.
-    env = {**os.environ, "ANSIBLE_NOCOLOR": "1", "ANSIBLE_FORCE_HANDLERS": "0"}
-    env.pop("ANSIBLE_FORCE_COLOR", None)
-    return subprocess.run(
-        ["ansible-playbook", "-i", str(inventory), str(file), *case.get("arguments", [])],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    ).stdout
+    command = ("ansible-playbook", "-i", str(inventory), str(file), *case.get("arguments", []))
+    return run(*command, ANSIBLE_FORCE_HANDLERS="0").output
 
 
 def said_by(host: str, output: str) -> str:

@@ -11,14 +11,13 @@ The draining and restoring tasks write down when they begin and end, and last as
 from __future__ import annotations
 
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import time
 import typing as t
 
-from run_cases import HERE, Stage, lines_of
+from run_cases import HERE, Stage, lines_of  # isort: skip - it knows where the next one is
+from ansible_runs import start
 
 ROUTE = "/metadata/scheduledevents"
 FREEZE = "602D9444-D2CD-49C7-8624-8643E7171293"
@@ -33,23 +32,9 @@ class Run:
     def __init__(self, vm: Vm, number: int, **variables: t.Any) -> None:
         self.output = vm.folder / f"run-{number}.txt"
         extra = {"folder": str(vm.folder), "maintenance_lock_wait": 240, **variables}
-        env = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
-        env.pop("ANSIBLE_FORCE_COLOR", None)
+        play = ("-i", vm.inventory, str(HERE / "play.yml"), "-e", json.dumps(extra))
         with self.output.open("w", encoding="utf-8") as output:
-            self.process = subprocess.Popen(
-                [
-                    "ansible-playbook",
-                    "-i",
-                    vm.inventory,
-                    str(HERE / "play.yml"),
-                    "-e",
-                    json.dumps(extra),
-                ],
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+            self.process = start("ansible-playbook", *play, output=output)
 
     @property
     def said(self) -> str:

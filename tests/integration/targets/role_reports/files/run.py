@@ -12,13 +12,15 @@ import json
 import os
 import pathlib
 import re
-import subprocess
 import sys
 
 DRAINED = "602D9444-D2CD-49C7-8624-8643E7171293"
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collections/imds/azure/tests")
 sys.path.insert(0, str(HERE))
 from odd_python import ODD  # noqa: E402 - Ansible does not run this where it lies
+
+from ansible_runs import run  # noqa: E402 - ansible-test copies targets to where nothing else is
 
 # What the terminal, or Ansible, has made of it.
 OBEYED = re.compile(r"^ok: \[x\]|templated|\bNone\b|chosen by the host")
@@ -68,18 +70,8 @@ def main(path: str) -> int:
     inventory = folder / "hosts.json"
     groups = {"all": {"children": {"fleet": {"hosts": hosts(folder)}}}}
     inventory.write_text(json.dumps(groups), encoding="utf-8")
-    env = {**os.environ, "ANSIBLE_NOCOLOR": "1"}
-    env.pop("ANSIBLE_FORCE_COLOR", None)
-    output = ""
-    for play in sorted(HERE.glob("play_*.yml")):
-        output += subprocess.run(
-            ["ansible-playbook", "-i", str(inventory), str(play)],
-            env=env,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        ).stdout.decode("utf-8", "surrogateescape")
+    plays = (str(play) for play in sorted(HERE.glob("play_*.yml")))
+    output = "".join(run("ansible-playbook", "-i", str(inventory), play).output for play in plays)
     odd = [line for line in output.split("\n") if not line.isprintable() or OBEYED.search(line)]
     missing = [words for words in SAID if words not in re.sub(r"\s+", " ", output)]
     for line in odd:

@@ -12,8 +12,8 @@ import copy
 import pathlib
 import sys
 
-from checks import isolation
 from imds_simulator import Identity, Maintenance, Simulator, Vm, sample_fleet
+from tools import isolation
 from windows.stage import WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent

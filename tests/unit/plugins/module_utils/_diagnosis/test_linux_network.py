@@ -181,7 +181,7 @@ table ip nat {{ # handle 2
 """
 
 
-def test_obstacles_are_the_rules_in_the_way_with_the_surest_first() -> None:
+def test_blocking_rules_with_the_most_certain_first() -> None:
     assert [(found.command, found.named) for found in linux_network.obstacles(RULES, IMDS)] == [
         ("nft delete rule inet filter output handle 8", True),
         ("nft delete rule ip nat MINE handle 2", True),
@@ -230,3 +230,9 @@ def test_routes_are_read_as_the_kernel_writes_them(
     assert linux_network.routes(f"header\n{line}") == [
         linux_network.Route("eth0", block, "10.0.0.1", 5)
     ]
+
+
+def test_a_lease_has_no_address_that_is_none() -> None:
+    text = 'lease {\n  interface "eth0";\n  option routers ' + "9" * 27 + ";\n}\n"
+    assert linux_network.dhclient_leases(text)[0].router == ""
+    assert linux_network.keyed_lease("ADDRESS=10.0.0.4.5\n", "eth0").address == ""

@@ -371,7 +371,7 @@ ACCEPT = "iptables -I OUTPUT -d 169.254.169.254 -p tcp --dport 80 -j ACCEPT"
         (TIMEOUT, {}, "", "possible", "nothing came back", ACCEPT),
     ],
 )
-def test_how_sure_a_firewall_is(
+def test_the_certainty_of_a_firewall(
     send: t.Any, files: dict[str, str], listing: str, certainty: str, why: str, mend: str
 ) -> None:
     found = causes(look(files, send=send, run=lambda _command: listing))
@@ -383,7 +383,7 @@ def test_how_sure_a_firewall_is(
     assert ("It also stands in" in firewall.advice) is ("/etc/nftables.conf" in files)
 
 
-def test_a_document_is_not_repeated() -> None:
+def test_a_document_is_not_quoted() -> None:
     secret = {"compute": {"userData": "c2VjcmV0"}}
     assert "c2VjcmV0" not in json.dumps(look(send=answering(200, json.dumps(secret))).to_dict())
 
@@ -547,7 +547,7 @@ def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) 
 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 500])
-def test_nothing_that_was_seen_writes_to_the_terminal(status: int) -> None:
+def test_observations_have_no_control_characters(status: int) -> None:
     """Names of files, settings of proxies, rules of a firewall, headers, and what a host is called."""
     odd = HOSTILE.replace("\r\n", "").replace("\udcff", "")
     seen = {
@@ -584,7 +584,7 @@ def test_a_machine_with_nothing_to_read() -> None:
     assert report(evidence, causes(evidence), "x")
 
 
-def test_this_machine_can_be_looked_at() -> None:
+def test_the_real_machine_can_be_observed() -> None:
     # All but the requests, on the machine that runs the tests; a datagram socket sends nothing.
     own = this_machine(lambda _command: "")
     assert own.read("/no/such/file") == ""
@@ -595,7 +595,7 @@ def test_this_machine_can_be_looked_at() -> None:
 
 
 @pytest.mark.parametrize("status", [203, 206, 302, 500])
-def test_a_report_has_nothing_of_a_document(status: int) -> None:
+def test_a_report_does_not_quote_documents(status: int) -> None:
     body = json.dumps({"compute": {"userData": "c2VjcmV0"}, "apiVersions": ["c2VjcmV0"]})
     for sent in (body, body[:-1], f"{'c2VjcmV0' * 10} {'x' * 80}"):
         evidence = look(send=answering(status, sent, server="IMDS/1"))
@@ -606,7 +606,7 @@ def test_a_report_has_nothing_of_a_document(status: int) -> None:
         assert f"the answer is status {status}" in said
 
 
-def test_what_is_no_file_is_not_read(tmp_path: pathlib.Path) -> None:
+def test_only_regular_files_are_read(tmp_path: pathlib.Path) -> None:
     read = this_machine(lambda _command: "").read
     (tmp_path / "file").write_bytes(b"a\xff")
     (tmp_path / "zero").symlink_to("/dev/zero")

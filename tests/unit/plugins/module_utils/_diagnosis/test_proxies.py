@@ -14,18 +14,18 @@ PROXY = "http://proxy:3128"
 
 
 @pytest.mark.parametrize("name", ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"])
-def test_these_catch_it(name: str) -> None:
+def test_variables_that_apply(name: str) -> None:
     assert proxies.catches("here", {name: PROXY}, IMDS) == [
         proxies.Catch("here", name, PROXY, "", proxies.NOWHERE)
     ]
 
 
 @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "ftp_proxy", "no_proxy"])
-def test_these_do_not(name: str) -> None:
+def test_variables_that_do_not_apply(name: str) -> None:
     assert proxies.catches("here", {name: PROXY}, IMDS) == []
 
 
-def test_an_empty_variable_catches_nothing() -> None:
+def test_an_empty_variable_does_not_apply() -> None:
     assert (
         proxies.catches("here", {"http_proxy": "", "HTTP_PROXY": PROXY}, IMDS)[0].variable
         == "HTTP_PROXY"
@@ -56,7 +56,7 @@ def test_exemption(no_proxy: str, exempt: str) -> None:
     assert proxies.exemption(no_proxy, IMDS) == exempt
 
 
-def test_the_lower_case_no_proxy_wins() -> None:
+def test_the_lower_case_no_proxy_takes_precedence() -> None:
     variables = {"http_proxy": PROXY, "no_proxy": "x", "NO_PROXY": IMDS}
     assert proxies.catches("here", variables, IMDS)[0].no_proxy == "x"
     assert proxies.catches("here", {**variables, "no_proxy": ""}, IMDS) == []

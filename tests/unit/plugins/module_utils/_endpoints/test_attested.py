@@ -47,7 +47,7 @@ def test_the_nonce_is_sent_and_the_signature_returned() -> None:
     assert asked == [f"GET {URL}"]
 
 
-def test_it_is_asked_for_again_like_every_document_that_always_exists() -> None:
+def test_a_404_is_retried_as_for_every_root_document() -> None:
     imds, asked = client(
         (404, {}), (410, {}), (503, {}), (200, {"encoding": "pkcs7", "signature": "MII="})
     )
@@ -84,7 +84,7 @@ def test_an_older_imds_is_asked_in_its_own_version() -> None:
         ({"signature": "MII="}, "in the 'encoding' pkcs7"),
     ],
 )
-def test_what_is_no_attested_document(data: Any, says: str) -> None:
+def test_invalid_attested_documents(data: Any, says: str) -> None:
     imds, asked = client((200, data))
     with pytest.raises(MalformedError) as failed:
         attested_document(imds, "a/b&c")

@@ -38,11 +38,13 @@ def test_every_endpoint_is_registered(file: str) -> None:
 def test_the_first_segment_of_an_endpoint_is_known(path: str) -> None:
     root = path.partition("/")[0]
     assert root in ROOTS, f"add {root} to ROOTS in plugins/plugin_utils/_lookup/routes.py"
-    assert root in _routes.ROOTS, f"add {root} to ROOTS in tests/simulator/_routes.py"
+    assert root in _routes.ROOTS, (
+        f"add {root} to ROOTS in tests/simulator/imds_simulator/_routes.py"
+    )
 
 
 @pytest.mark.parametrize("path", ENDPOINTS)
-def test_the_lookup_asks_an_endpoint_as_its_module_does(path: str) -> None:
+def test_the_lookup_sends_the_same_requests_as_the_module(path: str) -> None:
     def requests(ask: t.Callable[[t.Any], t.Any]) -> list[t.Any]:
         send = Always(refusal(404, "{}"), Clock())
         with pytest.raises(Exception) as caught:

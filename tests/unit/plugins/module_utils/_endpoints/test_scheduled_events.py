@@ -39,7 +39,7 @@ def test_an_event_keeps_its_names_and_gets_its_times() -> None:
     assert shaped() == {**EVENT, "not_before": "2026-04-11T22:26:58Z", "notice": 900}
 
 
-def test_what_old_versions_lack_is_there() -> None:
+def test_fields_that_old_versions_lack_are_present() -> None:
     # A capture of 2019, when events had no description, source and duration yet.
     event = {
         "EventId": ID,
@@ -89,7 +89,7 @@ def test_durations_are_seconds(sent: t.Any, seconds: int) -> None:
     assert shaped(DurationInSeconds=sent)["DurationInSeconds"] == seconds
 
 
-def test_what_is_unknown_passes_through() -> None:
+def test_unknown_fields_pass_through() -> None:
     event = shaped(EventType="Levitate", EventStatus="Pondered", New={"a": 1})
     assert (event["EventType"], event["EventStatus"], event["New"]) == (
         "Levitate",
@@ -164,7 +164,7 @@ def test_no_events(data: dict[str, t.Any]) -> None:
         ({"Events": [{"EventId": 1}]}, "no EventId"),
     ],
 )
-def test_what_is_no_document_of_events(data: t.Any, message: str) -> None:
+def test_invalid_documents_of_events(data: t.Any, message: str) -> None:
     with pytest.raises(MalformedError, match=message):
         scheduled_events.events_document(data)
 
@@ -260,7 +260,7 @@ NOT_ALONE = [
 
 
 @pytest.mark.parametrize("sent", NOT_ALONE)
-def test_an_event_that_is_not_surely_for_one_vm_alone(sent: t.Any) -> None:
+def test_an_event_that_may_be_for_other_vms(sent: t.Any) -> None:
     assert not scheduled_events.is_alone(shaped(Resources=sent), "WestNO_0")
     assert not scheduled_events.is_alone(shaped(Resources=sent), "*")
     assert not scheduled_events.is_alone(shaped(Resources=sent), "")
@@ -338,7 +338,7 @@ def test_changes() -> None:
     assert found[2].event is after[1]
 
 
-def test_other_changes_are_none() -> None:
+def test_other_changes_are_not_reported() -> None:
     before = [{"EventId": "a", "EventStatus": "Scheduled", "NotBefore": "x", "notice": 900}]
     after = [{"EventId": "a", "EventStatus": "Scheduled", "NotBefore": "y", "notice": 890}]
     assert scheduled_events.changes(before, after) == []

@@ -63,7 +63,7 @@ def loop(path: pathlib.Path) -> None:
         (loop, "Too many levels of symbolic links"),
     ],
 )
-def test_what_is_no_file_is_not_even_opened(
+def test_only_regular_files_are_opened(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     make: t.Callable[[pathlib.Path], None],
@@ -75,7 +75,7 @@ def test_what_is_no_file_is_not_even_opened(
         files.open_regular(str(tmp_path / "it"))
 
 
-def test_what_becomes_something_else_meanwhile_is_refused(
+def test_a_file_that_is_replaced_during_the_open_is_refused(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, opened = tmp_path / "it", []

@@ -121,7 +121,7 @@ def test_a_run_waits_for_another(folder: Folder, clock: Clock) -> None:
     assert 1030 < clock.now < 1032
 
 
-def test_waiting_has_an_end(folder: Folder, clock: Clock) -> None:
+def test_the_wait_for_a_lock_is_limited(folder: Folder, clock: Clock) -> None:
     take(folder)
     with pytest.raises(BusyError):
         take(folder, wait=60)
@@ -224,14 +224,16 @@ def test_the_controller_knows_its_dead_runs(folder: Folder) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b'{"token": "a', b"[]", b"{}", b"\xff", b"[" * 9999])
-def test_half_a_lock_is_none(folder: Folder, content: bytes) -> None:
+def test_a_truncated_lock_does_not_count(folder: Folder, content: bytes) -> None:
     (pathlib.Path(folder.path) / "lock").write_bytes(content)
     assert take(folder)
 
 
 @pytest.mark.parametrize("number", ["9" * 4000, "-" + "9" * 400, "1e400", "NaN", '"1"'])
 @pytest.mark.parametrize("name", ["expires", "seconds"])
-def test_a_lock_with_an_odd_number_is_none(folder: Folder, name: str, number: str) -> None:
+def test_a_lock_with_an_invalid_number_does_not_count(
+    folder: Folder, name: str, number: str
+) -> None:
     take(folder)
     lock = pathlib.Path(folder.path) / "lock"
     held = json.loads(lock.read_text())
@@ -255,7 +257,7 @@ def test_a_lock_that_is_no_file(folder: Folder, tmp_path: pathlib.Path, kind: st
 # The files.
 
 
-def test_what_is_written_is_read(folder: Folder) -> None:
+def test_written_states_are_read(folder: Folder) -> None:
     token = take(folder)
     folder.remember(token, event(Description="ü{{"), DRAINING)
     assert folder.states()[0][0].event == event(Description="ü{{")
@@ -317,7 +319,7 @@ def test_a_file_of_version_0_1_0_with_another_name(folder: Folder) -> None:
 ODD_IDS = ["", ".", "..", "../../x", "a/b", "a_b", "a\0b", "x" * 5000, "ü" * 300, "\ud83d", "a\n"]
 
 
-def test_odd_identifiers_do_not_meet(folder: Folder) -> None:
+def test_unusual_identifiers_have_different_files(folder: Folder) -> None:
     token = take(folder)
     for odd in ODD_IDS:
         folder.remember(token, event(odd), DRAINED)
@@ -332,7 +334,7 @@ BROKEN += [b'{"state": "new", "event": {"EventId": "a"}}', b'{"state": [], "even
 
 
 @pytest.mark.parametrize("content", BROKEN)
-def test_half_a_file_is_set_aside_and_its_name_counts(folder: Folder, content: bytes) -> None:
+def test_a_truncated_file_is_renamed_and_its_name_is_used(folder: Folder, content: bytes) -> None:
     path = pathlib.Path(folder.path) / f"{ID}.json"
     path.write_bytes(content)
     token = take(folder)
@@ -393,12 +395,12 @@ def ids(events: t.Iterable[dict[str, t.Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("before", [DRAINING, RESTORING])
-def test_what_was_begun_is_drained_again(before: str) -> None:
+def test_an_unfinished_drain_is_repeated(before: str) -> None:
     found = plan(states(one=before), [event()], ALONE._replace(approve="never"))
     assert (ids(found.due), found.restore, found.approvable) == ([ID], [], [])
 
 
-def test_what_was_drained_and_not_approved_is_due_for_its_approval() -> None:
+def test_a_drained_event_is_due_until_it_is_approved() -> None:
     found = plan(states(one=DRAINED), [event(ID.lower())], ALONE)
     assert (ids(found.due), found.approvable) == ([ID.lower()], [ID.lower()])
     started = event(EventStatus="Started")
@@ -406,7 +408,7 @@ def test_what_was_drained_and_not_approved_is_due_for_its_approval() -> None:
 
 
 @pytest.mark.parametrize("before", [DRAINING, DRAINED, RESTORING])
-def test_what_is_over_is_restored_when_nothing_is_due(before: str) -> None:
+def test_restoring_waits_until_no_event_is_due(before: str) -> None:
     found = plan(states(one=before), [], ALONE)
     assert (found.due, ids(found.restore)) == ([], [ID])
     # One event may be over while the VM is drained for another, or is about to be.
@@ -430,7 +432,7 @@ def test_what_is_over_is_restored_when_nothing_is_due(before: str) -> None:
         ("never", ["web-0"], False),
     ],
 )
-def test_what_may_be_approved(approve: str, resources: t.Any, may: bool) -> None:
+def test_approvable_events(approve: str, resources: t.Any, may: bool) -> None:
     found = plan([], [event(Resources=resources)], ALONE._replace(approve=approve))
     assert (ids(found.due), found.approvable) == ([ID], [ID] if may else [])
 
@@ -446,13 +448,13 @@ def test_other_types(types: list[str]) -> None:
 
 
 @pytest.mark.parametrize("odd", ["", " ", " a", "a\n"])
-def test_an_odd_identifier_costs_its_approval_alone(odd: str) -> None:
+def test_an_event_with_an_unusual_identifier_is_only_not_approved(odd: str) -> None:
     found = plan([], [event(odd), event()], ALWAYS)
     assert (ids(found.due), found.approvable) == ([odd, ID], [ID])
     assert len(found.warnings) == 1
 
 
-def test_identifiers_that_differ_in_casing_alone_cost_their_approval_alone() -> None:
+def test_events_whose_identifiers_differ_in_casing_are_only_not_approved() -> None:
     found = plan([], [event(), event(ID.lower()), event(OTHER_ID)], ALWAYS)
     assert (ids(found.due), found.approvable) == ([ID, OTHER_ID], [OTHER_ID])
     assert "different events" in found.warnings[0]
@@ -486,7 +488,7 @@ _FIELDS = dict.fromkeys(("EventStatus", "EventType", "Resources", "NotBefore", "
 
 @quick
 @given(st.lists(st.fixed_dictionaries({"EventId": st.text()}, optional=_FIELDS)))
-def test_a_hostile_event_never_costs_the_others(sent: list[dict[str, t.Any]]) -> None:
+def test_a_hostile_event_does_not_affect_others(sent: list[dict[str, t.Any]]) -> None:
     events = [*shaped_events({"Events": sent}, 0), event()]
     found = plan([], events, ALONE)
     assert ID in ids(found.due)

@@ -66,7 +66,7 @@ def test_twenty_a_second(tmp_path: pathlib.Path, clock: Clock) -> None:
     assert starts[-1] - starts[0] < 4, "and it is not slower than need be"
 
 
-def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clock) -> None:
+def test_the_pause_of_a_slot_begins_when_it_is_taken(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     with contextlib.ExitStack() as held:
         for _each in range(SLOTS):
@@ -76,7 +76,7 @@ def test_a_place_rests_from_when_it_was_taken(tmp_path: pathlib.Path, clock: Clo
         assert clock.now == 1000.0 + INTERVAL + 0.001
 
 
-def test_times_of_before_the_last_boot_mean_nothing(tmp_path: pathlib.Path, clock: Clock) -> None:
+def test_times_from_before_the_last_boot_are_ignored(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     for _each in range(SLOTS):
         with turn(0):
@@ -114,7 +114,7 @@ def pipe(folder: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("lay", [hopeless, pipe])
-def test_what_others_laid_there_stops_nobody(
+def test_files_of_other_users_do_not_block(
     tmp_path: pathlib.Path, clock: Clock, lay: object
 ) -> None:
     assert callable(lay)
@@ -139,13 +139,13 @@ def test_a_file_with_another_name_is_not_written_to(tmp_path: pathlib.Path, cloc
         shutil.rmtree(tmp_path / "turns")
 
 
-def test_without_a_folder_there_are_no_turns(tmp_path: pathlib.Path, clock: Clock) -> None:
+def test_without_a_folder_there_is_no_rate_limit(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = rate_limit_in(str(tmp_path / "missing"), clock, clock.sleep)
     with turn(0), turn(0), turn(0), turn(0), turn(0), turn(0):
         assert clock.now == 1000.0
 
 
-def test_a_failure_in_a_turn_ends_it(tmp_path: pathlib.Path, clock: Clock) -> None:
+def test_a_failure_frees_the_slot(tmp_path: pathlib.Path, clock: Clock) -> None:
     turn = rate_limit_in(str(tmp_path), clock, clock.sleep)
     before = len(os.listdir("/proc/self/fd"))
     for _each in range(20):
@@ -170,7 +170,7 @@ def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]])
             results.put((start, time.monotonic()))
 
 
-def test_processes_share_their_turns(tmp_path: pathlib.Path) -> None:
+def test_processes_share_the_slots(tmp_path: pathlib.Path) -> None:
     context = multiprocessing.get_context("spawn")
     results: multiprocessing.SimpleQueue[tuple[float, float]] = context.SimpleQueue()
     workers = [context.Process(target=work, args=(str(tmp_path), results)) for _each in range(8)]
@@ -178,14 +178,14 @@ def test_processes_share_their_turns(tmp_path: pathlib.Path) -> None:
         worker.start()
     for worker in workers:
         worker.join(60)
-    spans = [results.get() for _each in range(24)]
     assert [worker.exitcode for worker in workers] == [0] * 8
+    spans = [results.get() for _each in range(24)]
     for start, _end in spans:
         assert sum(other <= start < end for other, end in spans) <= SLOTS
         assert sum(start <= other < start + 1 for other, _end in spans) <= 20
 
 
-def test_a_killed_process_frees_its_turn(tmp_path: pathlib.Path) -> None:
+def test_a_killed_process_frees_its_slot(tmp_path: pathlib.Path) -> None:
     reader, writer = os.pipe()
     child = os.fork()
     if not child:

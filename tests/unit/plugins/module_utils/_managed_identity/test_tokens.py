@@ -45,7 +45,7 @@ def never() -> Cloud:
         "1c7c6a1e-6d59-4d1b-8a45-0d9ea3f3a1a0",
     ],
 )
-def test_a_resource_of_its_own_is_asked_for_to_the_letter(resource: str) -> None:
+def test_a_uri_is_sent_unchanged(resource: str) -> None:
     assert resource_uri(resource, never) == resource
 
 
@@ -60,7 +60,7 @@ def test_a_resource_of_its_own_is_asked_for_to_the_letter(resource: str) -> None
         ("storage", CHINA, "https://storage.azure.com/"),
     ],
 )
-def test_a_name_means_the_service_in_the_own_cloud(name: str, cloud: Cloud, uri: str) -> None:
+def test_a_name_means_the_service_in_the_vms_cloud(name: str, cloud: Cloud, uri: str) -> None:
     assert resource_uri(name, lambda: cloud) == uri
 
 
@@ -71,7 +71,7 @@ def test_an_unknown_cloud_has_no_services_by_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("resource", ["", "keyvault", "Key_Vault", "https://a b", "https:", "1-2"])
-def test_what_is_no_resource_is_refused(resource: str) -> None:
+def test_invalid_resources_are_refused(resource: str) -> None:
     with pytest.raises(OptionError, match=r"is neither a URI .* nor one of resource_manager, key_"):
         resource_uri(resource, never)
 
@@ -86,24 +86,24 @@ def test_what_is_no_resource_is_refused(resource: str) -> None:
         ({"resource_id": "/3"}, [("msi_res_id", "/3")]),
     ],
 )
-def test_an_identity_is_asked_for_by_one_name(
+def test_an_identity_is_chosen_by_one_parameter(
     given: dict[str, str | None], params: list[tuple[str, str]]
 ) -> None:
     assert identity_params(given) == params
 
 
-def test_two_names_for_an_identity_are_one_too_many() -> None:
+def test_two_parameters_for_an_identity_are_refused() -> None:
     with pytest.raises(OptionError, match="client_id and resource_id are mutually exclusive"):
         identity_params({"client_id": "1", "resource_id": "3", "object_id": None})
 
 
-def test_where_the_extension_is() -> None:
+def test_the_endpoint_of_the_extension() -> None:
     endpoint = extension_endpoint(50342, [("client_id", "1")])
     assert (endpoint.base_url, endpoint.path) == ("http://localhost:50342", "oauth2/token")
 
 
 @pytest.mark.parametrize("port", [0, -1, 65536])
-def test_there_is_no_such_port(port: int) -> None:
+def test_invalid_ports_are_refused(port: int) -> None:
     with pytest.raises(OptionError, match="port must be a number from 1 to 65535"):
         extension_endpoint(port, [])
 
@@ -140,7 +140,7 @@ def test_numbers_are_numbers_whether_they_come_as_texts_or_not() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "soon", "-1", "1.5", None, True, 1.5, [], "9" * 19])
-def test_what_is_no_number_is_none(value: t.Any) -> None:
+def test_invalid_numbers_are_none(value: t.Any) -> None:
     assert token_of({**ANSWER, "expires_on": value})["expires_on"] is None
 
 
@@ -163,26 +163,26 @@ def test_a_time_may_come_as_a_date(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", ["expires_on", "expires_in", "not_before"])
 @pytest.mark.parametrize("value", ["soon", "-1", "2023-11-99T22:13:20Z", True, 1.5, [], {"a": 1}])
-def test_a_number_that_can_not_be_read_is_named(name: str, value: t.Any) -> None:
+def test_an_invalid_number_is_reported(name: str, value: t.Any) -> None:
     unread: list[str] = []
     assert token_of({**ANSWER, name: value}, unread)[name] is None
     assert unread == [name]
     assert unread_warning(name).startswith(f"the token came with a value of {name} that")
 
 
-def test_seconds_are_no_date() -> None:
+def test_seconds_can_not_be_a_date() -> None:
     unread: list[str] = []
     token_of({**ANSWER, "expires_in": "2023-11-14T22:13:20Z"}, unread)
     assert unread == ["expires_in"]
 
 
-def test_a_number_that_is_not_said_is_not_named() -> None:
+def test_a_missing_number_is_not_reported() -> None:
     unread: list[str] = []
     token_of({"access_token": "a", "expires_on": "", "not_before": None}, unread)
     assert unread == []
 
 
-def test_what_is_not_said_is_empty() -> None:
+def test_missing_texts_are_empty() -> None:
     found = token_of({"access_token": "a"})
     assert (found["client_id"], found["token_type"], found["expires_in"]) == ("", "", None)
     assert sorted(found) == sorted(RESULT)
@@ -191,7 +191,7 @@ def test_what_is_not_said_is_empty() -> None:
 @pytest.mark.parametrize(
     "token", [None, "", 1, "a b", "a\nb", "{{ 1 }}", "a'b", "tok\u0119n", ["a"], "=", "a=b"]
 )
-def test_what_no_header_can_carry_is_no_token(token: t.Any) -> None:
+def test_a_token_must_be_valid_in_a_header(token: t.Any) -> None:
     with pytest.raises(MalformedError, match=r"^it has no access_token that could be used$"):
         token_of({**ANSWER, "access_token": token})
 
@@ -211,7 +211,7 @@ def jwt(claims: t.Any) -> str:
 
 
 @pytest.mark.parametrize("more", [{}, {"exp": 1, "sub": "x"}, {"pad": "a"}, {"pad": "ab"}])
-def test_the_claims_that_say_whose_a_token_is(more: dict[str, t.Any]) -> None:
+def test_the_claims_that_identify_a_token(more: dict[str, t.Any]) -> None:
     assert claims_of(jwt({**CLAIMS, **more})) == CLAIMS
 
 
@@ -223,7 +223,7 @@ def test_version_2_has_another_name_for_the_application() -> None:
 @pytest.mark.parametrize(
     "token", ["opaque", "a.b", "a.!.c", "a.bm8.c", jwt([]), jwt("x"), "a.gICA.b"]
 )
-def test_a_token_that_says_nothing(token: str) -> None:
+def test_a_token_without_claims(token: str) -> None:
     with pytest.raises(MalformedError) as caught:
         claims_of(token)
     assert str(caught.value) == (
@@ -240,7 +240,7 @@ def test_one_other_claim_makes_the_difference(name: str) -> None:
     assert different_claims(CLAIMS, {**CLAIMS, name: "other"}) == [name]
 
 
-def test_what_both_lack_proves_nothing() -> None:
+def test_claims_that_both_lack_count_as_different() -> None:
     assert different_claims({**CLAIMS, "oid": ""}, {**CLAIMS, "oid": ""}) == ["oid"]
 
 
@@ -256,11 +256,11 @@ def test_what_both_lack_proves_nothing() -> None:
         (429, "Temporarily throttled", r"20 times a second, 5 at once"),
     ],
 )
-def test_what_to_do(status: int, cause: str, advice: str) -> None:
+def test_the_advice_for_failures(status: int, cause: str, advice: str) -> None:
     assert advice in token_advice(status, cause)
 
 
-def test_a_failure_like_any_other_has_no_advice_of_its_own() -> None:
+def test_common_failures_have_no_special_advice() -> None:
     assert token_advice(None, "connection refused") == token_advice(503, "") == ""
 
 
@@ -274,5 +274,7 @@ def test_a_failure_like_any_other_has_no_advice_of_its_own() -> None:
         (400, "Identity not found", "Assign a managed identity"),
     ],
 )
-def test_what_to_do_about_the_extension(status: int | None, cause: str, advice: str) -> None:
+def test_the_advice_for_failures_of_the_extension(
+    status: int | None, cause: str, advice: str
+) -> None:
     assert advice in extension_advice(status, cause)

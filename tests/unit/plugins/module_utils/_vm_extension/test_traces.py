@@ -65,22 +65,22 @@ def test_a_port_or_a_name(tmp_path: pathlib.Path, line: str, kind: str, found: s
         "https://login.microsoftonline.com/common/oauth2/token",
     ],
 )
-def test_what_only_looks_like_it(tmp_path: pathlib.Path, line: str) -> None:
+def test_texts_that_only_resemble_references(tmp_path: pathlib.Path, line: str) -> None:
     assert lines(tmp_path, line) == []
 
 
-def test_nothing_else_of_a_line_is_told(tmp_path: pathlib.Path) -> None:
+def test_the_rest_of_a_line_is_not_returned(tmp_path: pathlib.Path) -> None:
     found = lines(tmp_path, "PASSWORD=hunter2 URL=http://localhost:50342/oauth2/token KEY=geheim")
     assert "hunter2" not in str(found)
     assert "geheim" not in str(found)
 
 
-def test_each_kind_once_a_line(tmp_path: pathlib.Path) -> None:
+def test_each_kind_is_reported_once_per_line(tmp_path: pathlib.Path) -> None:
     found = lines(tmp_path, "50342 localhost:50342 azuremsixtn 50342 azuremsixtn")
     assert [reference.kind for reference in found] == ["endpoint", "name", "port"]
 
 
-def test_ports_of_its_own(tmp_path: pathlib.Path) -> None:
+def test_configured_ports(tmp_path: pathlib.Path) -> None:
     found = lines(tmp_path, "localhost:4711", "50342", ports=(4711, 50342))
     assert [(reference.line, reference.kind) for reference in found] == [
         (1, "endpoint"),
@@ -88,11 +88,11 @@ def test_ports_of_its_own(tmp_path: pathlib.Path) -> None:
     ]
 
 
-def test_every_kind_says_what_to_change_it_to() -> None:
+def test_every_kind_has_a_replacement() -> None:
     assert set(extension.CHANGE_TO) == {"endpoint", "port", "name"}
 
 
-def test_what_is_not_searched(tmp_path: pathlib.Path) -> None:
+def test_files_that_are_not_searched(tmp_path: pathlib.Path) -> None:
     (tmp_path / "program").write_bytes(b"\0 50342")
     (tmp_path / "large").write_text("50342\n" * 200_000)
     os.mkfifo(tmp_path / "pipe")
@@ -137,7 +137,7 @@ def test_very_many_files_that_cannot_be_read_are_counted(tmp_path: pathlib.Path)
     assert unread[-1] == "100 more could not be read"
 
 
-def test_folders_of_any_depth_are_no_hindrance(tmp_path: pathlib.Path) -> None:
+def test_deeply_nested_folders(tmp_path: pathlib.Path) -> None:
     # Somebody who may write to one searched folder must not keep the others from being searched.
     levels = [f"{tmp_path}{'/a' * depth}" for depth in range(1, 1200)]
     for level in levels:
@@ -169,13 +169,13 @@ def test_a_file_is_searched_once_however_it_is_reached(tmp_path: pathlib.Path) -
     ]
 
 
-def test_what_cannot_be_read_is_said(tmp_path: pathlib.Path) -> None:
+def test_unreadable_files_are_reported(tmp_path: pathlib.Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     found = extension.references([str(tmp_path)], [50342])
     assert found.unread == [f"{tmp_path}/loop: Too many levels of symbolic links"]
 
 
-def test_odd_bytes_are_no_hindrance(tmp_path: pathlib.Path) -> None:
+def test_invalid_bytes_in_files(tmp_path: pathlib.Path) -> None:
     (tmp_path / "file").write_bytes(b"\xff\xfe PORT=50342 \xe4\r\n")
     assert len(extension.references([str(tmp_path)], [50342]).references) == 1
 
@@ -261,7 +261,7 @@ def test_the_kernels_tables(tmp_path: pathlib.Path) -> None:
     assert extension.listeners({23}, tables) == []
 
 
-def test_the_kernels_tables_for_real() -> None:
+def test_the_real_tables_of_the_kernel() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         tables = ("/proc/net/tcp", "/proc/net/tcp6")
@@ -285,7 +285,7 @@ def removal(**compute: t.Any) -> list[dict[str, t.Any]]:
     return extension.removal_commands(extension.owner_of({"compute": {**COMPUTE, **compute}}))
 
 
-def test_a_vm_of_its_own() -> None:
+def test_a_vm_without_a_scale_set() -> None:
     (commands,) = removal()
     assert commands == {
         "target": "vm",
@@ -371,7 +371,7 @@ OWN = {
 
 
 @pytest.mark.parametrize("name", ["x'$(x)'", "é", "@x"])
-def test_nor_one_of_the_group_of_a_flexible_set(name: str) -> None:
+def test_no_command_has_a_resource_group_that_is_not_plain(name: str) -> None:
     assert (
         removal(virtualMachineScaleSet={"id": f"/subscriptions/s/resourceGroups/{name}/a/b/c/f"})
         == []
@@ -386,3 +386,13 @@ def test_no_command_without_a_name(missing: str) -> None:
 @pytest.mark.parametrize("document", [{}, {"compute": {}}, {"network": {}}])
 def test_a_document_without_names(document: dict[str, t.Any]) -> None:
     assert extension.removal_commands(extension.owner_of(document)) == []
+
+
+def test_settings_with_many_ports(tmp_path: pathlib.Path) -> None:
+    (tmp_path / "config").mkdir()
+    settings = [
+        {"handlerSettings": {"publicSettings": {"port": port}}} for port in [*range(1, 40), 1]
+    ]
+    content = json.dumps({"runtimeSettings": settings})
+    (tmp_path / "config" / "0.settings").write_text(content)
+    assert extension.ports_in_settings([str(tmp_path)]) == list(range(1, 17))

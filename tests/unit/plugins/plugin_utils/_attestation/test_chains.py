@@ -139,7 +139,7 @@ def loop(each: int) -> list[Identity]:
         ),
     ],
 )
-def test_a_signer_of_an_authority_that_leads_nowhere(
+def test_a_signer_without_a_chain_to_a_root(
     counted: Counted, others: t.Callable[[], list[Identity]]
 ) -> None:
     assert outcome(signer(named(A)), others(), [issuing()]) == "untrusted_chain"
@@ -172,7 +172,7 @@ def test_hostile_certificates_under_a_genuine_one_that_is_no_authority(counted: 
     assert counted.checks <= chains.MAX_CHECKS
 
 
-def test_chains_that_reach_a_root_and_are_not_valid(counted: Counted) -> None:
+def test_invalid_chains_to_a_root(counted: Counted) -> None:
     """Every certificate is genuine, so all of the many chains go to the library, one at a time."""
     names = [named(f"Level {level}") for level in range(5)]
     pairs = itertools.pairwise([root(), *names])
@@ -202,7 +202,7 @@ def test_genuine_chains_of_any_length(length: int) -> None:
     assert len(found) == length + 2
 
 
-def test_a_chain_that_is_too_long_is_not_looked_for() -> None:
+def test_a_chain_that_is_too_long_is_not_found() -> None:
     above = root()
     links = []
     for level in range(chains.MAX_LINKS + 1):
@@ -211,7 +211,7 @@ def test_a_chain_that_is_too_long_is_not_looked_for() -> None:
     assert outcome(signer(above), links) == "untrusted_chain"
 
 
-def test_a_cross_signed_authority_by_either_way() -> None:
+def test_both_paths_of_a_cross_signed_authority() -> None:
     """The first certificate of the authority leads to a root that nobody trusts."""
     others = [certificate(issuing(), named("Old Root")), certificate(issuing(), root())]
     assert outcome(signer(), others) == GENUINE
@@ -228,7 +228,7 @@ def test_a_trusted_link_ends_the_chain() -> None:
     assert next(chains.chains(leaf, [middle], [middle])) == []
 
 
-def test_certificates_that_can_not_be_read_are_no_links() -> None:
+def test_unreadable_certificates_are_not_intermediates() -> None:
     class Broken:
         @property
         def subject(self) -> t.Any:

@@ -164,7 +164,7 @@ def test_nothing_is_fetched_unless_it_is_wanted_and_needed(pki: Pki) -> None:
     assert pki.asked == []
 
 
-def test_what_is_fetched_is_not_trusted(pki: Pki) -> None:
+def test_a_fetched_certificate_is_not_trusted(pki: Pki) -> None:
     """The hosts are Microsoft's, but http is anybody's."""
     url = f"{CERTS}/root.crt"
     root, signer = chain(url)
@@ -176,7 +176,7 @@ def test_what_is_fetched_is_not_trusted(pki: Pki) -> None:
     assert pki.asked == [url]
 
 
-def test_no_more_than_so_many_hops(pki: Pki) -> None:
+def test_the_number_of_fetched_certificates_is_limited(pki: Pki) -> None:
     urls = tuple(f"{CERTS}/{index}.crt" for index in range(MAX_HOPS + 2))
     root, *authorities, signer = chain(*urls)
     pki.answers = {url: Answer(der(one)) for url, one in zip(urls[1:], authorities, strict=True)}
@@ -202,7 +202,7 @@ def test_the_second_address_helps_where_the_first_fails(pki: Pki) -> None:
     assert pki.asked == [*urls]
 
 
-def test_https_is_fine(pki: Pki) -> None:
+def test_https_is_accepted(pki: Pki) -> None:
     url = "https://www.microsoft.com:443/pkiops/certs/one.crt"
     root, one = chain(url)
     pki.answers = {url: Answer(der(root))}
@@ -228,7 +228,7 @@ def test_https_is_fine(pki: Pki) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_answers_that_are_of_no_use(pki: Pki, answer: Answer, says: str) -> None:
+def test_useless_answers(pki: Pki, answer: Answer, says: str) -> None:
     url = f"{CERTS}/one.crt"
     root, signer = chain(url)
     pki.answers = {url: answer, f"{CERTS}/other.crt": Answer(der(root))}
@@ -240,7 +240,7 @@ def test_answers_that_are_of_no_use(pki: Pki, answer: Answer, says: str) -> None
     assert pki.asked == [url, url]
 
 
-def test_nobody_there() -> None:
+def test_no_server_answers() -> None:
     _root, signer = chain(f"{CERTS}/one.crt")
     pki = Pki()
     pki.address = "127.0.0.1:1"
@@ -310,11 +310,11 @@ NOWHERE = [
 
 
 @pytest.mark.parametrize("url", NOWHERE)
-def test_nobody_else_is_asked(url: str) -> None:
+def test_urls_of_other_servers_are_refused(url: str) -> None:
     assert not is_allowed(url)
 
 
-def test_nothing_is_sent_to_anybody_else(pki: Pki) -> None:
+def test_no_request_goes_to_other_servers(pki: Pki) -> None:
     urls = [url for url in NOWHERE if url.isascii() and url.isprintable()]
     root = azure.issued("Fetched Root", None, authority=True)
     signer = azure.issued("signer", root, names=["metadata.azure.com"], extra=[access(*urls)])
@@ -332,7 +332,7 @@ def test_nothing_is_sent_to_anybody_else(pki: Pki) -> None:
         "http://www.microsoft.com:80/pkiops/certs/one.crt",
     ],
 )
-def test_where_azure_has_its_certificates(url: str) -> None:
+def test_the_urls_in_azure_certificates_are_allowed(url: str) -> None:
     assert is_allowed(url)
 
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-import environments
+import project
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.certificates import (
     PUBLIC_ROOTS,
@@ -50,7 +50,7 @@ def key(one: x509.Certificate) -> bytes:
 
 
 @pytest.mark.parametrize("entry", SHIPPED, ids=lambda entry: entry.name)
-def test_the_table_says_what_is_in_the_certificates(entry: Shipped) -> None:
+def test_the_table_matches_the_certificates(entry: Shipped) -> None:
     found = certificate(entry)
     assert common_name(found.subject) == entry.name
     assert common_name(found.issuer) == entry.issuer
@@ -61,7 +61,7 @@ def test_the_table_says_what_is_in_the_certificates(entry: Shipped) -> None:
 
 
 @pytest.mark.parametrize("option", ["roots", "intermediates"])
-def test_what_is_no_file_of_certificates(tmp_path: pathlib.Path, option: str) -> None:
+def test_files_without_certificates(tmp_path: pathlib.Path, option: str) -> None:
     (tmp_path / "zero").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "sparse").touch()
@@ -86,7 +86,7 @@ def test_every_shipped_certificate_leads_to_a_root() -> None:
 
 
 def test_the_guide_lists_them_all() -> None:
-    guide = environments.ROOT / "docs" / "docsite" / "rst" / "attested_documents.rst"
+    guide = project.ROOT / "docs" / "docsite" / "rst" / "attested_documents.rst"
     rows = re.findall(r"[*] - (Microsoft .*)\n.*\n     - (.*)\n", guide.read_text(encoding="utf-8"))
     for entry in SHIPPED:
         family, number = re.fullmatch(r"(.*?) ?(\d\d)?", entry.name).groups("")
@@ -96,7 +96,7 @@ def test_the_guide_lists_them_all() -> None:
         ), entry.name
 
 
-def test_the_shipped_root_is_the_key_that_digicert_signed() -> None:
+def test_the_shipped_root_has_the_key_that_digicert_signed() -> None:
     (root,) = [certificate(entry) for entry in SHIPPED_ROOTS]
     (cross,) = [
         certificate(one) for one in SHIPPED_INTERMEDIATES if one.name == "Microsoft TLS RSA Root G2"
@@ -141,7 +141,7 @@ def test_roots_of_users_replace_and_intermediates_add(tmp_path: pathlib.Path) ->
         ),
     ],
 )
-def test_files_that_are_of_no_use(tmp_path: pathlib.Path, content: bytes, says: str) -> None:
+def test_useless_files(tmp_path: pathlib.Path, content: bytes, says: str) -> None:
     path = tmp_path / "file.pem"
     path.write_bytes(content)
     with pytest.raises(OptionError, match=f"trusted_roots: .*{says}"):

@@ -50,7 +50,7 @@ def test_who_is_trusted_in_every_folder(kind: int, user: int) -> None:
         (stat.S_IFREG, 0o777, True),
     ],
 )
-def test_what_another_user_may_have_put_there(kind: int, folder: int, foreign: bool) -> None:
+def test_entries_of_untrusted_users(kind: int, folder: int, foreign: bool) -> None:
     assert is_foreign(status(kind, OTHER), status(folder, OWNER), OWN) is foreign
 
 
@@ -91,7 +91,7 @@ def test_a_folder_is_made_where_it_is_missing(tmp_path: pathlib.Path) -> None:
 
 
 @as_root
-def test_nothing_of_another_user_leads_to_a_file(tmp_path: pathlib.Path) -> None:
+def test_links_of_another_user_lead_to_no_file(tmp_path: pathlib.Path) -> None:
     """Each of these is where everybody can write, and belongs to somebody else."""
     shared = tmp_path / "shared"
     (shared / "folder").mkdir(parents=True)
@@ -116,7 +116,7 @@ def test_nothing_of_another_user_leads_to_a_file(tmp_path: pathlib.Path) -> None
 
 
 @as_root
-def test_a_file_that_is_replaced_after_the_look_is_refused(
+def test_a_file_that_is_replaced_after_the_check_is_refused(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o1777)
@@ -174,7 +174,7 @@ def moved(shared: pathlib.Path) -> None:
 
 @as_root
 @pytest.mark.parametrize("swap", [to_link, to_folder, moved])
-def test_a_folder_that_is_swapped_changes_nothing(
+def test_a_swapped_folder_does_not_redirect_the_path(
     shared: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     swap: t.Callable[[pathlib.Path], None],
@@ -198,7 +198,7 @@ def test_a_folder_that_is_swapped_before_it_is_entered_is_refused(
 
 
 @as_root
-def test_dots_lead_to_the_folder_that_was_passed(
+def test_dots_lead_to_the_opened_parent_folder(
     shared: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (shared / "own" / "up").symlink_to("../file")
@@ -209,9 +209,7 @@ def test_dots_lead_to_the_folder_that_was_passed(
 
 
 @as_root
-def test_a_link_is_read_as_it_was_judged(
-    shared: pathlib.Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_checked_link_is_read(shared: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (shared / "link").symlink_to("own/file")
     really = os.readlink
 

@@ -200,12 +200,12 @@ def test_old_documents_have_less(version: str, names: set[str]) -> None:
     assert set(found.document) == names
 
 
-def test_the_document_of_a_classic_vm_has_a_vm_id_alone() -> None:
+def test_the_document_of_a_classic_vm_has_only_a_vm_id() -> None:
     content = text(plan=None, sku=None, licenseType=None, subscriptionId=None)
     assert set(check(azure.signed(content, signer())).document) == {"nonce", "timeStamp", "vmId"}
 
 
-def test_links_may_come_in_the_message() -> None:
+def test_intermediates_may_be_in_the_message() -> None:
     message = azure.signed(text(), signer(), embedded=[issuing(), signer()])
     assert check(message, links=[]).cloud == "AzurePublicCloud"
 
@@ -285,18 +285,18 @@ def test_no_signer() -> None:
     assert reason(azure.signed(text(), embedded=[signer()])) == "malformed"
 
 
-def test_the_certificate_is_not_the_one_that_the_signer_is_named_by() -> None:
+def test_the_certificate_of_the_named_signer_is_missing() -> None:
     second = signer("metadata.azure.us", subject="second")
     assert reason(azure.signed(text(), signer(), embedded=[second])) == "bad_signature"
     assert reason(azure.signed(text(), signer(), embedded=[])) == "bad_signature"
 
 
-def test_several_certificates_that_the_signer_is_named_by() -> None:
+def test_several_certificates_match_the_named_signer() -> None:
     message = azure.signed(text(), signer(), embedded=[signer(), signer()])
     assert reason(message) == "malformed"
 
 
-def test_more_certificates_than_anybody_needs() -> None:
+def test_too_many_certificates() -> None:
     message = azure.signed(text(), signer(), embedded=[signer(), *[issuing()] * 16])
     assert reason(message) == "malformed"
 
@@ -308,7 +308,7 @@ def test_no_certificates_at_all() -> None:
     assert reason(changed(azure.signed(text(), signer()), drop)) == "bad_signature"
 
 
-def test_attributes_that_are_about_something_else() -> None:
+def test_attributes_of_another_content() -> None:
     attributes = [
         azure.signed_attributes(b"another content"),
         azure.signed_attributes(text(), "enveloped_data"),
@@ -339,7 +339,7 @@ def test_weak_and_unknown_digests(digest: str) -> None:
 
 
 @pytest.mark.parametrize("algorithm", ["1.2.840.113549.1.1.5", "1.2.840.113549.1.1.12", "1.2.3.4"])
-def test_algorithms_that_do_not_fit(algorithm: str) -> None:
+def test_algorithms_that_do_not_match(algorithm: str) -> None:
     def replace(parts: cms.SignedData) -> None:
         parts["signer_infos"][0]["signature_algorithm"] = {"algorithm": algorithm}
 
@@ -374,7 +374,7 @@ def test_a_root_of_the_same_name() -> None:
     assert reason(azure.signed(text(), signer()), roots=[twin()]) == "untrusted_chain"
 
 
-def test_a_root_in_the_message_is_no_root() -> None:
+def test_a_root_in_the_message_is_not_trusted() -> None:
     own_root = root("Attacker's Root")
     own = signer(issuer=own_root, subject="own")
     assert reason(azure.signed(text(), own, embedded=[own, own_root])) == "untrusted_chain"
@@ -405,7 +405,7 @@ def test_an_expired_root() -> None:
     assert found.cloud == "AzurePublicCloud"
 
 
-def test_a_ca_without_the_rights_of_one() -> None:
+def test_an_issuer_without_ca_rights() -> None:
     """Azure's own signer, whose key somebody got hold of, issues a certificate."""
     for link in (signer(), azure.issued("Not a CA", root(), since=SINCE)):
         bad = azure.issued("bad", link, names=PUBLIC, since=SINCE)
@@ -414,7 +414,7 @@ def test_a_ca_without_the_rights_of_one() -> None:
 
 
 @pytest.mark.parametrize("where", ["subject", "issuer", "alternative name", "others"])
-def test_names_that_the_library_can_not_read(where: str) -> None:
+def test_names_that_the_library_can_not_parse(where: str) -> None:
     """A machine makes its own certificates; some releases of cryptography raise KeyError here."""
     spoilt = b"\x2c\x07NoTEXT."  # the tag is that of no type of text
     text_of_name = b"\x0c\x07NoTEXT."
@@ -454,7 +454,7 @@ def test_other_names(names: list[str]) -> None:
     assert reason(azure.signed(text(), own)) == "wrong_subject"
 
 
-def test_the_common_name_says_nothing() -> None:
+def test_the_common_name_is_ignored() -> None:
     wrong = azure.issued("metadata.azure.com", issuing(), names=["vm.evil.example"], since=SINCE)
     assert reason(azure.signed(text(), wrong)) == "wrong_subject"
     none = azure.issued("metadata.azure.com", issuing(), since=SINCE)
@@ -466,7 +466,7 @@ def test_the_name_of_another_cloud(wanted: str) -> None:
     assert reason(azure.signed(text(), signer()), expect={"cloud": wanted}) == "wrong_subject"
 
 
-def test_names_that_no_chain_can_be_for() -> None:
+def test_names_without_a_possible_chain() -> None:
     own = azure.issued("odd", issuing(), names=["f*o.metadata.azure.com"], since=SINCE)
     assert reason(azure.signed(text(), own)) == "untrusted_chain"
     own = azure.issued("odd", issuing(), names=["two words.metadata.azure.com"], since=SINCE)
@@ -485,7 +485,7 @@ def test_names_that_no_chain_can_be_for() -> None:
         (EXPIRES + 300 * SECOND, 300),
     ],
 )
-def test_in_time(now: datetime.datetime, skew: float) -> None:
+def test_valid_times(now: datetime.datetime, skew: float) -> None:
     assert check(azure.signed(text(), signer()), now=now, skew=skew).cloud == "AzurePublicCloud"
 
 
@@ -508,7 +508,7 @@ def stamps(created: datetime.datetime, expires: datetime.datetime) -> dict[str, 
     return {"createdOn": azure.stamp(created), "expiresOn": azure.stamp(expires)}
 
 
-def test_a_lifetime_that_azure_does_not_give() -> None:
+def test_a_lifetime_that_is_too_long() -> None:
     longest = stamps(NOW, NOW + 24 * HOUR)
     assert check(azure.signed(text(timeStamp=longest), signer())).document["timeStamp"] == longest
     for created, expires in [(NOW, NOW + 24 * HOUR + SECOND), (CREATED, NOW + 9999 * HOUR)]:
@@ -544,7 +544,7 @@ def test_the_certificate_of_the_signer_ends_before_the_document() -> None:
         {"createdOn": azure.stamp(CREATED) + "\n", "expiresOn": azure.stamp(EXPIRES)},
     ],
 )
-def test_times_that_are_none(value: Any) -> None:
+def test_invalid_times(value: Any) -> None:
     assert reason(azure.signed(text(timeStamp=value), signer())) == "malformed"
 
 
@@ -554,11 +554,11 @@ def test_times_that_are_none(value: Any) -> None:
 @pytest.mark.parametrize(
     "nonce", ["20260728-130000", "", NONCE.upper(), NONCE + " ", None, 5, [NONCE]]
 )
-def test_a_nonce_of_an_earlier_run_or_none(nonce: Any) -> None:
+def test_a_wrong_or_missing_nonce(nonce: Any) -> None:
     assert reason(azure.signed(text(nonce=nonce), signer())) == "nonce_mismatch"
 
 
-def test_a_stale_document_is_known_by_its_nonce_even_when_it_has_expired() -> None:
+def test_an_expired_stale_document_is_a_nonce_mismatch() -> None:
     message = azure.signed(text(nonce="earlier"), signer())
     assert reason(message, now=EXPIRES + 9 * HOUR) == "nonce_mismatch"
 
@@ -620,7 +620,7 @@ def test_everything_as_expected() -> None:
         ({"sku": "x"}, {"sku": None}, "Documents have sku since the api_version 2019-11-01"),
     ],
 )
-def test_an_expectation_of_a_field_that_is_not_signed_says_which_are(
+def test_an_expectation_of_an_unsigned_field_lists_the_signed_ones(
     expect: dict[str, Any], fields: dict[str, Any], hint: str
 ) -> None:
     with pytest.raises(AttestationError) as failure:
@@ -668,7 +668,7 @@ def test_an_expectation_of_a_field_that_is_not_signed_says_which_are(
         ({"cloud": "="}, "expect.cloud: '=' names no cloud"),
     ],
 )
-def test_expectations_that_can_not_have_been_meant(expect: dict[Any, Any], says: str) -> None:
+def test_invalid_expectations(expect: dict[Any, Any], says: str) -> None:
     with pytest.raises(OptionError, match=says):
         expected(NONCE, expect, 300.0)
 
@@ -698,7 +698,7 @@ def test_clock_skew_has_its_limits(skew: float) -> None:
         b"[" * 20000,
     ],
 )
-def test_content_that_is_none(content: bytes) -> None:
+def test_invalid_content(content: bytes) -> None:
     assert reason(azure.signed(content, signer())) == "malformed"
 
 
@@ -715,7 +715,7 @@ def test_a_message_of_another_type() -> None:
     )
 
 
-def test_a_signer_that_is_named_by_its_key() -> None:
+def test_a_signer_identified_by_its_key() -> None:
     def replace(parts: cms.SignedData) -> None:
         identifier = core.OctetString(b"key")
         parts["signer_infos"][0]["sid"] = cms.SignerIdentifier("subject_key_identifier", identifier)
@@ -740,7 +740,7 @@ def test_a_signer_that_is_named_by_its_key() -> None:
     ],
     ids=range(11),
 )
-def test_what_is_not_even_a_message(signature: str) -> None:
+def test_texts_that_are_not_messages(signature: str) -> None:
     assert reason(signature) == "malformed"
 
 
@@ -796,7 +796,7 @@ def test_any_content(content: Any) -> None:
 # The libraries
 
 
-def test_what_is_missing_is_said() -> None:
+def test_missing_libraries_are_named() -> None:
     needs_libraries()
     with pytest.raises(
         OptionError, match=r"cryptography 42 or newer, asn1crypto and certifi .* pip install"
@@ -868,7 +868,7 @@ def with_long_identifier(place: str) -> bytes:
     ],
     ids=range(len(PLACES) + 10),
 )
-def test_what_takes_long_to_read_is_refused_before_it_is_read(
+def test_slow_messages_are_refused_before_parsing(
     message: bytes, says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cms.ContentInfo, "load", None)

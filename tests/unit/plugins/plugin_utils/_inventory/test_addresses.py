@@ -46,5 +46,5 @@ def test_addresses(address: t.Any, usable: bool) -> None:
         *((name, False) for name in ("", "127.0.0.1.example", "127-1", "1web", "2001:db8::4")),
     ],
 )
-def test_names_that_lead_home(name: str, home: bool) -> None:
+def test_names_of_the_local_machine(name: str, home: bool) -> None:
     assert is_local_name(name) is home

@@ -123,7 +123,7 @@ def test_lines_that_only_look_like_ends(tmp_path: pathlib.Path) -> None:
         (".json", "{}", "FILE: only files that end in .json or .ndjson are read"),
     ],
 )
-def test_a_broken_file_is_told_by_name_and_line(
+def test_a_broken_file_is_reported_with_name_and_line(
     tmp_path: pathlib.Path, name: str, content: str | bytes, message: str
 ) -> None:
     found, broken = read(written(tmp_path, name, content))
@@ -133,7 +133,7 @@ def test_a_broken_file_is_told_by_name_and_line(
     assert "\n" not in broken[0]
 
 
-def test_each_broken_line_is_told_and_the_others_are_read(tmp_path: pathlib.Path) -> None:
+def test_each_broken_line_is_reported_and_the_others_are_read(tmp_path: pathlib.Path) -> None:
     lines = [json.dumps(WEB), "{", "", "[]", json.dumps(DB), "x"]
     found, broken = read(written(tmp_path, "a.ndjson", "\n".join(lines)))
     assert found == [Document(WEB), Document(DB)]
@@ -147,9 +147,7 @@ def test_each_broken_line_is_told_and_the_others_are_read(tmp_path: pathlib.Path
         ['{"compute": {}, "x": 1', '"y": 2}, {"compute": {}}'],
     ],
 )
-def test_two_broken_lines_do_not_make_up_for_each_other(
-    tmp_path: pathlib.Path, lines: list[str]
-) -> None:
+def test_two_broken_lines_do_not_form_a_valid_one(tmp_path: pathlib.Path, lines: list[str]) -> None:
     found, broken = read(written(tmp_path, "a.ndjson", "\n".join(lines)))
     assert found == []
     assert [line.split(":")[1] for line in broken] == ["1", "2"]
@@ -166,14 +164,14 @@ def test_many_lines(tmp_path: pathlib.Path) -> None:
     assert [line.split(": ")[0] for line in broken] == ["FILE:901:2"]
 
 
-def test_each_broken_element_of_a_list_is_told_by_its_line(tmp_path: pathlib.Path) -> None:
+def test_each_broken_element_of_a_list_is_reported_with_its_line(tmp_path: pathlib.Path) -> None:
     content = '\n[\n {"compute": {"x": 1}},\n 5, "a\\"]",\n\n {\n  "compute": {}\n }\n , []\n, {"compute": {"x": 2}}]'
     found, broken = read(written(tmp_path, "a.json", content))
     assert [document.data for document in found] == [{"compute": {"x": 1}}, {"compute": {"x": 2}}]
     assert [line.split(": ")[0] for line in broken] == ["FILE:4", "FILE:4", "FILE:6", "FILE:9"]
 
 
-def test_a_long_list_of_broken_elements_is_told_in_time(tmp_path: pathlib.Path) -> None:
+def test_a_long_list_of_broken_elements_is_reported_quickly(tmp_path: pathlib.Path) -> None:
     element = json.dumps({"x": "y" * 400})
     path = written(tmp_path, "a.json", "[" + ",\n".join([element] * 10_000) + "]")
     begun = time.monotonic()
@@ -212,7 +210,7 @@ def test_what_can_not_be_read(tmp_path: pathlib.Path) -> None:
         ("a.ndjson", 64 * 1024**2, "FILE:1: the line is longer than 16 MiB"),
     ],
 )
-def test_a_sparse_file_costs_little(
+def test_a_large_sparse_file_is_refused_quickly(
     tmp_path: pathlib.Path, name: str, size: int, message: str
 ) -> None:
     os.truncate(written(tmp_path, name, ""), size)
@@ -261,7 +259,7 @@ def test_files_of_other_encodings(tmp_path: pathlib.Path, encoding: str, end: st
         (b"\0\0\xfe\xff\xff\xff\xff\xff", "UTF-32"),
     ],
 )
-def test_a_file_that_is_not_what_its_mark_says(
+def test_a_file_with_a_wrong_byte_order_mark(
     tmp_path: pathlib.Path, content: bytes, encoding: str
 ) -> None:
     path = written(tmp_path, "a.json", content)
@@ -325,7 +323,7 @@ def test_an_encrypted_file(tmp_path: pathlib.Path) -> None:
 
 @pytest.mark.parametrize("filler", ["x", " "])
 @pytest.mark.parametrize("end", ["\n", ""])
-def test_a_line_that_is_too_long_is_told_and_the_others_are_read(
+def test_a_line_that_is_too_long_is_reported_and_the_others_are_read(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, filler: str, end: str
 ) -> None:
     monkeypatch.setattr(documents, "_MAX_LINE", 100)
@@ -340,7 +338,7 @@ def test_a_line_that_is_too_long_is_told_and_the_others_are_read(
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.ndjson"])
-def test_a_file_that_grows_for_ever_ends(tmp_path: pathlib.Path, name: str) -> None:
+def test_reading_of_a_growing_file_ends(tmp_path: pathlib.Path, name: str) -> None:
     line = json.dumps(WEB) + "\n"
     path = written(tmp_path, name, line)
     with path.open("rb") as file, path.open("ab", buffering=0) as end:
@@ -362,7 +360,7 @@ def test_a_file_that_grows_for_ever_ends(tmp_path: pathlib.Path, name: str) -> N
 
 
 @pytest.mark.parametrize("cut", [0, 5])
-def test_a_file_that_is_cut_short_ends(tmp_path: pathlib.Path, cut: int) -> None:
+def test_reading_of_a_truncated_file_ends(tmp_path: pathlib.Path, cut: int) -> None:
     path = written(tmp_path, "a.ndjson", f"{json.dumps(WEB)}\n" * 100)
     broken: list[str] = []
     with path.open("rb", buffering=0) as file:
@@ -383,7 +381,9 @@ def test_a_file_that_is_cut_short_ends(tmp_path: pathlib.Path, cut: int) -> None
     assert [line.split(": ")[0] for line in broken] == (["FILE:2:2"] if cut else [])
 
 
-def test_who_may_not_read(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_read_permission(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # Root may read everything, so the refusal itself is made up.
     def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
         raise PermissionError(13, "Permission denied")
@@ -421,7 +421,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: pathlib.Path) -> pathlib.Pa
     return made
 
 
-def test_folders_that_a_pattern_matches_are_passed_over(folder: pathlib.Path) -> None:
+def test_folders_that_match_a_pattern_are_skipped(folder: pathlib.Path) -> None:
     assert "deep" in names(folder, "*")
     assert read(folder / "deep") == ([], [])
 
@@ -434,7 +434,7 @@ def test_patterns_are_relative_to_the_folder(folder: pathlib.Path) -> None:
     assert names(folder / "deep", "../b.json") == ["../b.json"]
 
 
-def test_links_to_folders_lead_no_pattern_in_circles(folder: pathlib.Path) -> None:
+def test_patterns_do_not_follow_links_to_folders(folder: pathlib.Path) -> None:
     # Two links of this kind double the ways at each of forty levels.
     for name in ("x", "y", "deep/z"):
         (folder / name).symlink_to(folder)
@@ -466,7 +466,7 @@ def test_each_file_comes_once(folder: pathlib.Path) -> None:
     ]
 
 
-def test_home_is_known(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_home_folder_is_expanded(folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder.parent / "plain"))
     (folder.parent / "plain").mkdir(exist_ok=True)
     (folder.parent / "plain" / "h.json").touch()

@@ -40,19 +40,19 @@ ODD = [
 
 
 @pytest.mark.parametrize(("fact", "message"), ODD, ids=[message for _fact, message in ODD])
-def test_what_could_not_be_read_again_is_refused(fact: t.Any, message: str) -> None:
+def test_facts_that_the_inventory_could_not_read_are_refused(fact: t.Any, message: str) -> None:
     with pytest.raises(MalformedError, match=message):
         check_fact(fact)
 
 
 @quick
 @given(documents)
-def test_the_facts_of_every_document_are_taken(document: dict[str, t.Any]) -> None:
+def test_the_facts_of_every_document_are_accepted(document: dict[str, t.Any]) -> None:
     check_fact(azure_imds(document, "")[0])
 
 
 @pytest.mark.parametrize("levels", [1, 50, 60, 61, 62, 63, 64])
-def test_every_fact_that_is_taken_can_be_read_from_its_snapshot(
+def test_every_accepted_fact_can_be_read_from_its_snapshot(
     tmp_path: pathlib.Path, levels: int
 ) -> None:
     fact = {"compute": {}, "x": nested(levels)}

@@ -44,7 +44,7 @@ def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.P
         "hosts/a.ndjson",
     ],
 )
-def test_what_ansible_reads(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_files_that_ansible_reads(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     source = "hosts"
     assert found(monkeypatch, ["hosts.yml", "a,b", source], path) == (
         os.path.normpath(path),
@@ -70,7 +70,7 @@ def test_what_ansible_reads(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
         "hosts/a.json~",
     ],
 )
-def test_what_ansible_passes_over(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_files_that_ansible_ignores(monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     assert found(monkeypatch, ["hosts", "hosts.yml", "none"], path) == ("", "")
 
 

@@ -42,7 +42,9 @@ WHOLE = {"compute": COMPUTE, "network": NETWORK, **TIME}
         ({"compute": "not a part", "network": 5, "cloud": []}, {}, ""),
     ],
 )
-def test_a_fuller_one_is_kept_and_named(older: t.Any, newer: dict[str, t.Any], lost: str) -> None:
+def test_a_fuller_fact_is_kept_with_a_warning(
+    older: t.Any, newer: dict[str, t.Any], lost: str
+) -> None:
     kept = choice_of("web-1", "the snapshot", older, newer, True)
     replaced = choice_of("web-1", "the snapshot", older, newer, False)
     assert (kept.keeps_older, replaced.keeps_older) == (bool(lost), False)
@@ -65,20 +67,20 @@ def test_a_fuller_one_is_kept_and_named(older: t.Any, newer: dict[str, t.Any], l
         ({}, ""),
     ],
 )
-def test_what_has_changed_in_the_other_part_is_said(changes: dict[str, str], differ: str) -> None:
+def test_changes_in_the_other_part_are_reported(changes: dict[str, str], differ: str) -> None:
     older = {**WHOLE, "compute": {**COMPUTE, "zone": "1", "location": "a"}}
     newer = {"compute": {**COMPUTE, **changes}}
     notice = choice_of("web-1", "the snapshot", older, newer, True).notice
     assert (differ in notice) if differ else ("another" not in notice)
 
 
-def test_changed_tags_are_said() -> None:
+def test_changed_tags_are_reported() -> None:
     older = {**WHOLE, "tags": {"Role": "web"}}
     newer = {"compute": COMPUTE, "tags": {"Role": "db"}}
     assert "The new one has other tags." in choice_of("a", "it", older, newer, True).notice
 
 
-def test_a_fuller_one_of_another_vm_is_replaced() -> None:
+def test_a_fuller_fact_of_another_vm_is_replaced() -> None:
     for vm_id, is_kept in (("a", True), ("B", False), ("", True), (None, True)):
         newer = {"compute": {"name": "web-1", "vmId": vm_id}}
         choice = choice_of("web-1", "the snapshot", WHOLE, newer, True)
@@ -102,7 +104,7 @@ def test_a_fact_that_lacks_a_part_of_imds(keep: t.Any, is_kept: bool) -> None:
     assert first == (False, "web-1: azure_imds lacks network: IMDS answered without it")
 
 
-def test_what_a_host_says_is_safe_to_print() -> None:
+def test_texts_of_a_host_are_safe_to_print() -> None:
     older = {**WHOLE, "gathered_at": HOSTILE}
     for choice in (
         choice_of(HOSTILE, "x", older, {}, True),

@@ -84,7 +84,7 @@ def test_one_group(compute: dict[str, t.Any], group_by: str, group: str) -> None
     assert [name for name, _parent in groups({"compute": compute}, group_by)] == [group]
 
 
-def test_what_is_empty_gives_no_group() -> None:
+def test_an_empty_value_gives_no_group() -> None:
     empty = dict.fromkeys(EVERYTHING["compute"], "")
     odd = dict.fromkeys(EVERYTHING["compute"])
     odder = {"extendedLocation": {"name": None}, "host": [], "virtualMachineScaleSet": {"id": ""}}
@@ -132,12 +132,12 @@ def test_one_message_names_a_few_of_many_shared_groups() -> None:
     assert len(message) < 2000
 
 
-def test_only_what_was_asked_for() -> None:
+def test_only_the_chosen_groups() -> None:
     assert groups(EVERYTHING, "zone") == [("zone_3", "zones")]
     assert group_function([])(EVERYTHING["compute"], {"a": "b"}) == []
 
 
-def test_a_grouping_that_there_is_not() -> None:
+def test_an_unknown_grouping() -> None:
     with pytest.raises(
         OptionError, match="group_by has no zones, Tags: it takes zone, fault_domain"
     ):
@@ -148,7 +148,7 @@ def test_a_grouping_that_there_is_not() -> None:
 @given(
     documents, st.dictionaries(st.text(max_size=8), st.none() | st.text(max_size=8) | st.integers())
 )
-def test_every_name_is_valid_and_no_parent(
+def test_every_name_is_valid_and_differs_from_parents(
     document: dict[str, t.Any], tags: dict[str, t.Any]
 ) -> None:
     found = group_function(GROUPINGS)(part(document, "compute"), tags)
@@ -160,5 +160,5 @@ def test_every_name_is_valid_and_no_parent(
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_shape_has_groups(name: str) -> None:
+def test_every_shape_of_document_has_groups(name: str) -> None:
     assert all(group and parent for group, parent in groups(SHAPES[name]))

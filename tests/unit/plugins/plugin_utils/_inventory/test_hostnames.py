@@ -84,7 +84,7 @@ def test_a_name_by_an_expression(expression: str, name: str) -> None:
         ("a\n\x1b[2J", "a_2J"),
     ],
 )
-def test_a_host_name_is_nothing_else(text: str, name: str) -> None:
+def test_a_host_name_has_no_special_meaning(text: str, name: str) -> None:
     assert valid_hostname(text) == name
 
 
@@ -104,7 +104,7 @@ def test_every_name_is_safe(text: str) -> None:
 
 
 @pytest.mark.parametrize("expression", ["tags", "list", "tag:odd"])
-def test_a_container_is_no_name(expression: str) -> None:
+def test_a_container_gives_no_name(expression: str) -> None:
     view = {"list": [1], "tags": {"odd": {"a": 1}}}
     assert name_expression(expression)(view) == ""
 
@@ -137,7 +137,7 @@ def test_names(choices: list[list[str]], taken: tuple[str, ...], named: list[str
     assert names(choices, taken) == named
 
 
-def test_what_was_contested_is_counted() -> None:
+def test_conflicting_names_are_counted() -> None:
     choices = [["a", "x"], ["a", "y"], ["a"], ["b"]]
     _names, contested = distinct_names(choices, lambda index: [f"vm_{index}"], ())
     assert contested == {"a": 3}
@@ -173,7 +173,7 @@ def test_names_are_distinct_and_do_not_depend_on_the_order(
 
 @quick
 @given(anything, anything)
-def test_a_fingerprint_tells_documents_apart(one: t.Any, other: t.Any) -> None:
+def test_different_documents_have_different_fingerprints(one: t.Any, other: t.Any) -> None:
     assert (fingerprint(one) == fingerprint(other)) is (repr_of(one) == repr_of(other))
 
 
@@ -186,6 +186,6 @@ def repr_of(value: t.Any) -> str:
     return repr(value)
 
 
-def test_a_fingerprint_knows_no_order_of_keys() -> None:
+def test_a_fingerprint_ignores_the_order_of_keys() -> None:
     pairs = [("a", 1), ("b", "\ud800"), ("c", None)]
     assert len({fingerprint(dict(order)) for order in itertools.permutations(pairs)}) == 1

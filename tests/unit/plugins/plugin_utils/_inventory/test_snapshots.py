@@ -33,7 +33,7 @@ def test_a_snapshot_is_a_document_of_its_host(tmp_path: pathlib.Path) -> None:
     assert (document.data, document.snapshot_of) == (FACT, "web-1")
 
 
-def test_only_the_time_is_no_change_but_is_written(tmp_path: pathlib.Path) -> None:
+def test_a_new_time_alone_is_written_but_is_not_a_change(tmp_path: pathlib.Path) -> None:
     write_snapshot(str(tmp_path), "web-1", FACT)
     path, changed, _notice = write_snapshot(str(tmp_path), "web-1", LATER)
     assert not changed
@@ -60,7 +60,7 @@ def test_a_fuller_snapshot_is_kept(tmp_path: pathlib.Path, dry: bool) -> None:
 @pytest.mark.parametrize(
     "older", ["{", "[]", '{"azure_imds": 5}', "\udc80", "[" * 100_000, '{"a":' * 100_000]
 )
-def test_what_was_no_snapshot_is_replaced(tmp_path: pathlib.Path, older: str) -> None:
+def test_a_file_that_is_not_a_snapshot_is_replaced(tmp_path: pathlib.Path, older: str) -> None:
     (tmp_path / "web-1.json").write_text(older, "utf-8", "surrogateescape")
     assert write_snapshot(str(tmp_path), "web-1", FACT)[1]
 
@@ -113,7 +113,7 @@ def test_the_mode_is_that_of_a_new_file(tmp_path: pathlib.Path, umask: int, mode
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user")
 @pytest.mark.parametrize("dry", [False, True])
-def test_nobody_else_chooses_the_folder(tmp_path: pathlib.Path, dry: bool) -> None:
+def test_a_folder_of_another_user_is_refused(tmp_path: pathlib.Path, dry: bool) -> None:
     shared, own = tmp_path / "shared", tmp_path / "own"
     shared.mkdir()
     shared.chmod(0o1777)
@@ -233,7 +233,7 @@ def test_a_dry_run_writes_nothing(tmp_path: pathlib.Path) -> None:
         (".", "", FACT, "is no name for a file"),
     ],
 )
-def test_what_is_refused(
+def test_invalid_facts_are_refused(
     tmp_path: pathlib.Path,
     monkeypatch: pytest.MonkeyPatch,
     folder: str,
@@ -247,7 +247,7 @@ def test_what_is_refused(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_failure_leaves_nothing_half_done(tmp_path: pathlib.Path) -> None:
+def test_a_failure_leaves_no_partial_file(tmp_path: pathlib.Path) -> None:
     (tmp_path / "web-1.json").mkdir()
     with pytest.raises(ImdsError, match=r"snapshot .*web-1\.json can't be written: Is a directory"):
         write_snapshot(str(tmp_path), "web-1", FACT)

@@ -193,7 +193,7 @@ def test_a_vm_is_in_the_groups_of_all_spellings(
         assert groups_of(vms(order), parent) == groups
 
 
-def test_spellings_count_for_hosts_of_earlier_sources_and_not_for_vms_that_are_out() -> None:
+def test_spellings_include_earlier_hosts_but_not_excluded_vms() -> None:
     fact, _warnings = azure_imds(vm("x", "1", tagsList=tags(Role="web")), "")
     earlier = Document(fact, is_fact=True, host="host-1")
     fleet = [earlier, vm("b", "2", tagsList=tags(role="web")), vm("out", tagsList=tags(rOLE="web"))]
@@ -208,7 +208,7 @@ def test_no_vm_has_the_name_of_a_group_of_another_spelling() -> None:
     assert [one.name for one in vms(fleet)] == ["tag_role_web_id-tag_role_web", "b"]
 
 
-def test_a_vm_that_lies_adds_one_spelling_to_the_groups_of_others() -> None:
+def test_a_hostile_vm_adds_only_one_spelling_to_other_vms() -> None:
     many = ["".join(letters) for letters in itertools.product(*zip("role", "ROLE", strict=True))]
     liar = vm("liar", tagsList=[{"name": name, "value": "web"} for name in many])
     found = groups_of(vms([vm("a", tagsList=tags(Role="web")), liar]), "tags")
@@ -239,12 +239,12 @@ def test_a_text_without_quotes_in_a_filter_is_named(expression: str, name: str) 
     assert fleet_of([], filters=[{"exclude": expression}]).vms(())[1] == []
 
 
-def test_an_address_that_is_missing_is_said_once_for_all() -> None:
+def test_one_warning_reports_missing_addresses() -> None:
     _found, said = fleet_of([vm("a"), vm("b")]).vms(())
     assert said == ["ansible_host is not set: no private address is known (2 VMs)"]
 
 
-def test_names_that_clash_move_on_together() -> None:
+def test_all_vms_with_the_same_name_use_their_next_name() -> None:
     found = vms([vm("web", "1", zone="1"), vm("web", "2", zone="2"), vm("db", "3")])
     assert [one.name for one in found] == ["web_1", "web_2", "db"]
     _found, said = fleet_of([vm("web", "1"), vm("web", "2")], address="none").vms(())
@@ -254,7 +254,7 @@ def test_names_that_clash_move_on_together() -> None:
     ]
 
 
-def test_no_vm_has_the_name_of_a_group_or_of_what_is_there() -> None:
+def test_no_vm_has_the_name_of_a_group_or_of_an_earlier_host() -> None:
     fleet = fleet_of([vm("zone_1", zone="1"), vm("zones"), vm("all"), vm("localhost")])
     found, _said = fleet.vms({"all", "localhost"})
     assert [one.name for one in found] == [
@@ -313,14 +313,14 @@ def test_only_the_parts_that_are_wanted() -> None:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_every_shape_is_a_host(name: str) -> None:
+def test_every_shape_becomes_a_host(name: str) -> None:
     (found,) = vms([SHAPES[name]])
     assert re.fullmatch(r"\w[\w.\-]*", found.name)
 
 
 @quick
 @given(documents)
-def test_every_document_gives_a_host(one: dict[str, t.Any]) -> None:
+def test_every_document_becomes_a_host(one: dict[str, t.Any]) -> None:
     for shape in (Document(one), Document(azure_imds(one, "2025-04-07")[0], is_fact=True)):
         (found,) = vms([shape])
         assert re.fullmatch(r"\w[\w.\-]*|[0-9a-fA-F:.]+", found.name)
@@ -328,7 +328,7 @@ def test_every_document_gives_a_host(one: dict[str, t.Any]) -> None:
 
 @quick
 @given(st.lists(documents, max_size=6), st.randoms(use_true_random=False), st.booleans())
-def test_every_document_is_a_host_by_a_name_of_its_own_in_any_order(
+def test_every_document_becomes_a_host_with_a_unique_name_in_any_order(
     found: list[dict[str, t.Any]], order: random.Random, as_fact: bool
 ) -> None:
     # One document for each VM, as the later one counts otherwise.
@@ -376,7 +376,7 @@ def test_tags_that_ansible_takes_for_marks_make_no_group_and_one_warning() -> No
 
 
 @pytest.mark.parametrize("tags", ["", "a vault", None, ["a"]])
-def test_tags_of_an_older_fact_that_ansible_read_for_something_else_are_made_anew(
+def test_converted_tags_of_an_older_fact_are_rebuilt(
     tags: t.Any,
 ) -> None:
     compute = vm("a", tagsList=[{"name": "Role", "value": "x"}])["compute"]
@@ -385,7 +385,7 @@ def test_tags_of_an_older_fact_that_ansible_read_for_something_else_are_made_ane
     assert ("tag_Role_x", "tags", ("Role", "x")) in found.groups
 
 
-def test_an_id_that_is_no_id_makes_no_odd_name() -> None:
+def test_an_invalid_vm_id_gives_a_valid_name() -> None:
     found, said = fleet_of([{"compute": {"vmId": "a b/{{ x }}"}}], address="none").vms(())
     assert [one.name for one in found] == ["vm_a_b_x_"]
     assert said == ["hostnames: no expression gives a name, so it is made of the vmId (1 VMs)"]
@@ -445,7 +445,7 @@ def test_a_name_does_not_depend_on_another_vm_of_the_file(
     assert [one.name for one in vms(together)].count(alone.name) == 1
 
 
-def test_snapshots_of_one_host_are_one_vm_and_are_told_of() -> None:
+def test_several_snapshots_of_one_host_are_one_vm_with_a_warning() -> None:
     whole = snapshot("web-1", compute={"name": "web-1", "vmId": "1"}, network=NETWORK)
     part = snapshot("web-1", 1, network=NETWORK)
     later = snapshot("web-1", 2, network={"interface": [{"macAddress": "1"}]})
@@ -471,7 +471,7 @@ def test_a_snapshot_without_vm_id_of_an_earlier_host_is_that_host() -> None:
         assert "compute" in found.fact
 
 
-def test_one_name_that_is_a_list_keeps_nobody_out() -> None:
+def test_a_list_as_a_name_does_not_break_the_inventory() -> None:
     odd = {"compute": {"name": ["a"], "vmId": "1"}}
     assert [one.name for one in vms([odd, vm("web")])] == ["vm_1", "web"]
 
@@ -515,7 +515,7 @@ def test_one_warning_counts_the_vms_with_an_unusable_address() -> None:
     ]
 
 
-def test_no_address_is_no_address_whatever_a_snapshot_says() -> None:
+def test_address_none_sets_no_address() -> None:
     snapshot = {"compute": {"name": "a"}, "addresses": {"none": ["10.0.0.4"], "private": ["x"]}}
     found, said = fleet_of([Document(snapshot, is_fact=True)], address="none").vms(())
     assert (found[0].address, said) == ("", [])
@@ -537,12 +537,12 @@ def test_no_vm_has_a_name_that_leads_to_the_controller() -> None:
     assert [one.name for one in found] == ["127.1_1", "a.localhost_2", "2130706433_3"]
 
 
-def test_a_name_stays_a_name_with_the_id_behind_it() -> None:
+def test_a_name_with_an_appended_id_is_valid() -> None:
     found = vms([vm("2001:db8::4", "A:-1"), vm("2001:db8::4", "B")])
     assert [one.name for one in found] == ["2001_db8__4_a_-1", "2001_db8__4_b"]
 
 
-def test_the_groups_of_earlier_hosts_are_no_names_either() -> None:
+def test_no_vm_has_the_name_of_a_group_of_earlier_hosts() -> None:
     earlier = Document(azure_imds(vm("x", zone="1"), "")[0], is_fact=True, host="x")
     assert [one.name for one in vms([earlier, vm("zone_1", "A")])] == ["x", "zone_1_a"]
 
@@ -559,7 +559,7 @@ TESTED = vm("tested", tagsList=[{"name": "Env", "value": "test-1"}])
         ({"hostnames": ["tags.Env && join('', [name, '-', tags.Env])", "abs(name)", "name"]}, None),
     ],
 )
-def test_an_expression_that_can_not_be_evaluated_costs_nobody_a_vm(
+def test_a_failing_expression_leaves_all_vms_in_the_inventory(
     choices: dict[str, t.Any], names: list[str] | None
 ) -> None:
     documents = [vm("a"), TESTED, Document(azure_imds(vm("b"), "")[0], True, snapshot_of="host-b")]
@@ -575,7 +575,7 @@ def test_an_expression_that_can_not_be_evaluated_costs_nobody_a_vm(
         fleet_of(documents, strict=True, **choices)
 
 
-def test_what_is_out_is_not_warned_about() -> None:
+def test_excluded_vms_cause_no_warnings() -> None:
     twins = [
         vm(name, name, tagsList=[{"name": "env", "value": value}])
         for name, value in (("a", "x-y"), ("b", "x_y"), ("c", "z"))
@@ -590,7 +590,7 @@ def test_what_is_out_is_not_warned_about() -> None:
     assert "2 VMs" in said[0]
 
 
-def test_a_vm_that_says_to_be_another_one_is_named() -> None:
+def test_a_vm_that_claims_to_be_another_is_named() -> None:
     snapshots = [
         Document(azure_imds(vm(host, "A"), "")[0], is_fact=True, snapshot_of=host)
         for host in ("good", "evil")
@@ -604,7 +604,7 @@ def test_a_vm_that_says_to_be_another_one_is_named() -> None:
         assert fleet_of(same, address="none").vms(())[1] == []
 
 
-def test_a_document_that_says_to_be_another_vm_is_named() -> None:
+def test_a_document_that_claims_to_be_another_vm_is_named() -> None:
     good, evil, same = (Document(vm(name, "A")) for name in ("good", "evil", "GOOD"))
     earlier = Document(azure_imds(vm("good", "A"), "")[0], is_fact=True, host="good.example")
     for pair in ([good, evil], [earlier, evil]):

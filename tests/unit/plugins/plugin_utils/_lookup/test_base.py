@@ -58,6 +58,18 @@ def test_a_fact_of_a_host_is_no_option(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["access_token", "metadata"])
+def test_a_fact_that_is_no_variable_changes_no_option(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANSIBLE_INJECT_FACT_VARS", "false")
+    fact = {"azure_imds_endpoint": "http://127.0.0.1:8"}
+    variables = {"azure_imds_endpoint": "http://127.0.0.1:9", "ansible_facts": fact}
+    plugin = lookup(name, variables)
+    plugin.set_options(var_options=variables, direct={"resource": "key_vault"})
+    assert plugin.get_option("endpoint") == "http://127.0.0.1:9"
+
+
+@pytest.mark.parametrize("name", ["access_token", "metadata"])
 def test_a_variable_may_be_a_template(name: str) -> None:
     variables = {
         "azure_imds_endpoint": written("http://127.0.0.1:{{ port }}"),

@@ -112,7 +112,7 @@ def test_a_leaf_is_text(value: t.Any, words: str) -> None:
         ("network/interface/2/ipv4/ipAddress/0", "ipAddress' is a list of 0"),
     ],
 )
-def test_a_route_that_does_not_exist_names_what_does(route: str, message: str) -> None:
+def test_the_message_about_a_missing_route_names_existing_keys(route: str, message: str) -> None:
     with pytest.raises(NotFoundError) as caught:
         walk(EVERYTHING, route.split("/"), "instance")
     assert message in str(caught.value)

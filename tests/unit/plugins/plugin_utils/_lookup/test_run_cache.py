@@ -107,7 +107,7 @@ def slowly(calls: Calls, error: ImdsError | None = None) -> t.Callable[[], t.Any
     return make
 
 
-def test_fifty_at_once_ask_once(folder: pathlib.Path, calls: Calls) -> None:
+def test_fifty_processes_send_one_request(folder: pathlib.Path, calls: Calls) -> None:
     cache = RunCache(str(folder), "instance")
     assert in_processes(50, lambda: get(cache, slowly(calls))) == [DOCUMENT] * 50
     assert calls.count == 1
@@ -133,7 +133,7 @@ def test_keys_share_nothing(folder: pathlib.Path) -> None:
         assert get(RunCache(str(folder), *key), lambda number=number: number) == number
 
 
-def test_only_their_user_may_read_what_is_left(folder: pathlib.Path) -> None:
+def test_only_the_user_can_read_the_files(folder: pathlib.Path) -> None:
     old = os.umask(0)
     try:
         get(RunCache(str(folder), "x"), lambda: DOCUMENT)
@@ -155,9 +155,7 @@ def _fail() -> t.NoReturn:
     raise UnavailableError("no answer")
 
 
-def test_a_failure_is_shared_with_those_who_waited(
-    folder: pathlib.Path, tmp_path: pathlib.Path
-) -> None:
+def test_waiting_callers_share_a_failure(folder: pathlib.Path, tmp_path: pathlib.Path) -> None:
     cache = RunCache(str(folder), "x")
     (tmp_path / "come").mkdir()
     come, calls = Calls(tmp_path / "come"), Calls(tmp_path)
@@ -178,7 +176,7 @@ def test_a_failure_is_shared_with_those_who_waited(
     assert calls.count <= 3
 
 
-def test_a_failure_is_not_for_those_who_come_later(folder: pathlib.Path, calls: Calls) -> None:
+def test_later_callers_try_again_after_a_failure(folder: pathlib.Path, calls: Calls) -> None:
     cache = RunCache(str(folder), "x")
     for _count in range(2):
         with pytest.raises(UnavailableError, match="no answer"):
@@ -188,7 +186,7 @@ def test_a_failure_is_not_for_those_who_come_later(folder: pathlib.Path, calls: 
     assert get(cache, _fail) == DOCUMENT
 
 
-def test_the_first_keeps_the_kind_of_its_error(folder: pathlib.Path) -> None:
+def test_the_first_caller_gets_the_original_error(folder: pathlib.Path) -> None:
     def refuse() -> t.NoReturn:
         raise OptionError("endpoint is refused")
 
@@ -196,14 +194,14 @@ def test_the_first_keeps_the_kind_of_its_error(folder: pathlib.Path) -> None:
         get(RunCache(str(folder), "x"), refuse)
 
 
-def test_another_exception_passes_and_blocks_nobody(folder: pathlib.Path) -> None:
+def test_other_exceptions_pass_and_free_the_lock(folder: pathlib.Path) -> None:
     cache = RunCache(str(folder), "x")
     with pytest.raises(KeyError):
         get(cache, lambda: {}["x"])
     assert get(cache, lambda: DOCUMENT) == DOCUMENT
 
 
-def test_a_holder_that_is_killed_blocks_nobody(folder: pathlib.Path, calls: Calls) -> None:
+def test_a_killed_holder_frees_the_lock(folder: pathlib.Path, calls: Calls) -> None:
     cache = RunCache(str(folder), "x")
 
     def hang() -> None:
@@ -226,7 +224,7 @@ def test_a_holder_that_is_killed_blocks_nobody(folder: pathlib.Path, calls: Call
     assert get(cache, _fail) == DOCUMENT
 
 
-def test_a_holder_that_is_stopped_holds_nobody_beyond_their_deadline(
+def test_a_stopped_holder_blocks_no_longer_than_the_deadline(
     folder: pathlib.Path, calls: Calls
 ) -> None:
     cache = RunCache(str(folder), "x")
@@ -253,7 +251,7 @@ def test_a_holder_that_is_stopped_holds_nobody_beyond_their_deadline(
     assert get(cache, _fail) == DOCUMENT
 
 
-def test_the_wait_takes_from_the_time_for_the_request(
+def test_the_wait_counts_towards_the_deadline(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a clock that moves ten seconds with each look at a lock that is held for thirty."""
@@ -284,7 +282,7 @@ def test_a_result_is_found_under_each_of_the_names(folder: pathlib.Path) -> None
     assert cache.get(["bare"], lambda _left: _fail(), _fail) == "without"
 
 
-def test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half(
+def test_a_holder_killed_during_a_write_leaves_no_partial_file(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = RunCache(str(folder), "x")
@@ -304,7 +302,7 @@ def test_a_holder_that_is_killed_while_it_writes_leaves_nothing_half(
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "5", "null", "{}", '{"other": 1}', "\x00"])
-def test_a_file_that_is_not_of_the_cache_is_no_result(folder: pathlib.Path, content: str) -> None:
+def test_a_foreign_file_is_not_a_result(folder: pathlib.Path, content: str) -> None:
     cache = RunCache(str(folder), "x")
     get(cache, lambda: DOCUMENT)
     (path,) = folder.glob("*.json")
@@ -313,7 +311,7 @@ def test_a_file_that_is_not_of_the_cache_is_no_result(folder: pathlib.Path, cont
     assert get(cache, _fail) == "made anew"
 
 
-def test_without_a_folder_everybody_asks(tmp_path: pathlib.Path, calls: Calls) -> None:
+def test_without_a_folder_each_caller_sends_a_request(tmp_path: pathlib.Path, calls: Calls) -> None:
     cache = RunCache(str(tmp_path / "none"), "x")
     for _count in range(2):
         assert get(cache, slowly(calls)) == DOCUMENT
@@ -350,7 +348,7 @@ def refused(
         (fcntl, "flock", errno.ENOSYS),
     ],
 )
-def test_a_folder_that_takes_nothing_costs_the_cache_and_not_the_run(
+def test_an_unwritable_cache_folder_is_ignored(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch, target: t.Any, name: str, number: int
 ) -> None:
     cache = RunCache(str(folder), "x")

@@ -112,7 +112,7 @@ def test_a_mismatch_is_one_sentence(
 
 
 @pytest.mark.parametrize("name", [name for name in REQUIREMENTS if name != "tags"])
-def test_a_vm_that_says_nothing_meets_nothing(name: str) -> None:
+def test_a_vm_without_data_meets_no_requirement(name: str) -> None:
     wanted = "public" if name == "clouds" else "x"
     for facts in ({}, {"compute": {}}, {"compute": None}, {"compute": []}):
         assert mismatches(facts, **{name: [wanted]}) == [Mismatch(name, wanted, "")]
@@ -160,12 +160,12 @@ def test_every_requirement_is_reported() -> None:
         {"regions": ["westeurope"]},
     ],
 )
-def test_what_is_no_requirement_is_refused(requirements: dict[str, t.Any]) -> None:
+def test_invalid_requirements_are_refused(requirements: dict[str, t.Any]) -> None:
     with pytest.raises(OptionError):
         mismatches(VM, **requirements)
 
 
-def test_a_mistyped_cloud_is_an_error_also_for_a_vm_that_says_nothing() -> None:
+def test_a_misspelt_cloud_is_an_error_even_without_data() -> None:
     for facts in ({}, VM):
         with pytest.raises(OptionError, match="Did you mean AzureUSGovernmentCloud"):
             mismatches(facts, clouds=["AzureGovCloud"])
@@ -178,7 +178,7 @@ def test_foreign_text_does_not_break_the_line() -> None:
 
 @quick
 @given(st.text(min_size=1), st.dictionaries(st.text(min_size=1), st.text()))
-def test_a_vm_meets_what_it_says_itself(zone: str, tags: dict[str, str]) -> None:
+def test_a_vm_meets_its_own_values(zone: str, tags: dict[str, str]) -> None:
     facts: dict[str, t.Any] = {"compute": {"zone": zone}, "tags": tags}
     assert mismatches(facts, zones=[zone], tags=tags) == []
 

@@ -217,7 +217,7 @@ def test_counts_add_up(places: list[str]) -> None:
 
 @quick
 @given(st.lists(PLACES, min_size=1, max_size=12))
-def test_more_than_there_is_can_never_be_met(places: list[str]) -> None:
+def test_a_rule_beyond_the_number_of_hosts_is_never_met(places: list[str]) -> None:
     counts = placement(group(*places), Rules())["counts"]
     assert "min_zones" in broken(places, min_zones=counts["zones"] + 1)
     assert "min_fault_domains" in broken(places, min_fault_domains=counts["fault_domains"] + 1)
@@ -226,7 +226,7 @@ def test_more_than_there_is_can_never_be_met(places: list[str]) -> None:
 
 @quick
 @given(st.text(), st.dictionaries(st.text(), st.text()))
-def test_no_text_leaves_the_data_of_a_map(name: str, tags: dict[str, str]) -> None:
+def test_no_text_can_end_the_script_element_of_a_map(name: str, tags: dict[str, str]) -> None:
     place = Place(name, "we", "1", "0", name, physical_zone=name, subscription=name)
     hosts = [Replica(name, place, "", tags), vm(f"{name}-", "we/1")]
     text = map_data(hosts, hosts, {"all": [name], "web": [name]}, name, "web", Rules(min_zones=3))

@@ -79,7 +79,7 @@ def test_what_a_scale_set_is(one: Compute, other: Compute, sets: int, domains: i
     assert result["counts"]["fault_domains"] == domains
 
 
-def test_sets_of_one_name_are_told_apart_by_what_differs() -> None:
+def test_sets_with_one_name_get_distinguishing_labels() -> None:
     rules = {"max_share": 0.2}
     (share,) = found(uniform(), uniform("WEB", resourceGroupName="h"), **rules)["violations"]
     assert share["message"].startswith(
@@ -139,7 +139,7 @@ def test_zones_of_several_subscriptions(computes: list[Compute], zones: int, not
     assert len(result["notices"]) == notices
 
 
-def test_what_is_said_of_zones_that_can_not_be_compared() -> None:
+def test_the_notice_about_zones_that_can_not_be_compared() -> None:
     one, other = zonal("1", physicalZone="we-az1"), zonal("2", subscriptionId="b")
     result = found(one, other, min_zones=2, max_share=0.5)
     assert result["notices"] == [
@@ -209,7 +209,7 @@ def test_hosts_on_one_dedicated_host_fail_together() -> None:
     assert result["counts"]["fault_domains"] == 2
 
 
-def test_each_location_can_need_zones_of_its_own() -> None:
+def test_a_minimum_of_zones_for_each_location() -> None:
     hosts = [zonal("1"), zonal("2"), zonal("1", location="ne"), zonal("1", location="ne")]
     result = found(*hosts, min_zones=3, min_zones_per_location=2)
     (low,) = result["violations"]
@@ -313,7 +313,9 @@ def test_a_set_split_by_resource_group_is_never_fewer_sets(
 
 @quick
 @given(FLEETS, RULES)
-def test_moving_the_marked_replicas_mends_the_rules(computes: list[Compute], rules: Rules) -> None:
+def test_moving_the_marked_replicas_satisfies_the_rules(
+    computes: list[Compute], rules: Rules
+) -> None:
     # Nothing can move to another subscription, so this fleet is of one.
     computes = [{**compute, "subscriptionId": "a", "physicalZone": ""} for compute in computes]
     total = len(computes)
