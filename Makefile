@@ -18,7 +18,7 @@ of = $(addprefix $(1)-,$(or $(CORES),$(2)))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
-	test-eda test-browser test-peers docs coverage fuzz sanity simulator benchmark changelog clean
+	test-eda test-browser test-peers test-simulator docs coverage fuzz sanity simulator benchmark changelog clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,7 +36,7 @@ test: $(NOX) ## run the linters, the unit tests and the integration tests
 	@$(TOGETHER) $(call of,integration,newest 2.16 2.19) $(call of,units,newest 2.19) lint types
 
 test-system: $(NOX) ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
-	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke eda
+	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke simulator_guide eda
 
 test-fleet: $(NOX) ## test over SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(NOX) -s fleet -- $(ARGS)
@@ -56,7 +56,7 @@ test-browser: $(NOX) ## test the site and the map of a fleet in a browser (ARGS=
 units: $(NOX) ## run the unit tests (CORES=newest, ARGS="-k retry" for pytest)
 	@$(NOX) -s $(call of,units,2.19 newest) -- $(ARGS)
 
-coverage: $(NOX) ## print the branches of the plugins that the unit tests do not take
+coverage: $(NOX) ## print the branches of the plugins that the unit tests do not cover
 	@$(NOX) -s coverage
 
 integration: $(NOX) ## run the integration targets (CORES=2.16, TARGETS="metadata instances")
@@ -81,10 +81,13 @@ test-peers: $(NOX) ## test the simulator with other IMDS clients; needs root and
 fuzz: $(NOX) ## fuzz the parsers of answers and documents (SECONDS=600 for each)
 	@$(NOX) -s fuzz -- $(SECONDS)
 
+test-simulator: $(NOX) ## run the guide to the simulator as a new user does, with packages from pip
+	@$(NOX) -s simulator_guide -- $(ARGS)
+
 sanity: $(NOX) ## run ansible-test sanity (CORES=2.19)
 	@$(NOX) -s $(call of,sanity,newest) -- $(ARGS)
 
-simulator: $(NOX) ## serve the simulator's sample fleet until Ctrl-C (ARGS="--port 9000 --fleet FILE")
+simulator: $(NOX) ## serve the simulator's sample fleet until Ctrl-C, with an inventory (ARGS="--port 9000 --fleet FILE")
 	@$(NOX) -s simulator -- $(ARGS)
 
 benchmark: $(NOX) ## measure against similar tools and print the tables of docs/benchmarks.md; 45 minutes, needs root (ARGS="facts lookups --runs 7")

@@ -136,7 +136,8 @@ def collections() -> pathlib.Path:
     link = VENVS / "collections" / COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
-        link.symlink_to(ROOT)
+        # Relative, so that it also holds in a clone that was moved.
+        link.symlink_to(os.path.relpath(ROOT, link.parent))
     return VENVS / "collections"
 
 
@@ -198,7 +199,7 @@ def types(session: nox.Session) -> None:
         session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
     # Tests of the plugins hand them what no type allows, so they are not among these.
     typed = "project.py ansible_runs.py guides.py simulated.py tools benchmarks demo faults windows vault.py simulator/imds_simulator unit/simulator"
-    folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons")
+    folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons", "simulator_guide")
     systems = [f"system/{name}" for name in folders]
     with session.chdir(TESTS):
         session.run(*mypy, *typed.split(), *systems, env=env)
@@ -256,10 +257,13 @@ def integration(session: nox.Session, core: str) -> None:
     quick = [name for name in targets if name not in SLOW]
     jobs = [[name] for name in SLOW if name in targets] + [quick[start::4] for start in range(4)]
     # What is left of a processor, a second job takes.
-    with ThreadPoolExecutor(2) as pool:
-        failed = [
-            *filter(None, pool.map(functools.partial(run_targets, session), filter(None, jobs)))
-        ]
+    pool = ThreadPoolExecutor(2)
+    try:
+        ended = list(pool.map(functools.partial(run_targets, session), filter(None, jobs)))
+    finally:
+        # After Ctrl-C no other job begins.
+        pool.shutdown(cancel_futures=True)
+    failed = [each for each in ended if each]
     if failed:
         session.error(f"failed, with the output above: {', '.join(failed)}")
 
@@ -479,7 +483,28 @@ def demo(session: nox.Session) -> None:
 def simulator(session: nox.Session) -> None:
     """Serve the simulator's sample fleet until Ctrl-C; -- --port 9000 --fleet FILE."""
     install_core(session, NEWEST)
-    session.run("python", "-m", "imds_simulator", *session.posargs, env={"PYTHONPATH": IMPORTABLE})
+    lab = lay_out_lab()
+    session.log(f"to try the README: . {session.virtualenv.location}/bin/activate; cd {lab}")
+    serve = ("python", "-m", "imds_simulator", f"--inventory={lab}/hosts.yml")
+    session.run(*serve, *session.posargs, env={"PYTHONPATH": IMPORTABLE})
+
+
+def lay_out_lab() -> pathlib.Path:
+    """A folder with the files of the README, and settings with which its commands use the simulator."""
+    lab = VENVS / "lab"
+    shutil.copytree(ROOT / "examples" / "readme", lab, dirs_exist_ok=True)
+    settings = (TESTS / "demo" / "ansible.cfg").read_text(encoding="utf-8")
+    found = f"collections_path = {collections()}"
+    settings = settings.replace("collections_path = collections", found)
+    (lab / "ansible.cfg").write_text(settings, encoding="utf-8")
+    return lab
+
+
+@nox.session(python=NEW)
+def simulator_guide(session: nox.Session) -> None:
+    """Run the guide to the simulator as a new user does, with packages from pip."""
+    session.install("pytest", *QUICKLY)
+    session.run(*PYTEST, "tests/system/simulator_guide", *session.posargs, env=environment())
 
 
 @nox.session(python=NEW)

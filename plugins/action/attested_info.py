@@ -97,7 +97,7 @@ class ActionModule(ActionBase):
     def _check_expect(self, option: dict[str, t.Any]) -> None:
         """Refuses expectations that would not be compared."""
         if "expect" in self._task.args and not option["expect"]:
-            raise OptionError("expect is empty and compares nothing: leave it out, or fill it")
+            raise OptionError("expect is empty and compares nothing: remove it, or fill it")
         if option["expect"] and not option["verify"]:
             raise OptionError("expect compares nothing when verify is false: leave one of them out")
 
@@ -112,7 +112,7 @@ class ActionModule(ActionBase):
         if named:
             raise OptionError(
                 f"this host has facts that are variables: {listed(named, 5)}. They replace variables of the "
-                "inventory, and a host must not say what is expected of it. Run ansible.builtin.meta: "
+                "inventory, and a host must not set its own expectations. Run ansible.builtin.meta: "
                 "clear_facts before this task, or set inject_facts_as_vars to false in ansible.cfg"
             )
 

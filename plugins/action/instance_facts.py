@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils._document import cleaned
+from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS,
     HostVariablesAction,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_values
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import (
     choice_of_facts,
 )
@@ -25,7 +28,15 @@ class ActionModule(HostVariablesAction):
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         facts = result.get("ansible_facts", {})
+        try:
+            check_values(facts.get(FACT))
+        except MalformedError as exc:
+            # Returned and not raised, because an exception would ignore failed_when.
+            del facts[FACT]
+            return {**result, "failed": True, "msg": f"the module returned no fact: {exc}"}
         if isinstance(facts.get(FACT), dict):
+            # A hostile host can return what the module of this collection leaves out.
+            facts[FACT] = cleaned(facts[FACT])
             host, older = self._older(task_vars or {})
             keep = self._task.args.get("keep_fuller", False)
             choice = choice_of_facts(host, older, facts[FACT], result.get("incomplete"), keep)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the collection's actions can and can't do, said once. Private to imds.azure."""
+"""The attributes that several modules share. Private to imds.azure."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What to ask a token for, and of whom. Private to imds.azure.
+"""The options for tokens. Private to imds.azure.
 
-They mirror token_argument_spec in plugins/module_utils/_options.py; a test compares the two.
+They mirror token_argument_spec in plugins/module_utils/_managed_identity/options.py; a test compares the two.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import typing as t
 
 from ansible.errors import AnsibleFilterError
@@ -12,12 +11,13 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
 from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_unsafe
 
+# What the role managed_identity_migration registers on each host.
+_RESULT = "managed_identity_migration_report"
 
-def _report(results: t.Any) -> list[str]:
-    if not isinstance(results, (t.Mapping, str)):
-        # Pairs, as from `zip`. In templates, a fact can replace the function `dict`.
-        with contextlib.suppress(TypeError, ValueError):
-            results = dict(results)
+
+def _report(results: t.Any, hosts: t.Iterable[str] | None = None) -> list[str]:
+    if isinstance(results, t.Mapping) and hosts is not None:
+        results = {host: _result_of(results[host]) for host in hosts}
     if not isinstance(results, t.Mapping) or not all(
         isinstance(result, t.Mapping) for result in results.values()
     ):
@@ -26,6 +26,12 @@ def _report(results: t.Any) -> list[str]:
         )
     lines: list[str] = make_unsafe(report({str(host): results[host] for host in results}))
     return lines
+
+
+def _result_of(variables: t.Mapping[str, t.Any]) -> t.Any:
+    result = variables.get(_RESULT)
+    # A host without a result did not run the role, or returned something else.
+    return result if isinstance(result, t.Mapping) else {}
 
 
 class FilterModule:

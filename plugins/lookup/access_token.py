@@ -117,19 +117,18 @@ class LookupModule(ImdsLookup):
         resource = self.get_option("resource")
         if terms and resource is not None:
             raise OptionError(
-                "access_token takes no terms where resource is given, because both say what the token "
-                "is for: leave one of them out"
+                "terms and the option resource both set the resource of the token: use only one of them"
             )
         if not terms and resource is None:
             raise OptionError(
-                "the resource is missing: say what the token is for, for example "
+                "the resource of the token is missing: set it, for example "
                 "lookup('imds.azure.access_token', resource='key_vault'), or a URI"
             )
         for term in terms:
             if not isinstance(term, str):
                 raise OptionError(
-                    f"{printable(str(term), 80)} is no resource, which is a text; of a list, each element "
-                    "is a term of its own: query('imds.azure.access_token', *resources)"
+                    f"{printable(str(term), 80)} is not a resource: it must be a text. Pass the elements of a "
+                    "list as separate terms: query('imds.azure.access_token', *resources)"
                 )
         return terms or [resource]
 

@@ -133,9 +133,9 @@ class LookupModule(ImdsLookup):
             query = compiled(text, "query") if text else None
             if not terms:
                 raise OptionError(
-                    "there is no route to ask for: say which, for example "
+                    "the route is missing: pass one, for example "
                     "lookup('imds.azure.metadata', 'instance/compute/location'). If the list of routes "
-                    "may be empty, look first: query('imds.azure.metadata', *routes) if routes else []"
+                    "may be empty, check it first: query('imds.azure.metadata', *routes) if routes else []"
                 )
             return [self._result(term, query, kwargs) for term in terms]
         except OptionError as exc:
@@ -148,8 +148,8 @@ class LookupModule(ImdsLookup):
     ) -> t.Any:
         if not isinstance(term, str):
             raise OptionError(
-                f"{printable(str(term), 80)} is not an IMDS route, which is a text; of a list, each "
-                "element is a term of its own: query('imds.azure.metadata', *routes)"
+                f"{printable(str(term), 80)} is not an IMDS route: it must be a text. Pass the elements of "
+                "a list as separate terms: query('imds.azure.metadata', *routes)"
             )
         segments = parse_route(term)
         try:

@@ -109,7 +109,7 @@ def _user_data(compute: dict[str, t.Any], wanted: bool, warnings: list[str]) -> 
 
 
 def _decoded(user_data: t.Any, warnings: list[str]) -> str:
-    # Imported here because user data is left out unless a task asks for it.
+    # Imported here because user data is left out unless a task requests it.
     from . import _user_data
 
     try:

@@ -29,7 +29,7 @@ _NO_ANSWER = (
 )
 _NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {DIAGNOSE}"
 _FORBIDDEN = f"Check the firewall and the routes of this host. {DIAGNOSE}"
-_CUT_OFF = f"Check what stands between this host and its IMDS: it ends the connection. {DIAGNOSE}"
+_CUT_OFF = f"Check what is between this host and IMDS, for example a proxy: it closes the connection. {DIAGNOSE}"
 # The advice if there was no answer, by the reason that the transport gave.
 _BY_CAUSE = {
     "connection refused": "Check that this is an Azure VM, and that the option endpoint is right: nothing "
@@ -47,7 +47,7 @@ _IN_ITS_PLACE = (
     f"there. Check that this is an Azure VM. {DIAGNOSE}"
 )
 _TRY_LATER = "Try again later, or raise the option deadline"
-_IN_TROUBLE = f"IMDS is in trouble. {_TRY_LATER}"
+_IN_TROUBLE = f"IMDS has a temporary problem. {_TRY_LATER}"
 _ADVICE = {
     400: "Check the route and its parameters",
     401: "Check the parameters of the request",
@@ -176,7 +176,7 @@ def _advice(failure: _retry.Failure, always_there: bool) -> str:
     if status == 403 and any(words in cause.lower() for words in NO_WAY):
         return _IN_ITS_PLACE
     if status == 400 and "header" in cause:
-        return "Check what stands between this host and its IMDS: it takes headers away"
+        return "Check what is between this host and IMDS, for example a proxy: it removes headers"
     if status == 404 and always_there:
         return _errors.NOT_IMDS
     return _ADVICE.get(status, _errors.NOT_IMDS)

@@ -63,7 +63,7 @@ class Rejection(t.NamedTuple):
         offer = (
             f"It offers {_errors.listed(offered)}"
             if offered
-            else "It names none that it would accept"
+            else "It names no version that it accepts"
         )
         todo = (
             "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"

@@ -112,7 +112,7 @@ causes:
       description: Further advice.
       type: str
       returned: always
-      sample: IMDS answers the primary address of the primary interface alone.
+      sample: IMDS answers only the primary address of the primary interface.
 observed:
   description: All observations.
   returned: success

@@ -230,7 +230,7 @@ references:
       description: The replacement.
       type: str
       returned: always
-      sample: 'nothing: IMDS has no port of its own to name'
+      sample: 'nothing: IMDS needs no port'
 unread:
   description: Files that could not be searched completely, with the reason.
   returned: success

@@ -9,6 +9,7 @@ Every command that is run is printed as it is, so that a reader can run it, too.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -32,7 +33,11 @@ def main() -> int:
     lay_out()
     with simulator(programs) as endpoints:
         write_hosts(endpoints, programs)
-        return show(programs, endpoints)
+        status = show(programs, endpoints)
+    # Where `make simulator` serves the same VMs, so that a reader can repeat the commands.
+    ports = itertools.count(8169)
+    write_hosts({name: f"http://127.0.0.1:{next(ports)}" for name in endpoints}, programs)
+    return status
 
 
 def show(programs: pathlib.Path, endpoints: dict[str, str]) -> int:
@@ -67,7 +72,10 @@ def show(programs: pathlib.Path, endpoints: dict[str, str]) -> int:
         if status:
             print(f"demo: this ended with exit status {status}", file=sys.stderr)
             return 1
-    print(f"\nThe files of this demo are in {WORK.relative_to(ROOT)}; tests/demo has its playbook.")
+    print(
+        "\nTo repeat these commands, run `make simulator`, and in another terminal:\n\n"
+        f"   . {programs.relative_to(ROOT)}/activate\n   cd {WORK.relative_to(ROOT)}"
+    )
     return 0
 
 

@@ -116,7 +116,7 @@ CACHE = (
     ),
     Trial(
         "User data, during the run and after the run was killed",
-        "In no file, unless a lookup asked for it",
+        "In no file, unless a lookup requested it",
         (
             (_LOOKUP, "test_user_data_is_stored_only_if_a_lookup_requests_it"),
             ("tests/integration/targets/metadata/tasks/main.yml", "A run that is killed"),

@@ -206,7 +206,7 @@ def test_the_readme_names_all_there_is() -> None:
     names |= {path.name for path in (ROOT / "roles").iterdir()}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     unnamed = sorted(name for name in names if f"`imds.azure.{name}`" not in readme)
-    assert not unnamed, "the tables below 'What is in it' of README.md name every plugin and role"
+    assert not unnamed, "the tables below 'Contents' of README.md name every plugin and role"
 
 
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))

@@ -16,7 +16,7 @@ from windows import collection
 
 _HERE = pathlib.Path(__file__).resolve().parent
 # For how long one run may take: far longer than it does.
-_PATIENCE = 240
+_PATIENCE = 900
 
 LINUX = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 WINDOWS = {"ansible_connection": "windows_double"}

@@ -175,7 +175,7 @@ def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
             f"the route to {route.network} goes by {route.interface}, and the primary one "
             f"is {primary.interface} ({primary.because})",
             [_route_command(evidence)],
-            "IMDS answers the primary address of the primary interface alone.",
+            "IMDS answers only the primary address of the primary interface.",
         )
     elif primary.address and route.source not in ("", primary.address):
         yield Cause(
@@ -184,7 +184,7 @@ def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
             f"requests come from {route.source}, which is not the primary address",
             f"the primary address of {primary.interface} is {primary.address}",
             [_route_command(evidence)],
-            "IMDS answers the primary address of the primary interface alone.",
+            "IMDS answers only the primary address of the primary interface.",
         )
 
 
@@ -252,7 +252,7 @@ def _silent_gateway(evidence: Evidence) -> t.Iterator[Cause]:
             "silent_gateway",
             LIKELY,
             f"{route.gateway or evidence.address} does not answer on {route.interface}",
-            "the next hop was asked for on the link, and nobody has that address there",
+            "no machine on the link has the address of the next hop",
             [_route_command(evidence)],
             "A gateway that is not Azure's own (the first address of the subnet) was probably set "
             "by hand.",
@@ -267,7 +267,7 @@ def _refused(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "refused",
             LIKELY,
-            f"nobody on this host listens at {address}, port {port}",
+            f"nothing on this host listens at {address}, port {port}",
             "the connection was refused, and it never left this host",
             [f"ss -tlnp 'sport = :{port}'"],
             "Azure's own IMDS is at http://169.254.169.254: see which endpoint is asked, and why.",
@@ -276,8 +276,8 @@ def _refused(evidence: Evidence) -> t.Iterator[Cause]:
     yield Cause(
         "refused",
         LIKELY,
-        f"whoever has {address} refuses the connection",
-        "a firewall that rejects, or another machine in the place of IMDS",
+        f"the machine at {address} refuses the connection",
+        "a firewall that rejects, or another machine instead of IMDS",
         [rule.command for rule in evidence.firewall.rules]
         or [f"iptables -I OUTPUT -d {address} -p tcp --dport {port} -j ACCEPT"],
     )
@@ -318,8 +318,8 @@ def _foreign(evidence: Evidence) -> t.Iterator[Cause]:
         + (f" from the server {server!r}" if server else "")
         + " and has nothing of IMDS in it",
         [rule.command for rule in rules] or [_route_command(evidence)],
-        "Where this VM is not in Azure there is nothing to mend: keep plays for Azure away from it, "
-        "with the role imds.azure.guard. In Azure something took the address over: see "
+        "If this host is not in Azure, there is nothing to fix: keep plays for Azure away from it, "
+        "with the role imds.azure.guard. In Azure, something has taken the address over: see "
         f"ip route get {evidence.address} and what listens on port 80.",
     )
 
@@ -341,7 +341,7 @@ def _status(evidence: Evidence) -> t.Iterator[Cause]:
         return
     trouble = (
         LIKELY,
-        "IMDS is in trouble",
+        "IMDS has a temporary problem",
         "If it goes on, open a support request for this VM in the Azure portal.",
     )
     certainty, what, advice = _STATUS.get(request.status, trouble)
@@ -363,7 +363,7 @@ def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
             CERTAIN,
             "IMDS answers, but knows nothing of this VM's compute",
             "the instance document has no compute: this VM is a classic one, or older than "
-            "September 2016 and not changed since, or IMDS answers in part for the moment",
+            "September 2016 and not changed since, or IMDS returns an incomplete document at the moment",
             ["az vm update --resource-group GROUP --name VM --set tags.imds=refresh"],
             "A tag, an extension or a data disk that is added or removed makes IMDS read the VM "
             "again. Classic VMs must move to Resource Manager.",
@@ -422,7 +422,7 @@ def _clock(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "clock",
             CERTAIN if is_healthy(evidence) else POSSIBLE,
-            f"the clock of this host is {abs(ahead):.0f} s {direction} that of whoever answered",
+            f"the clock of this host is {abs(ahead):.0f} s {direction} that of the answering service",
             f"it says {evidence.clock.now}; tokens and attested documents will be refused",
             ["timedatectl set-ntp true"],
             "Azure VMs can take the time of their host: chrony with the clock /dev/ptp_hyperv.",

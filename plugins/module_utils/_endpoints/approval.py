@@ -76,8 +76,8 @@ class _Approval(t.NamedTuple):
         if is_ambiguous(found):
             raise OptionError(
                 f"IMDS lists {len(found)} different events by the identifier "
-                f"{printable(self.event_id)!r}, in this casing or another, so nobody can say which of "
-                "them an approval would start: none was approved"
+                f"{printable(self.event_id)!r}, in this casing or another, so it is unclear "
+                "which of them an approval would start: none was approved"
             )
         if event["EventStatus"] == STARTED:
             return _result(event, changed=False)
@@ -108,8 +108,8 @@ class _Approval(t.NamedTuple):
         others = [name for name in others_in(event, resource) if name]
         if others:
             raise NotAlone(
-                f"{said}, and an approval would be for {listed(others)} as well: approve it when "
-                "they are ready, too, with only_if_alone=false",
+                f"{said}, and an approval would be for {listed(others)} as well: approve it with "
+                "only_if_alone=false when they are also ready",
                 event["Resources"],
             )
         raise NotAlone(

@@ -20,10 +20,25 @@ from .._options import GetOption, shared_argument_spec
 from .._times import iso_8601
 from .dates import moment_of
 
-# The newest version of events. The first request enables the service, which is documented to take up to two minutes.
+# The newest version of scheduled events, which have versions of their own.
+NEWEST = "2020-07-01"
+
+
+def _advice(status: int | None, _cause: str) -> str:
+    """IMDS does not say that it rejects the version, so each of these statuses may mean it."""
+    if status not in (400, 404):
+        return ""
+    return f"Check the parameters, and the option api_version: scheduled events have versions of their own, up to {NEWEST}"
+
+
+# The first request enables the service, which is documented to take up to two minutes.
 # IMDS has been observed to answer with an empty body if there are no events.
 EVENTS = Endpoint(
-    "scheduledevents", version="2020-07-01", timeout=130.0, default_body=b'{"Events": []}'
+    "scheduledevents",
+    version=NEWEST,
+    timeout=130.0,
+    advise=_advice,
+    default_body=b'{"Events": []}',
 )
 SCHEDULED = "Scheduled"
 STARTED = "Started"

@@ -55,6 +55,8 @@ _FILE_LOCK_SECONDS = 20.0
 _LONGEST = 1e15
 # An answer of IMDS has at most 4 MiB, and JSON may escape one byte as six.
 _MAX_BYTES = 32 * 1024 * 1024
+# Of one run. Azure plans a few for a VM, and the tasks of the user run for each.
+_MOST_DUE = 50
 
 Process = t.Dict[str, t.Any]
 
@@ -210,8 +212,8 @@ class Folder:
             held = _holder(file)
             if held.get("token") != token:
                 raise LostError(
-                    "this run took so long that another run of the role maintenance took it for dead and "
-                    f"works on the VM now ({self.path}/{_LOCK}): nothing was approved, and this run ends. "
+                    "this run took so long that another run of the role maintenance took the lock over "
+                    f"and works on the VM now ({self.path}/{_LOCK}): nothing was approved, and this run ends. "
                     "Set maintenance_lock_seconds to more than the longest drain or restore takes"
                 )
             self._write_holder(file, held)
@@ -289,7 +291,7 @@ class Folder:
         with self._held(token) as held:
             if done == DRAINED and held.get("disturbed"):
                 raise LostError(
-                    "an earlier run of the role maintenance, which was taken for dead, has restored the VM while "
+                    "an earlier run of the role maintenance, which had lost its lock, has restored the VM while "
                     "this run drained it: nothing was approved, and the next run drains it again. Set "
                     "maintenance_lock_seconds to more than the longest drain or restore takes"
                 )
@@ -438,7 +440,7 @@ def _state_by_name(path: str) -> State | None:
 def _unreadable(path: str, exc: Exception) -> str:
     reason = exc.strerror if isinstance(exc, OSError) else exc
     meaning = (
-        "The VM may be drained for the event of that name, which this run goes by"
+        "The VM may be drained for the event of that name, which this run assumes"
         if _state_by_name(path)
         else "If the VM is still drained for an event that is over, restore it by hand"
     )
@@ -472,9 +474,11 @@ def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -
         if is_chosen and event["notice"] <= wanted.notice and (key not in drained or may):
             due.setdefault(key, event)
     remembered = {key_of(state.event["EventId"]) for state in states}
+    if len(due) > _MOST_DUE:
+        warnings[f"{len(due)} events are due: this run handles the first {_MOST_DUE}"] = None
     over = not due and not remembered & set(same)
     restore = [state.event for state in states] if over else []
-    return Plan(list(due.values()), restore, approvable, list(warnings))
+    return Plan(list(due.values())[:_MOST_DUE], restore, approvable, list(warnings))
 
 
 def _unapprovable(event: Event, ambiguous: bool) -> str:

@@ -49,7 +49,7 @@ def rate_limit_in(
                 while not _took_slot(paths, clock, held):
                     if clock() >= end:
                         raise TransportError(
-                            "other processes took all turns at IMDS' tokens", retry=False
+                            "other processes use up the rate limit for tokens", retry=False
                         )
                     # A part of the wait is random, so that waiting processes do not all try at the same moment.
                     sleep(_NAP * (0.5 + jitter()))

@@ -204,7 +204,7 @@ _BY_WORDS = (
         "the letter",
     ),
     (
-        "took all turns",
+        "use up the rate limit",
         "Ask for fewer tokens at once, or raise the option deadline",
     ),
 )
@@ -232,7 +232,7 @@ def extension_advice(status: int | None, cause: str) -> str:
     if status in (None, 404):
         return _EXTENSION_GONE
     if status in (401, 500):
-        return "The extension is in trouble, and it is retired: use source=imds"
+        return "The extension has a problem, and it is retired: use source=imds"
     return token_advice(status, cause)
 
 

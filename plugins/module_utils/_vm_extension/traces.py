@@ -74,7 +74,7 @@ VM_NAMES = (
 CHANGE_TO = {
     "endpoint": "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01 with the "
     "same resource, client_id and object_id and the same header, always as a GET request",
-    "port": "nothing: IMDS has no port of its own to name",
+    "port": "nothing: IMDS needs no port",
     "name": "nothing: whatever installs, starts or reads the extension has to go with it",
 }
 

@@ -109,7 +109,7 @@ def malformed(what: str) -> AttestationError:
 
 def bad_signature(what: str) -> AttestationError:
     return AttestationError(
-        "bad_signature", f"the attested document's signature is not good: {what}"
+        "bad_signature", f"the attested document's signature is invalid: {what}"
     )
 
 
@@ -249,7 +249,7 @@ def _check_signature(message: _Message, key: t.Any) -> None:
     try:
         key.verify(message.signature, signed, padding.PKCS1v15(), algorithm)
     except (InvalidSignature, UnsupportedAlgorithm, ValueError):
-        raise bad_signature("it was not made over this content with the signer's key") from None
+        raise bad_signature("it does not match this content and the signer's key") from None
 
 
 def _check_attributes(message: _Message, algorithm: hashes.HashAlgorithm) -> None:
@@ -257,7 +257,7 @@ def _check_attributes(message: _Message, algorithm: hashes.HashAlgorithm) -> Non
     digest = hashes.Hash(algorithm)
     digest.update(message.content)
     if message.message_digests != [digest.finalize()] or message.content_types != ["data"]:
-        raise bad_signature("its signed attributes are not about this content")
+        raise bad_signature("its signed attributes belong to another content")
 
 
 __all__ = ("MAX_SIGNATURE", "Signed", "bad_signature", "malformed", "signed_content")

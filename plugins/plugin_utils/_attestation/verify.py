@@ -136,7 +136,7 @@ def _check_values(values: t.Mapping[t.Any, t.Any], path: str, depth: int = 1) ->
     """Refuses every expectation that compares nothing, or that no document can meet."""
     where = f"expect{path and '.'}{printable(path, 120)}"
     if not values:
-        raise OptionError(f"{where} is empty and compares nothing: leave it out, or fill it")
+        raise OptionError(f"{where} is empty and compares nothing: remove it, or fill it")
     if depth > _MAX_DEPTH:
         raise OptionError(f"{where} is nested more deeply than any attested document")
     for name, value in values.items():
@@ -157,7 +157,7 @@ def _check_expectation(value: t.Any, path: str, depth: int) -> None:
     elif not isinstance(value, (str, bool, int, float)):
         raise OptionError(f"{where} must be a text, a number, a boolean or a dictionary")
     elif isinstance(value, float) and not math.isfinite(value):
-        raise OptionError(f"{where} is {value}, which nothing in a document is equal to")
+        raise OptionError(f"{where} is {value}, which no value of a document can equal")
 
 
 def _wanted_signer(values: t.Mapping[str, t.Any]) -> Cloud | None:
@@ -172,8 +172,8 @@ def _wanted_signer(values: t.Mapping[str, t.Any]) -> Cloud | None:
         raise OptionError(f"expect.cloud: {exc}") from None
     if not cloud.attested_domain:
         raise OptionError(
-            f"expect.cloud: the name that {printable(cloud.name, 80)} signs attested documents in "
-            f"is not known, so none of them can be verified. The known clouds are {KNOWN}"
+            f"expect.cloud: the domain with which {printable(cloud.name, 80)} signs attested documents "
+            f"is unknown, so its documents can't be verified. The known clouds are {KNOWN}"
         )
     return cloud
 
@@ -256,7 +256,7 @@ def _trusted_chain(
         raise AttestationError(
             "untrusted_chain",
             f"the attested document has {len(signed.others)} certificates besides its signer's, "
-            "with more ways through them than are tried, and none of those tried is a valid chain "
+            "with more possible chains than are tried, and none of the tried ones is a valid chain "
             "to a trusted root. Documents of Azure have only the signer's certificate",
         ) from None
     if chain is None:

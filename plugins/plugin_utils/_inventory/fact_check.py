@@ -23,7 +23,12 @@ _MAX_DEPTH = MAX_DEPTH - 1
 
 def check_fact(fact: dict[str, t.Any]) -> None:
     """Raises MalformedError if the inventory could not read a snapshot of the fact."""
-    level: list[t.Any] = [instance_document(fact)]
+    check_values(instance_document(fact))
+
+
+def check_values(data: t.Any) -> None:
+    """Raises MalformedError if the data has values that JSON lacks, or nests too deeply."""
+    level: list[t.Any] = [data]
     for _depth in range(_MAX_DEPTH + 1):
         below: list[t.Any] = []
         for value in level:
@@ -41,4 +46,4 @@ def check_fact(fact: dict[str, t.Any]) -> None:
     raise MalformedError(f"it nests deeper than {_MAX_DEPTH} levels")
 
 
-__all__ = ("check_fact",)
+__all__ = ("check_fact", "check_values")

@@ -17,6 +17,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._expression import comp
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
     is_usable_address,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import folded
 
 _TAG = "tag:"
 # Characters that an Azure VM's name can't have and that have a meaning in Ansible: in host patterns,
@@ -51,8 +52,8 @@ def _tag_value(tags: dict[str, t.Any], name: str) -> t.Any:
     if name in tags:
         return tags[name]
     # Azure ignores the casing of tag names.
-    wanted = name.lower()
-    return next((value for own, value in tags.items() if own.lower() == wanted), None)
+    wanted = folded(name)
+    return next((value for own, value in tags.items() if folded(own) == wanted), None)
 
 
 def _text(value: t.Any) -> str:

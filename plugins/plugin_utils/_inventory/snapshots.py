@@ -48,9 +48,9 @@ def write_snapshot(
 ) -> Written:
     """Writes `FOLDER/HOST.json`, unless the existing snapshot is fuller and the user wants to keep it."""
     if not fact:
-        raise OptionError(f"{FACT} is empty: an older snapshot is not replaced by nothing")
+        raise OptionError(f"{FACT} is empty: the older snapshot is kept")
     if not folder:
-        raise OptionError("folder is empty: say where the snapshots are to be")
+        raise OptionError("folder is empty: set the folder of the snapshots")
     if not host or os.sep in host or "\0" in host or host.startswith("."):
         raise OptionError(
             f"no snapshot is written for {printable(host)!r}: a host name with a slash, or with a "

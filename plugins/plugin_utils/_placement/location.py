@@ -100,8 +100,14 @@ def one_spelling(name: t.Any) -> str:
 
 
 def folded(name: t.Any) -> str:
-    """The text in one casing, because Azure ignores the casing of names and IDs of resources."""
-    return text_of(name).lower()
+    """The text in one casing, because Azure ignores the casing of names of tags, and of names and IDs of resources.
+
+    A letter that no casing leads back to, such as the Kelvin sign, keeps its casing: it is no k to Azure.
+    """
+    text = text_of(name)
+    if text.isascii():
+        return text.lower()
+    return "".join(sign.lower() if sign.lower().upper() == sign else sign for sign in text)
 
 
 def text_of(value: t.Any) -> str:

@@ -17,6 +17,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import (
+    folded,
     one_spelling,
     part_of,
     place_of,
@@ -125,7 +126,7 @@ def _tags(facts: t.Any, required: t.Any) -> Mismatch | None:
             )
         values = [_tag_text(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
         # Azure ignores the casing of tag names, but not that of values.
-        own = {key: text_of(tags[key]) for key in tags if key.lower() == text_of(name).lower()}
+        own = {key: text_of(tags[key]) for key in tags if folded(key) == folded(name)}
         if own and (wanted is None or set(own.values()) & set(values)):
             continue
         missing.append(_shown(text_of(name), [] if wanted is None else values))

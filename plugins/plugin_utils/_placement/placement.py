@@ -141,7 +141,7 @@ def violations(group: t.Sequence[Replica], rules: Rules) -> list[Violation]:
     if not rules.any:
         return []
     if not group:
-        message = "the group has no hosts, so nothing can be said of them"
+        message = "the group has no hosts"
         return [Violation("empty", message, [], [])]
     locations = locations_of(group)
     shares = list(_shares(locations, len(group), rules.max_share))
@@ -159,7 +159,7 @@ def violations(group: t.Sequence[Replica], rules: Rules) -> list[Violation]:
 def _unknown(group: t.Sequence[Replica]) -> t.Iterator[Violation]:
     unknown = sorted(vm.name for vm in group if not vm.known)
     if unknown:
-        message = f"nothing is known of where these are: {listed(unknown, 20)}"
+        message = f"the place of these hosts is unknown: {listed(unknown, 20)}"
         yield Violation("unknown", message, unknown, [])
 
 

@@ -4,25 +4,28 @@
 
 """An Azure Instance Metadata Service to develop against: many virtual machines on loopback.
 
-In a test: `with Simulator([Vm("web-1", document)]) as simulator: ... simulator["web-1"].url`.
+In a test: `with Simulator([Vm("web-1", document)]) as simulator: ... simulator["web-1"].url`, or pytest's fixture `imds_simulator`.
 From a shell: `imds-simulator`, or `PYTHONPATH=tests/simulator python -m imds_simulator` in the repository.
 Where the real service's behaviour isn't known, a comment that begins `Assumption:` says so.
 """
 
 from __future__ import annotations
 
-from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator._api_versions import API_VERSIONS, DOCUMENTED_VERSIONS
 from imds_simulator._faults import Fault
 from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
 from imds_simulator._identity import Identity
 from imds_simulator._maintenance import Maintenance, Sequence
 from imds_simulator._messages import Request
+from imds_simulator._presets import PRESETS, apply_preset
 from imds_simulator._server import SimulatorError
 from imds_simulator._simulator import Simulator
 from imds_simulator._vm import Vm
 
 __all__ = (
     "API_VERSIONS",
+    "DOCUMENTED_VERSIONS",
+    "PRESETS",
     "Fault",
     "FleetError",
     "Identity",
@@ -32,6 +35,7 @@ __all__ = (
     "Simulator",
     "SimulatorError",
     "Vm",
+    "apply_preset",
     "load_fleet",
     "sample_fleet",
 )

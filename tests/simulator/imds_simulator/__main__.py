@@ -9,16 +9,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
-import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from imds_simulator._api_versions import API_VERSIONS
+from imds_simulator import _inventory
+from imds_simulator._api_versions import DOCUMENTED_VERSIONS
 from imds_simulator._fleet import FleetError, load_fleet, sample_fleet
+from imds_simulator._given import listed
+from imds_simulator._presets import PRESETS, apply_preset
 from imds_simulator._server import RATE_LIMIT, Server, SimulatorError
 from imds_simulator._vm import Vm
 
@@ -35,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = _parser().parse_args(arguments)
         vms = sample_fleet() if options.fleet is None else load_fleet(options.fleet)
+        for vm in vms if options.preset else []:
+            apply_preset(vm, options.preset)
         _allow_many_sockets()
         server = Server(
             vms,
@@ -71,6 +75,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--endpoints", metavar="FILE", help="write names and URLs there once all of them listen")
     add(
+        "--inventory",
+        metavar="FILE",
+        type=_inventory_file,
+        help="write an Ansible inventory of them there, in YAML",
+    )
+    add(
+        "--preset",
+        metavar="WORD",
+        choices=sorted(PRESETS),
+        help=f"a state that all of them are in: {listed(PRESETS)}",
+    )
+    add(
         "--rate-limit",
         metavar="N",
         type=_whole,
@@ -79,6 +95,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--quiet", action="store_true", help="print nothing")
     return parser
+
+
+def _inventory_file(text: str) -> str:
+    if not text.endswith(_inventory.ENDINGS):
+        raise argparse.ArgumentTypeError(
+            f"Ansible reads files whose names end in {', '.join(_inventory.ENDINGS)}, not {text!r}"
+        )
+    return text
 
 
 def _whole(text: str) -> int:
@@ -97,44 +121,42 @@ async def _serve(server: Server, options: argparse.Namespace) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    endpoints = Path(options.endpoints) if options.endpoints else None
-    if endpoints is not None:
-        # What an earlier run left must not be taken for this one's.
-        with contextlib.suppress(OSError):
-            endpoints.unlink()
+    wanted = {options.endpoints: _inventory.endpoints, options.inventory: _inventory.inventory}
+    files = {Path(name): text for name, text in wanted.items() if name}
+    for path in files:
+        _inventory.remove(path)
     await server.start()
     try:
-        if endpoints is not None:
-            _write_json(endpoints, {vm.name: vm.url for vm in server.vms.values()})
+        vms = list(server.vms.values())
+        for path, text in files.items():
+            _inventory.write(path, text(vms))
         if not options.quiet:
-            _introduce(list(server.vms.values()))
+            _introduce(vms, options.inventory)
         await stopping.wait()
     finally:
         await server.stop()
 
 
-def _write_json(path: Path, value: Any) -> None:
-    """All of it or nothing: whoever waits for the file may read it as soon as it is there."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draft.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as exc:
-        raise SimulatorError(f"cannot write {path}: {exc.strerror}") from exc
-
-
-def _introduce(vms: list[Vm]) -> None:
+def _introduce(vms: list[Vm], inventory: str | None) -> None:
     rows = [(vm.name, vm.url, _where(vm)) for vm in vms[:_SHOWN]]
     lines = [f"IMDS of {len(vms)} virtual machine{'s' if len(vms) > 1 else ''}:", *_table(rows)]
     if len(vms) > _SHOWN:
         lines.append(f"  and {len(vms) - _SHOWN} more")
     url = f"{vms[0].url}/metadata/instance"
-    query = f"api-version={API_VERSIONS[-1]}"
+    query = f"api-version={DOCUMENTED_VERSIONS[-1]}"
     lines += [
         "",
         f"curl -sH Metadata:true --noproxy '*' '{url}?{query}'",
         f"curl -sH Metadata:true --noproxy '*' '{url}/compute/location?{query}&format=text'",
     ]
+    if inventory:
+        lines += [
+            "",
+            f"{inventory} is an inventory of them. What to run next, in another terminal:",
+            f"ansible all -i {shlex.quote(inventory)} -m imds.azure.instance_facts",
+            f"ansible-playbook -i {shlex.quote(inventory)} PLAYBOOK",
+        ]
+    lines += ["", "They are served until Ctrl-C."]
     print("\n".join(lines), flush=True)
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from imds_simulator._vm import Vm
 
 # All documented ones, oldest first.
-API_VERSIONS = (
+DOCUMENTED_VERSIONS = (
     "2017-03-01",
     "2017-04-02",
     "2017-08-01",
@@ -52,12 +52,19 @@ API_VERSIONS = (
     "2024-07-17",
     "2025-04-07",
 )
+# Microsoft's container network service asks for the first and looks for it in the list; the driver for networks of Kubernetes
+# reads the second on machines with interconnects. Assumption: the second is in the list, too.
+API_VERSIONS = (*DOCUMENTED_VERSIONS, "2025-07-24", "2025-11-11")
 
 _MORE = "For more information refer to aka.ms/azureimds"
 
 
 def api_version(vm: Vm, request: Request) -> str:
-    """The version a request asks for, when this virtual machine knows it."""
+    """The version a request asks for, when this virtual machine knows it.
+
+    Assumption: all roots with this line of versions refuse in one way. Only /metadata and
+    /metadata/instance were captured.
+    """
     version = request.parameter("api-version")
     if version is None:
         raise RefusedError(missing(vm))

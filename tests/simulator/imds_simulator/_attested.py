@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from imds_simulator._api_versions import api_version
-from imds_simulator._instance import BAD_REQUEST, NOT_FOUND
+from imds_simulator._instance import BAD_REQUEST, NOT_FOUND, NOT_IN_FULL
 from imds_simulator._messages import Answer, Request, as_json
 from imds_simulator._vm import Vm
 
@@ -60,11 +60,14 @@ def attested(vm: Vm, request: Request) -> Answer:
     # Assumption: what happens to a nonce of another length; 32 characters are known to work.
     if nonce is not None and not 0 < len(nonce) <= _NONCE_LENGTH:
         return BAD_REQUEST
+    # A classic virtual machine has no such document. Assumption: the body of this 500.
+    if "compute" not in vm.document:
+        return NOT_IN_FULL
     now = datetime.now(timezone.utc)
     if vm.stale_nonces:
         vm.stale_nonces -= 1
         nonce = default_nonce(now - timedelta(hours=1))
-    compute = vm.document.get("compute", {})
+    compute = vm.document["compute"]
     text = content(compute, version, now, nonce, vm.claims)
     message = signed(text, _signer(_domain(compute), _region(compute)))
     return as_json({"encoding": "pkcs7", "signature": base64.b64encode(message).decode()})

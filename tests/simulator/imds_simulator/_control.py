@@ -134,11 +134,16 @@ def _tokens(vm: Vm, _request: Request) -> Answer:
     return as_json(vm.tokens)
 
 
+def _forget_tokens(vm: Vm, _request: Request) -> Answer:
+    vm.kept_tokens.clear()
+    return _DONE
+
+
 _ACTIONS: dict[str, dict[str, Callable[[Vm, Request], Answer]]] = {
     "vm": {"GET": _vm},
     "requests": {"GET": _requests, "DELETE": _forget_requests},
     "faults": {"GET": _faults, "PUT": _replace_faults, "DELETE": _forget_faults},
-    "tokens": {"GET": _tokens},
+    "tokens": {"GET": _tokens, "DELETE": _forget_tokens},
     "document": {"GET": _document, "PUT": _replace_document},
     "attested": {"GET": _attested, "PUT": _replace_attested},
     "maintenance": {"GET": _maintenance, "PUT": _replace_maintenance},

@@ -51,4 +51,5 @@ def extension(vm: Vm, request: Request) -> Answer:
         if b"dentit" in refused.answer.body:
             return _no_token("no such identity")
         return refused.answer
+    # Assumption: a new token each time.
     return as_json(issued(vm, one, resource, LIFETIME) | {"refresh_token": ""})

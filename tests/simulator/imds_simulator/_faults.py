@@ -10,7 +10,7 @@ import base64
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from imds_simulator._given import listed, refuse_unknown
@@ -67,6 +67,7 @@ class Fault:
     after_bytes: int | None = None
     bytes_per_second: float | None = None
     mebibytes: float | None = None
+    foreign: bool = False  # the answer of somebody else, without the headers of IMDS
 
     used: int = field(init=False, default=0)
     _first_used: float | None = field(init=False, default=None, repr=False)
@@ -95,12 +96,14 @@ class Fault:
         """The answer that this fault is about."""
         answer = normal
         if self.status is not None or self.body is not None:
-            answer = Answer(self.status or 200, self.body_bytes or b"", JSON)
-        return Answer(
-            answer.status,
-            answer.body,
-            answer.content_type,
-            (*answer.headers, *self.headers.items()),
+            answer = Answer(
+                self.status or 200, self.body_bytes or b"", JSON, request_id=normal.request_id
+            )
+        return replace(
+            answer,
+            headers=(*answer.headers, *self.headers.items()),
+            seconds=0,
+            foreign=self.foreign,
         )
 
     @property
@@ -112,7 +115,7 @@ class Fault:
         given = {
             name: value
             for name in sorted(_SETTINGS)
-            if (value := getattr(self, name)) not in (None, {}, ())
+            if (value := getattr(self, name)) is not False and value not in (None, {}, ())
         }
         if isinstance(self.body, bytes):
             del given["body"]
@@ -160,6 +163,8 @@ def _check(fault: Fault) -> None:
         raise ValueError("bytes_per_second is more than 0; a body that stops is of kind 'stall'")
     if not isinstance(fault.parts, (list, tuple)) or set(map(str, fault.parts)) - PARTS:
         raise ValueError(f"parts is a list of {listed(PARTS)}")
+    if not isinstance(fault.foreign, bool):
+        raise ValueError("foreign is true or false")
     _check_headers(fault.headers)
     _check_body(fault.body, fault.body_base64)
 

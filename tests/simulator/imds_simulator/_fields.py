@@ -11,7 +11,8 @@ from typing import Any
 
 # `[]` stands for every element of a list. A field that isn't here is served in every version:
 # those of the first one (2017-04-02), and whatever a test invents.
-# Assumption: version 2017-03-01, which introduced scheduled events only, gives those of 2017-04-02.
+# Version 2017-03-01 gives location, name, vmId and vmSize, which agents in production read with it.
+# Assumption: it gives all of 2017-04-02.
 # Assumption: 2024-03-15, 2024-07-17 and 2025-04-07 add nothing; no field of theirs is documented.
 INTRODUCED: dict[str, tuple[str, ...]] = {
     "2017-08-01": (

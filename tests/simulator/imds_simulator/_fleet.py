@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import fields
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from imds_simulator._faults import PARTS, Fault
-from imds_simulator._given import is_count, list_of, refuse_unknown
+from imds_simulator._given import is_count, list_of, listed, refuse_unknown
 from imds_simulator._identity import Identity
 from imds_simulator._maintenance import Maintenance
+from imds_simulator._presets import PRESETS
 from imds_simulator._vm import Vm
 
 _SAMPLE = Path(__file__).with_name("fleet.json")
@@ -31,7 +33,7 @@ def sample_fleet() -> list[Vm]:
     return load_fleet(_SAMPLE)
 
 
-def load_fleet(path: str | Path) -> list[Vm]:
+def load_fleet(path: str | PathLike[str]) -> list[Vm]:
     try:
         text = Path(path).read_bytes().decode("utf-8-sig")
         return _fleet(json.loads(text))
@@ -120,11 +122,18 @@ def _is_port(value: Any) -> bool:
     return value is None or (is_count(value) and value < 65536)
 
 
+def _are_routes(value: Any) -> bool:
+    return isinstance(value, dict) and all(path.startswith("/metadata/") for path in value)
+
+
 _TYPES: dict[str, tuple[str, Any]] = {
     "versions": ("a list of texts", _is_list_of_text),
     "unlisted_versions": ("a list of texts", _is_list_of_text),
     "legacy_versions": ("true or false", lambda value: isinstance(value, bool)),
     "versions_route": ("true or false", lambda value: isinstance(value, bool)),
+    "routes": ("an object with a JSON value for each path", _are_routes),
+    "request_ids": ("true or false", lambda value: isinstance(value, bool)),
+    "preset": (f"one of {listed(PRESETS)}, or null", lambda v: v is None or v in PRESETS),
     "lost": ("a list of compute and network", lambda v: _is_list_of_text(v) and set(v) <= PARTS),
     "loadbalancer": ("an object or null", lambda value: isinstance(value, (dict, type(None)))),
     "stale_nonces": ("a whole number, 0 or more", is_count),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INTRODUCED = "2018-02-01"
 TENANT = "7a5c1f3e-52d4-4b8e-9c60-3f1e8d2b6a94"
 LIFETIME = 86400
+RENEWED_BEFORE_END = 300
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -66,10 +67,11 @@ SEVERAL = _invalid_request(
     "Multiple user assigned identities exist, please specify the clientId / resourceId of the "
     "identity in the token request"
 )
-# Assumption: the texts of these three, and that the last is no "Identity not found".
+# Assumption: the texts of these two.
 NO_RESOURCE = _invalid_request("Required query variable 'resource' is missing")
 SEVERAL_SELECTORS = _invalid_request("Only one of client_id, object_id and msi_res_id is allowed")
-NOT_FOUND = oauth_error(404, "not_found", "Not found")
+# Assumption: its status, and that it is compact as the other errors here; the text was captured.
+NOT_FOUND = Answer(404, b'{"error":"Not Found"}')
 
 # How a request says which identity. IMDS takes the last one as well, although it isn't documented.
 _SELECTORS = {
@@ -86,13 +88,14 @@ def identity(vm: Vm, request: Request) -> Answer:
         return unknown(vm)
     route = request.segments[2:]
     if route == ["info"]:
+        # Assumption: a machine without identities has a tenant, too.
         tenants = [one.tenant_id for one in vm.identities] or [TENANT]
         return as_json({"tenantId": tenants[0]})
     if route != ["oauth2", "token"]:
         return NOT_FOUND
     resource = checked_resource(vm, request.parameter("resource"))
     one = chosen(vm.identities, request.query)
-    return as_json(issued(vm, one, resource) | {"client_id": one.client_id})
+    return as_json(_kept(vm, one, resource) | {"client_id": one.client_id})
 
 
 def checked_resource(vm: Vm, resource: str | None) -> str:
@@ -147,11 +150,21 @@ def _default(identities: list[Identity]) -> Identity:
     return (own or identities)[0]
 
 
-def issued(vm: Vm, one: Identity, resource: str, lifetime: int = LIFETIME) -> dict[str, str]:
-    """A new token and all that is said with it; every value is text.
+def _kept(vm: Vm, one: Identity, resource: str) -> dict[str, str]:
+    """The token that the service keeps for this identity and resource, with the seconds it has left.
 
-    Assumption: a new one each time. The real service keeps each for a while and gives it again.
+    Assumption: how long it is given again, and that `ext_expires_in` counts down as `expires_in` does.
     """
+    kept = vm.kept_tokens.get((one, resource))
+    left = int(kept["expires_on"]) - int(time.time()) if kept else 0
+    if kept is None or left <= RENEWED_BEFORE_END:
+        kept = vm.kept_tokens[one, resource] = issued(vm, one, resource)
+        left = LIFETIME
+    return kept | {"expires_in": str(left - 1), "ext_expires_in": str(left - 1)}
+
+
+def issued(vm: Vm, one: Identity, resource: str, lifetime: int = LIFETIME) -> dict[str, str]:
+    """A new token and all that is said with it; every value is text."""
     # Only whoever asks for tokens needs the library that signs them.
     from imds_simulator._jwt import signed
 

@@ -14,7 +14,8 @@ from imds_simulator._fields import at_version
 from imds_simulator._messages import Answer, RefusedError, Request, as_json, as_text, error
 from imds_simulator._vm import Vm
 
-# Assumption: the body of a 404; only its status is known.
+# A capture of this body came without its status, and clients know the status without its body.
+# Assumption: the two belong together.
 NOT_FOUND = error(404, "Not found")
 BAD_REQUEST = error(400, "Bad request")
 

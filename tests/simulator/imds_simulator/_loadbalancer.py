@@ -10,29 +10,66 @@ from imds_simulator._api_versions import api_version
 from imds_simulator._messages import Answer, Request, as_json, error
 from imds_simulator._vm import Vm
 
-# Assumption: the documented texts of its errors come in the error document of the other routes.
 NONE_FOUND = error(
     404,
-    "No load balancer metadata is found. Check if your virtual machine is using any nonbasic SKU "
-    "load balancer and retry later.",
+    "No load balancer metadata is found. Please check if your VM is using any non-basic SKU load "
+    "balancer and retry later.",
 )
 _INTRODUCED = "2020-10-01"
+_AGAIN = "Please fix the request and retry."
+# Assumption: the numbers. The documentation has the names of these limits alone.
+_MAX_BODY_LENGTH = 4096
+_MAX_KEY_LENGTH = 128
+_MAX_VALUE_LENGTH = 2048
+_MAX_HEADER_LENGTH = 2048
 
 
 def loadbalancer(vm: Vm, request: Request) -> Answer:
+    """Assumption: its documented texts come in the error document of the 404 that was captured."""
+    if too_long := _too_long(request):
+        return error(400, too_long)
     if request.parameter("api-version") is None:
-        return error(400, 'Missing required parameter "api-version"')
+        return error(400, f'Missing required parameter "api-version". {_AGAIN}')
     version = api_version(vm, request)
-    # Assumption: only JSON, another format is a bad request.
-    if request.parameter("format") not in (None, "json"):
-        return error(400, "Bad request")
+    form = request.parameter("format")
+    # Assumption: JSON is the only format.
+    if form not in (None, "json"):
+        return error(
+            400, f'Parameter value "{form}" is not allowed for parameter "format". {_AGAIN}'
+        )
     # Assumption: no routes below this one, and an older version doesn't have it.
     if version < _INTRODUCED or request.segments[2:] not in ([], [""]):
-        return error(404, f'API isn\'t found: Path = "{request.path}", Method = "{request.method}"')
+        return error(404, f'API is not found: Path = "{request.path}", Method = "{request.method}"')
     return NONE_FOUND if vm.loadbalancer is None else as_json({"loadbalancer": vm.loadbalancer})
 
 
 def wrong_verb(request: Request) -> Answer:
     return error(
-        405, f'Http method isn\'t allowed: Path = "{request.path}", Method = "{request.method}"'
+        405, f'Http method is not allowed: Path = "{request.path}", Method = "{request.method}"'
     )
+
+
+def _too_long(request: Request) -> str:
+    """The documented text about what is too long; nothing if all is short enough."""
+    limits = (
+        ("Request body is larger than MaxBodyLength", [request.body], _MAX_BODY_LENGTH),
+        (
+            "Parameter key length is larger than MaxParameterKeyLength",
+            [name for name, _value in request.query],
+            _MAX_KEY_LENGTH,
+        ),
+        (
+            "Parameter value length is larger than MaxParameterValueLength",
+            [value for _name, value in request.query],
+            _MAX_VALUE_LENGTH,
+        ),
+        (
+            "Parameter header value length is larger than MaxHeaderValueLength",
+            [value for _name, value in request.headers],
+            _MAX_HEADER_LENGTH,
+        ),
+    )
+    for text, values, limit in limits:
+        if any(len(value) > limit for value in values):
+            return f"{text}: {limit}"
+    return ""

@@ -95,6 +95,8 @@ class Answer:
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
     seconds: float = 0.0  # that it takes
+    foreign: bool = False  # from somebody else than IMDS
+    request_id: bool = True
 
 
 class RefusedError(Exception):

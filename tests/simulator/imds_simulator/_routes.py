@@ -13,12 +13,12 @@ from imds_simulator import _identity
 from imds_simulator._api_versions import api_version
 from imds_simulator._instance import BAD_REQUEST, NOT_FOUND, instance
 from imds_simulator._loadbalancer import loadbalancer, wrong_verb
-from imds_simulator._messages import Answer, RefusedError, Request, as_text, error
+from imds_simulator._messages import Answer, RefusedError, Request, as_json, as_text, error
 from imds_simulator._scheduledevents import scheduledevents
 from imds_simulator._versions import versions
 from imds_simulator._vm import Vm
 
-# Assumption: the body of a 405; only its status is known.
+# Assumption: the body of a 405; only its status is known. HEAD is refused as other verbs are.
 METHOD_NOT_ALLOWED = error(405, "Method not allowed")
 NO_HEADER = error(400, "Bad request: . Required metadata header not specified")
 # Assumption: no Retry-After; nobody has seen IMDS send one.
@@ -77,6 +77,7 @@ def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
     root = _root(request)
     if throttled:
         return root.too_many
+    # Assumption: this comes first outside of /metadata, too, where nothing could be found anyway.
     if (request.header("Metadata") or "").lower() != "true":
         return root.no_header
     # Assumption: status and body of this refusal; it is documented only that there is one.
@@ -88,6 +89,8 @@ def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
     # Assumption: names that mean nothing are ignored.
     if request.repeated_parameters():
         return BAD_REQUEST
+    if request.path in vm.routes:
+        return as_json(vm.routes[request.path])
     try:
         return root.handle(vm, request)
     except RefusedError as refused:

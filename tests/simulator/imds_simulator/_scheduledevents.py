@@ -15,7 +15,7 @@ from imds_simulator._instance import BAD_REQUEST, NOT_FOUND
 from imds_simulator._messages import Answer, RefusedError, Request
 from imds_simulator._vm import Vm
 
-# It has a version line of its own. Assumption: other versions of IMDS aren't known here.
+# It has a version line of its own, and the versions of other routes are not known here.
 VERSIONS = (
     "2017-03-01",
     "2017-08-01",
@@ -53,10 +53,15 @@ def scheduledevents(vm: Vm, request: Request) -> Answer:
 def _version(vm: Vm, request: Request) -> str:
     version = request.parameter("api-version")
     if version is None:
+        # Assumption: this answer, with the newest versions of this line.
         raise RefusedError(missing(vm, VERSIONS))
-    if version not in VERSIONS:
-        raise RefusedError(unknown(vm, VERSIONS))
-    return version
+    if version in VERSIONS:
+        return version
+    if vm.legacy_versions:
+        raise RefusedError(unknown(vm))
+    # Two captures: "Not found" for a version of the other routes, "Bad request" for one that no route knew.
+    # Assumption: the status of the first; that neither names the newest versions of today.
+    raise RefusedError(NOT_FOUND if version in vm.versions else BAD_REQUEST)
 
 
 def _start_requests(request: Request) -> list[str]:

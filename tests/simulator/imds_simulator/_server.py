@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import dataclasses
 import ipaddress
 import os
 import time
@@ -151,9 +152,12 @@ class Server:
 async def _send(
     vm: Vm, http: web.BaseRequest, request: Request, normal: Callable[[Vm], Answer]
 ) -> web.StreamResponse:
+    def sound_answer(machine: Vm) -> Answer:
+        return dataclasses.replace(normal(machine), request_id=vm.request_ids)
+
     fault = take(vm.faults, request)
     if fault is None:
-        sound = normal(vm)
+        sound = sound_answer(vm)
         await asyncio.sleep(sound.seconds)
         vm.bytes_sent += len(sound.body)
         return _wire.response(sound)
@@ -161,7 +165,7 @@ async def _send(
     if fault.parts:
         machine = copy.copy(vm)
         machine.lost = fault.parts
-    return await _wire.send_spoilt(http, fault, lambda: normal(machine))
+    return await _wire.send_spoilt(http, fault, lambda: sound_answer(machine))
 
 
 def _host(text: str) -> _Address:

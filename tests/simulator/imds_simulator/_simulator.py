@@ -10,8 +10,11 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from os import PathLike
+from pathlib import Path
 from types import TracebackType
 
+from imds_simulator import _inventory
 from imds_simulator._fleet import sample_fleet
 from imds_simulator._server import RATE_LIMIT, Clock, Server
 from imds_simulator._vm import Vm
@@ -50,6 +53,10 @@ class Simulator:
     def endpoints(self) -> dict[str, str]:
         """The URL of each virtual machine."""
         return {vm.name: vm.url for vm in self.vms}
+
+    def write_inventory(self, path: str | PathLike[str]) -> None:
+        """An inventory of Ansible with all of them."""
+        _inventory.write(Path(path), _inventory.inventory(self.vms))
 
     def __getitem__(self, name: str) -> Vm:
         return self._server.vms[name]

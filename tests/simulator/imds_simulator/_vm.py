@@ -16,6 +16,7 @@ from imds_simulator._identity import Identity
 from imds_simulator._limit import Concurrency, RateLimit
 from imds_simulator._maintenance import Maintenance
 from imds_simulator._messages import Request
+from imds_simulator._presets import apply_preset
 
 
 @dataclass(eq=False)
@@ -32,6 +33,10 @@ class Vm:
     legacy_versions: bool = False
     # Whether /metadata/versions exists; it came in 2020.
     versions_route: bool = True
+    # JSON of further routes, by their path: those that only some machines have.
+    routes: dict[str, Any] = field(default_factory=dict)
+    # Whether answers have the header x-ms-request-id.
+    request_ids: bool = True
     # Parts of the document that IMDS can't get at the moment. It answers without them, and not at
     # all where `extended=true` wants the whole document.
     lost: Sequence[str] = ()
@@ -57,13 +62,23 @@ class Vm:
     # The identities that it knows; None: those of the machine.
     extension_identities: Sequence[Identity] | None = None
     faults: list[Fault] = field(default_factory=list)
+    # A state of _presets.py that users meet, by its name.
+    preset: str | None = None
 
     requests: list[Request] = field(init=False, default_factory=list)
     url: str = field(init=False, default="")  # once it is served
     limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
     extension_url: str = field(init=False, default="")  # once it is served
-    tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all that were given
+    tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all that were made
+    # What the service gives again, by identity and resource.
+    kept_tokens: dict[tuple[Identity, str], dict[str, str]] = field(
+        init=False, default_factory=dict, repr=False
+    )
     throttled: int = field(init=False, default_factory=int)  # requests that came too fast
     bytes_sent: int = field(init=False, default_factory=int)  # the bodies of all sound answers
     token_limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
     token_requests: Concurrency = field(init=False, default_factory=Concurrency, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.preset is not None:
+            apply_preset(self, self.preset)

@@ -49,6 +49,10 @@ async def send_spoilt(
     if fault.kind in _BY_HAND:
         await _BY_HAND[fault.kind](_Wire(request), fault, answer)
         return _Sent()
+    if fault.foreign:
+        # By hand, too: aiohttp would name itself as the server.
+        _Wire(request).write(_head(answer) + answer.body)
+        return _Sent()
     return response(answer)
 
 
@@ -162,14 +166,12 @@ async def _oversize(request: web.BaseRequest, fault: Fault) -> web.StreamRespons
 
 
 def _headers(answer: Answer) -> CIMultiDict[str]:
-    headers = CIMultiDict(
-        {
-            "Content-Type": answer.content_type,
-            "Server": _SERVER,
-            "x-ms-request-id": str(uuid.uuid4()),
-            "Date": formatdate(usegmt=True),
-        }
-    )
+    """Assumption: every answer of IMDS has these; captures of tokens are known without the request's id."""
+    headers = CIMultiDict({"Content-Type": answer.content_type, "Date": formatdate(usegmt=True)})
+    if not answer.foreign:
+        headers["Server"] = _SERVER
+        if answer.request_id:
+            headers["x-ms-request-id"] = str(uuid.uuid4())
     headers.update(answer.headers)
     return headers
 

@@ -261,7 +261,7 @@ def test_a_service_on_the_host_that_catches_the_requests(broken: network.Network
     [
         (410, "IMDS is being updated"),
         (429, "this VM asks IMDS more often than 5 times a second"),
-        (500, "IMDS is in trouble"),
+        (500, "IMDS has a temporary problem"),
     ],
 )
 def test_a_service_in_trouble(broken: network.Network, status: int, what: str) -> None:

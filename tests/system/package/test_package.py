@@ -26,6 +26,8 @@ CONTENTS = (
     "FILES.json",
     "README.md",
     "SECURITY.md",
+    "CODE_OF_CONDUCT.md",
+    "MAINTAINERS.md",
     "LICENSE",
     "LICENSES/*.txt",
     "CONTRIBUTING.md",
@@ -33,6 +35,8 @@ CONTENTS = (
     "changelogs/changelog.yaml",
     "docs/benchmarks.md",
     "docs/docsite/*",
+    "docs/schemas/*.json",
+    "examples/*",
     "extensions/eda/plugins/event_source/*.py",
     "extensions/eda/rulebooks/*.yml",
     "meta/execution-environment.yml",
@@ -51,7 +55,8 @@ CONTENTS = (
 )
 # With the first release.
 LATER = ("CHANGELOG.md",)
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
+LINK = re.compile(r"\]\(https://github\.com/imds-azure/imds\.azure/(?:blob|tree)/main/([^)#]+)")
+RELATIVE = re.compile(r"\]\((?!https?:)[^)]+")
 # What galaxy-importer must have found a description of, and the files that it comes from.
 DESCRIBED = {
     "module": "plugins/modules/*.py",
@@ -88,11 +93,13 @@ def test_it_has_all_that_users_need(names: set[str]) -> None:
 
 
 def test_links_of_the_readme_lead_somewhere(names: set[str]) -> None:
-    """To a file, or to a folder that has some."""
+    """To a file of the tarball, or to a folder that has some. They are absolute, because Automation Hub shows the page elsewhere."""
     there = {str(path) for name in names for path in (name, *pathlib.PurePosixPath(name).parents)}
-    links = LINK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = LINK.findall(readme)
     assert links
     assert [link for link in links if link.rstrip("/") not in there] == []
+    assert RELATIVE.findall(readme) == []
 
 
 @pytest.fixture(scope="session")

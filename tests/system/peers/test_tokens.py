@@ -25,14 +25,12 @@ ASSIGNED = Identity(
     "/subscriptions/1/resourcegroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/a",
 )
 CLIENTS = {"azure-identity": azure_identity, "msal": msal_client}
-# What differs from one token to the next.
-FRESH = ("iat", "nbf", "exp", "uti")
 
 
 def claims(token: str) -> dict[str, t.Any]:
     _header, content, _signature = token.split(".")
-    decoded = json.loads(base64.urlsafe_b64decode(content + "=="))
-    return {name: value for name, value in decoded.items() if name not in FRESH}
+    decoded: dict[str, t.Any] = json.loads(base64.urlsafe_b64decode(content + "=="))
+    return decoded
 
 
 @pytest.mark.parametrize(
@@ -51,8 +49,8 @@ def test_they_get_what_we_get(
     machine.vm.identities = [OWN, ASSIGNED]
     got = [client(**identity) for client in CLIENTS.values()]
     ours = play("token.yml", {"vault": VAULT, "identity": identity})
-    assert [*got, ours] == machine.vm.tokens
-    assert [claims(token) for token in got] == [claims(ours)] * len(got)
+    # The service keeps a token and gives it to all of them.
+    assert [*got, ours] == machine.vm.tokens * 3
     assert (claims(ours)["oid"], claims(ours)["aud"]) == (meant.object_id, VAULT)
 
 

@@ -297,7 +297,7 @@ def test_waits_grow_during_failures(vm: Vm, caplog: pytest.LogCaptureFixture) ->
     assert all(2 <= seconds <= 16 for seconds in slept)
     assert slept[0] == 2  # never less than the interval
     assert slept[3] <= 3.375 < 5.6953125 <= slept[6] <= 11.390625
-    assert re.search(r"IMDS is in trouble.* Asking again in 2 s$", caplog.messages[0])
+    assert re.search(r"IMDS has a temporary problem.* Asking again in 2 s$", caplog.messages[0])
 
 
 def test_the_interval_is_from_request_to_request(vm: Vm) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import requests
 
-from imds_simulator import Simulator, Vm, sample_fleet
+from imds_simulator import API_VERSIONS, Simulator, Vm, sample_fleet
 
-NEWEST = "2025-04-07"
+NEWEST = API_VERSIONS[-1]
 
 Get = Callable[..., requests.Response]
 

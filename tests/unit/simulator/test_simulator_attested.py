@@ -112,6 +112,12 @@ def test_rules(get: Any, path: str, options: dict[str, Any], status: int) -> Non
     assert get(path, **options).status_code == status
 
 
+def test_a_classic_machine_has_none(get: Any, vm: Vm) -> None:
+    vm.document = {"network": {"interface": []}}
+    answer = get(URL)
+    assert (answer.status_code, answer.text) == (500, '{ "error": "Internal error" }')
+
+
 @pytest.mark.parametrize("cloud", CLOUDS)
 def test_every_cloud_has_its_name(session: requests.Session, cloud: str) -> None:
     document = {"compute": {"azEnvironment": cloud, "location": "North Europe", "vmId": "1"}}

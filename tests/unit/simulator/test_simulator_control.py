@@ -72,7 +72,7 @@ def test_vm(vm: Vm, control: Any) -> None:
     assert answer["name"] == "worker-1"
     assert answer["url"] == vm.url
     assert (answer["requests"], answer["faults"]) == (0, 1)
-    assert answer["versions"][-1] == "2025-04-07"
+    assert answer["versions"][-1] == "2025-11-11"
 
 
 def test_control_is_neither_recorded_nor_limited_nor_spoilt(vm: Vm, control: Any) -> None:

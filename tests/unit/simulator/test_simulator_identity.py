@@ -94,11 +94,35 @@ def test_a_token_names_its_owner_and_is_signed(token: Get, vm: Vm) -> None:
     assert found["xms_mirid"].endswith("/virtualMachines/worker-1")
 
 
-def test_each_token_is_unique_and_recorded(token: Get, get: Get, vm: Vm) -> None:
+def test_the_service_keeps_a_token_and_its_remaining_seconds_decrease(
+    token: Get, get: Get, vm: Vm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     vm.identities = [OWN]
-    given = [token().json()["access_token"] for _each in range(2)]
-    assert given[0] != given[1]
-    assert get("/simulator/tokens").json() == vm.tokens == given
+    start = time.time()
+    given = []
+    for passed in (0, 82, 86399 - 300, 86400 - 300):
+        monkeypatch.setattr("imds_simulator._identity.time.time", lambda now=start + passed: now)
+        given.append(token().json())
+    first, second, third, fourth = given
+    assert first["access_token"] == second["access_token"] == third["access_token"]
+    assert [each["expires_in"] for each in given] == ["86399", "86317", "300", "86399"]
+    assert [each["ext_expires_in"] for each in given] == ["86399", "86317", "300", "86399"]
+    assert first["expires_on"] == second["expires_on"] < fourth["expires_on"]
+    assert fourth["access_token"] != first["access_token"]
+    assert get("/simulator/tokens").json() == vm.tokens
+    assert vm.tokens == [first["access_token"], fourth["access_token"]]
+
+
+def test_each_resource_and_identity_has_its_own_token(token: Get, get: Get, vm: Vm) -> None:
+    """There is also a new token after the service was told to forget them."""
+    vm.identities = [OWN, ONE]
+    token()
+    token(resource=f"{VAULT}/")
+    token("&client_id=c-one")
+    token()
+    assert len(set(vm.tokens)) == len(vm.tokens) == 3
+    assert get("/simulator/tokens", method="DELETE").status_code == 204
+    assert token().json()["access_token"] == vm.tokens[3]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +230,7 @@ def test_versions_without_tokens(token: Get, vm: Vm, version: str | None) -> Non
 @pytest.mark.parametrize("path", ["", "/", "/oauth2", "/oauth2/token/x", "/info/x"])
 def test_unknown_routes_of_identity(get: Get, path: str) -> None:
     answer = get(f"/metadata/identity{path}")
-    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
+    assert (answer.status_code, answer.text) == (404, '{"error":"Not Found"}')
 
 
 def test_a_post_is_not_allowed(token: Get, vm: Vm) -> None:

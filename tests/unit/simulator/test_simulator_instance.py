@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from imds_simulator import API_VERSIONS, Vm, sample_fleet
+from imds_simulator import API_VERSIONS, DOCUMENTED_VERSIONS, Vm, sample_fleet
 from imds_simulator._fields import INTRODUCED, at_version
 
 Get = Callable[..., requests.Response]
@@ -183,6 +183,18 @@ def test_the_first_version_has_only_its_own_fields(get: Get) -> None:
         "vmSize",
     ]
     assert sorted(document["network"]["interface"][0]) == ["ipv4", "ipv6", "macAddress"]
+
+
+def test_what_the_versions_after_the_documented_ones_give(get: Get, vm: Vm) -> None:
+    vm.document = next(each for each in sample_fleet() if each.name == "batch-1").document
+    by_version = {version: get(ROOT, version=version).json() for version in API_VERSIONS[-3:]}
+    compartments = [
+        "interfaceCompartmentID" in each["network"]["interface"][0] for each in by_version.values()
+    ]
+    groups = [each["compute"].get("interconnectGroupId") for each in by_version.values()]
+    assert list(by_version) == [DOCUMENTED_VERSIONS[-1], "2025-07-24", "2025-11-11"]
+    assert compartments == [False, True, True]
+    assert groups == [None, None, vm.document["compute"]["interconnectGroupId"]]
 
 
 def test_a_route_to_a_field_of_a_later_version(get: Get) -> None:

@@ -186,12 +186,25 @@ def test_types_came_with_versions(vm: Vm, ask: Ask, kind: str, before: str, sinc
     assert (len(ask(before)["Events"]), len(ask(since)["Events"])) == (0, 1)
 
 
-@pytest.mark.parametrize("version", [None, "latest", "2025-04-07", "2020-07-15"])
-def test_versions_are_its_own(get: Get, version: str | None) -> None:
-    answer = get(ROUTE, version=version)
+def test_no_version(get: Get) -> None:
+    answer = get(ROUTE, version=None)
     assert answer.status_code == 400
     assert WORDS in answer.json()["error"]
     assert answer.json()["newest-versions"] == ["2020-07-01", "2019-08-01", "2019-04-01"]
+
+
+@pytest.mark.parametrize(
+    ("version", "status", "body"),
+    [
+        ("2021-12-13", 404, '{ "error": "Not found" }'),
+        ("2025-04-07", 404, '{ "error": "Not found" }'),
+        ("2018-03-01", 400, '{ "error": "Bad request" }'),
+        ("latest", 400, '{ "error": "Bad request" }'),
+    ],
+)
+def test_versions_that_events_do_not_have(get: Get, version: str, status: int, body: str) -> None:
+    answer = get(ROUTE, version=version)
+    assert (answer.status_code, answer.text) == (status, body)
 
 
 def test_old_versions_of_events(vm: Vm, get: Get) -> None:

@@ -20,6 +20,8 @@ from typing import Any
 
 import pytest
 import requests
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 
 import imds_simulator
 from imds_simulator import FleetError, Identity, load_fleet
@@ -85,6 +87,35 @@ def test_from_beginning_to_end(
     assert os.listdir(tmp_path) == ["endpoints.json"]
 
 
+@pytest.mark.parametrize("name", ["hosts.yml", "hosts.json"])
+def test_an_inventory_for_ansible(tmp_path: Path, name: str) -> None:
+    inventory, endpoints = tmp_path / name, tmp_path / "endpoints.json"
+    odd = '"Größe": {{ x }} # 東京'
+    documents = [{"document": {}, "name": each} for each in ("web-1", odd)]
+    fleet = write(tmp_path, json.dumps(documents))
+    options = ["--port", "0", "--fleet", fleet, "--inventory", str(inventory)]
+    with program(*options, "--endpoints", str(endpoints)) as process:
+        urls = wait_for(endpoints, process)
+        found = DataLoader().load_from_file(str(inventory))
+        process.send_signal(signal.SIGTERM)
+        out, _err = process.communicate(timeout=5)
+    assert found["all"]["hosts"] == {
+        name: {"azure_imds_endpoint": url} for name, url in urls.items()
+    }
+    assert found["all"]["vars"]["ansible_connection"] == "local"
+    assert f"ansible-playbook -i {inventory} PLAYBOOK" in out
+    manager = InventoryManager(DataLoader(), [str(inventory)])
+    assert {host.name for host in manager.get_hosts()} == {"web-1", odd}
+
+
+def test_a_state_for_all_of_them(tmp_path: Path, session: requests.Session) -> None:
+    endpoints = tmp_path / "endpoints.json"
+    options = ["--port", "0", "--quiet", "--endpoints", str(endpoints)]
+    with program(*options, "--preset", "guest-proxy-agent") as process:
+        for url in wait_for(endpoints, process).values():
+            assert session.get(f"{url}/metadata/instance").status_code == 403
+
+
 def write(tmp_path: Path, content: str | bytes) -> str:
     path = tmp_path / "fleet.json"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -105,6 +136,9 @@ def test_a_fleet_file(tmp_path: Path) -> None:
         "identities": [{"client_id": "1", "object_id": "2"}],
         "extension_identities": [{"client_id": "3", "object_id": "4", "resource_id": "/5"}],
         "extension_port": 0,
+        "request_ids": False,
+        "routes": {"/metadata/reprovisiondata": {"ppsType": "None"}},
+        "preset": None,
         "resources": ["https://vault.azure.net"],
         "token_rate_limit": 7,
         "token_concurrency": 2,
@@ -120,6 +154,7 @@ def test_a_fleet_file(tmp_path: Path) -> None:
         assert (vms[2].legacy_versions, vms[2].versions_route) == (True, False)
         assert (vms[2].loadbalancer, vms[2].rate_limit) == ({"inboundRules": []}, 2)
         assert vms[2].faults[0].kind == "hang"
+        assert (vms[2].request_ids, vms[2].routes) == (False, full["routes"])
         assert vms[2].identities == [Identity("1", "2")]
         assert vms[2].extension_identities == [Identity("3", "4", "/5")]
         assert (vms[2].extension_port, vms[2].resources) == (0, ["https://vault.azure.net"])
@@ -157,6 +192,8 @@ def test_a_fleet_file(tmp_path: Path) -> None:
             '[{"name": "x", "document": {}, "identities": [{"id": "1"}]}]',
             "identities[0]: unknown field 'id'; known: client_id, object_id, resource_id, tenant_id",
         ),
+        ('[{"name": "x", "document": {}, "request_ids": 1}]', "request_ids is true or false"),
+        ('[{"name": "x", "document": {}, "routes": {"/x": 1}}]', "routes is an object with a JSON"),
         ('[{"name": "x", "document": {}, "extension_port": 65536}]', "extension_port is a port"),
         (
             '[{"name": "x", "document": {}, "token_concurrency": -1}]',
@@ -193,6 +230,15 @@ def test_fleet_files_that_are_broken(tmp_path: Path, content: str | bytes, messa
         (["--colour"], "unrecognized arguments: --colour"),
         (["--host", "127.255.255.255", "--addresses", "--port", "0"], "too many virtual machines"),
         (["--port", "0", "--quiet", "--endpoints", "/nowhere/x"], "cannot write /nowhere/x: No s"),
+        (["--port", "0", "--quiet", "--inventory", "/nowhere/x.yml"], "cannot write /nowhere/x.y"),
+        (
+            ["--inventory", "hosts"],
+            "argument --inventory: Ansible reads files whose names end in .yml, .yaml, .json, not 'hosts'",
+        ),
+        (
+            ["--preset", "upgrading"],
+            "argument --preset: invalid choice: 'upgrading' (choose from ",
+        ),
     ],
 )
 def test_errors_are_one_message(

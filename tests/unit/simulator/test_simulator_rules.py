@@ -6,18 +6,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
 
-from imds_simulator import API_VERSIONS, Simulator, Vm
+from imds_simulator import API_VERSIONS, Fault, Simulator, Vm
 
 Get = Callable[..., requests.Response]
 
 ROOT = "/metadata/instance"
 BAD_REQUEST = '{ "error": "Bad request" }'
-NEWEST = '"newest-versions": [ "2025-04-07", "2024-07-17", "2024-03-15" ]'
+NEWEST = '"newest-versions": [ "2025-11-11", "2025-07-24", "2025-04-07" ]'
 MORE = "For more information refer to aka.ms/azureimds"
 
 
@@ -88,10 +90,10 @@ def test_the_older_answer_to_an_unknown_version(get: Get, vm: Vm) -> None:
 
 
 def test_a_version_that_is_not_listed(get: Get, vm: Vm) -> None:
-    vm.unlisted_versions = ["2025-07-24"]
-    assert get(ROOT, version="2025-07-24").status_code == 200
-    assert "2025-07-24" not in get("/metadata/versions").text
-    assert "2025-07-24" not in get(ROOT, version=None).text
+    vm.unlisted_versions = ["2026-01-01"]
+    assert get(ROOT, version="2026-01-01").status_code == 200
+    assert "2026-01-01" not in get("/metadata/versions").text
+    assert "2026-01-01" not in get(ROOT, version=None).text
 
 
 @pytest.mark.parametrize("version", [None, "2020-10-01", "nonsense"])
@@ -155,13 +157,64 @@ def test_loadbalancer(get: Get, vm: Vm) -> None:
 @pytest.mark.parametrize(
     ("path", "version", "method", "status", "message"),
     [
-        ("", "2020-10-01", "GET", 404, "No load balancer metadata is found. "),
-        ("/x", "2020-10-01", "GET", 404, 'API isn\'t found: Path = "/metadata/loadbalancer/x", '),
-        ("", "2020-09-01", "GET", 404, 'API isn\'t found: Path = "/metadata/loadbalancer", '),
-        ("", "2020-10-01", "POST", 405, "Http method isn't allowed: Path = \"/metadata/loadbal"),
-        ("", None, "GET", 400, 'Missing required parameter "api-version"'),
-        ("", "2000-01-01", "GET", 400, "Bad request. api-version is invalid"),
-        ("?format=text", "2020-10-01", "GET", 400, "Bad request"),
+        (
+            "",
+            "2020-10-01",
+            "GET",
+            404,
+            "No load balancer metadata is found. Please check if your VM is using any non-basic SKU "
+            "load balancer and retry later.",
+        ),
+        (
+            "/x",
+            "2020-10-01",
+            "GET",
+            404,
+            'API is not found: Path = "/metadata/loadbalancer/x", Method = "GET"',
+        ),
+        (
+            "",
+            "2020-09-01",
+            "GET",
+            404,
+            'API is not found: Path = "/metadata/loadbalancer", Method = "GET"',
+        ),
+        (
+            "",
+            "2020-10-01",
+            "POST",
+            405,
+            'Http method is not allowed: Path = "/metadata/loadbalancer", Method = "POST"',
+        ),
+        (
+            "",
+            None,
+            "GET",
+            400,
+            'Missing required parameter "api-version". Please fix the request and retry.',
+        ),
+        (
+            "?format=text",
+            "2020-10-01",
+            "GET",
+            400,
+            'Parameter value "text" is not allowed for parameter "format". '
+            "Please fix the request and retry.",
+        ),
+        (
+            f"?{'k' * 129}=1",
+            "2020-10-01",
+            "GET",
+            400,
+            "Parameter key length is larger than MaxParameterKeyLength: 128",
+        ),
+        (
+            f"?k={'v' * 2049}",
+            "2020-10-01",
+            "GET",
+            400,
+            "Parameter value length is larger than MaxParameterValueLength: 2048",
+        ),
     ],
 )
 def test_errors_of_loadbalancer(
@@ -169,4 +222,45 @@ def test_errors_of_loadbalancer(
 ) -> None:
     answer = get(f"/metadata/loadbalancer{path}", version=version, method=method)
     assert answer.status_code == status
-    assert answer.json()["error"].startswith(message)
+    assert answer.text == f'{{ "error": {json.dumps(message)} }}'
+
+
+def test_the_load_balancer_answers_an_unknown_version_as_other_routes_do(get: Get) -> None:
+    answer = get("/metadata/loadbalancer", version="2000-01-01")
+    assert (answer.status_code, "newest-versions" in answer.json()) == (400, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"data": "x" * 4097}, "Request body is larger than MaxBodyLength: 4096"),
+        (
+            {"headers": {"Metadata": "true", "X-Long": "x" * 2049}},
+            "Parameter header value length is larger than MaxHeaderValueLength: 2048",
+        ),
+    ],
+)
+def test_what_is_too_long_for_the_load_balancer(
+    get: Get, options: dict[str, Any], message: str
+) -> None:
+    answer = get("/metadata/loadbalancer", **options)
+    assert (answer.status_code, answer.json()) == (400, {"error": message})
+
+
+def test_routes_that_some_machines_have(get: Get, vm: Vm) -> None:
+    path = "/metadata/reprovisiondata"
+    assert get(path).status_code == 404
+    vm.routes = {path: {"ppsType": "None"}, "/metadata/identity/getplatformmetadata": {"x": 1}}
+    assert get(path, version=None).json() == {"ppsType": "None"}
+    assert get("/metadata/identity/getplatformmetadata?cred-api-version=2.0").json() == {"x": 1}
+    assert get(path, headers={}).status_code == 400
+
+
+def test_whether_answers_have_an_id(get: Get, vm: Vm) -> None:
+    assert get(ROOT).headers["x-ms-request-id"]
+    vm.request_ids = False
+    for faults in ([], [Fault("status", status=410)], [Fault("truncate", after_bytes=9**9)]):
+        vm.faults = faults
+        headers = get(ROOT).headers
+        assert "x-ms-request-id" not in headers
+        assert headers["Server"].startswith("IMDS/")

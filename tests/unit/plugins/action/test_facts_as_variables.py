@@ -37,6 +37,27 @@ def test_a_host_sets_no_fact_except_azure_imds(monkeypatch: pytest.MonkeyPatch) 
     assert result["ansible_facts"] == {"azure_imds": HOSTILE["azure_imds"]}
 
 
+def test_a_fact_has_no_marks_of_ansible(monkeypatch: pytest.MonkeyPatch) -> None:
+    fact = {"tags": {"Owner": {"__ansible_vault": "odd"}, "Role": "web"}}
+    found = action(instance_facts, {})
+    monkeypatch.setattr(
+        found, "_execute_module", lambda **_options: {"ansible_facts": {"azure_imds": fact}}
+    )
+    facts = found.run(task_vars={})["ansible_facts"]
+    assert facts == {"azure_imds": {"tags": {"Owner": {}, "Role": "web"}}}
+
+
+@pytest.mark.parametrize("odd", [float("nan"), {1: 2}])
+def test_a_fact_that_json_lacks_fails_the_task(monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
+    found = action(instance_facts, {})
+    answer = {"ansible_facts": {"azure_imds": {"compute": {"zone": odd}}}}
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)
+    result = found.run(task_vars={})
+    assert result["failed"]
+    assert result["msg"].startswith("the module returned no fact: a ")
+    assert "azure_imds" not in result["ansible_facts"]
+
+
 @pytest.mark.parametrize("name", OTHERS)
 @pytest.mark.parametrize(
     "facts", [{"inventory_hostname": "b", "discovered_interpreter_python": "/python"}, "odd", []]

@@ -21,10 +21,16 @@ def test_lines_that_quote_a_template_are_text() -> None:
     assert Templar(loader=DataLoader(), variables={}).template(lines) == lines
 
 
-def test_pairs_are_a_dictionary() -> None:
+def test_an_odd_result_of_one_host_loses_no_other() -> None:
     results = {"a": {"state": "ready"}, "b": {"state": "clean"}}
-    assert migration_report(list(results.items())) == migration_report(results)
-    assert migration_report([]) == migration_report({})
+    hostvars = {
+        "a": {"managed_identity_migration_report": results["a"]},
+        "b": {"managed_identity_migration_report": results["b"]},
+        "c": {"managed_identity_migration_report": "{'state': nan}"},
+        "d": {},
+        "e": {"managed_identity_migration_report": {"state": "clean"}},
+    }
+    assert migration_report(hostvars, hosts=["a", "b", "c", "d"]) == migration_report(results)
 
 
 @pytest.mark.parametrize("results", [None, "text", [1], ["ab"], {"a": "text"}, {"a": None}])

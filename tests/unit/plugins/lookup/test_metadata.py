@@ -152,7 +152,7 @@ def test_without_the_cache_each_route_is_requested(look: Look, vm: Vm) -> None:
 def test_other_roots_are_requested_each_time(look: Look, vm: Vm) -> None:
     for _count in range(2):
         assert look("loadbalancer") == [{"loadbalancer": BALANCER}]
-    assert look("versions")[0]["apiVersions"][-1] == "2025-04-07"
+    assert "2025-04-07" in look("versions")[0]["apiVersions"]
     assert targets(vm) == [
         *["/metadata/loadbalancer?api-version=2025-04-07"] * 2,
         "/metadata/versions",
@@ -321,9 +321,9 @@ def test_params(look: Look, vm: Vm) -> None:
         (["instance/\udc80"], {"cache": False}, "is not an IMDS route|not Unicode"),
         ([["instance", "versions"]], {}, r"query\('imds.azure.metadata', \*routes\)"),
         ([5], {}, "5 is not an IMDS route"),
-        ([], {}, "there is no route to ask for: say which, for example"),
+        ([], {}, "the route is missing: pass one, for example"),
         ([], {"default": "x"}, "if routes else"),
-        ([], {"wantlist": True}, "there is no route to ask for"),
+        ([], {"wantlist": True}, "the route is missing"),
         ([[]], {}, r"\[\] is not an IMDS route"),
         (["compute/location"], {}, "did you mean 'instance/compute/location'?"),
         (["/metadata/network/interface/0"], {}, "mean 'instance/network/interface/0'?"),

@@ -602,7 +602,7 @@ ADVICE = {
     408: "Try again later",
     410: "being updated",
     429: "5 times a second",
-    500: "in trouble",
+    500: "temporary problem",
     302: "does not answer like IMDS",
     204: "does not answer like IMDS",
     418: "does not answer like IMDS",
@@ -644,7 +644,7 @@ def test_a_route_without_its_root_is_completed(route: str, advice: str) -> None:
 
 
 def test_a_removed_header_does_not_start_a_negotiation() -> None:
-    with pytest.raises(RefusedError, match="takes headers away") as caught:
+    with pytest.raises(RefusedError, match="it removes headers") as caught:
         client(Always(NO_HEADER)).instance()
     assert not isinstance(caught.value, VersionError)
     assert "Required metadata header not specified" in str(caught.value)
@@ -667,7 +667,7 @@ SILENCE = [
     (errno.EHOSTUNREACH, "that it has a route to the address"),
     (errno.ENETUNREACH, "that it has a route to the address"),
     (errno.EACCES, "Check the firewall and the routes of this host"),
-    (errno.ECONNRESET, "it ends the connection"),
+    (errno.ECONNRESET, "it closes the connection"),
     (errno.ETIMEDOUT, "no firewall drops the request"),
 ]
 
@@ -691,7 +691,7 @@ def test_the_advice_fits_the_kind_of_silence_and_names_the_role(code: int, advic
 
 def test_a_connection_that_is_closed_without_a_word_names_the_role() -> None:
     with pytest.raises(
-        UnavailableError, match=r"ends the connection\. The role imds.azure.diagnose"
+        UnavailableError, match=r"closes the connection\. The role imds.azure.diagnose"
     ):
         client(Always(TransportError("the connection was closed without an answer"))).instance()
 

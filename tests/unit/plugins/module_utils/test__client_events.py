@@ -92,6 +92,21 @@ def test_an_older_version_where_the_newest_is_unknown() -> None:
     assert scheduled_events(client).api_version == "2019-08-01"
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (400, b'{ "error": "Bad request" }', RefusedError),
+        (404, b'{ "error": "Not found" }', NotFoundError),
+    ],
+)
+def test_a_version_that_events_do_not_have_is_named_as_a_cause(
+    status: int, body: bytes, kind: type[Exception]
+) -> None:
+    script = Script(refusal(status, body))
+    with pytest.raises(kind, match=r"the option api_version: .* up to 2020-07-01"):
+        scheduled_events(script.client(version="2021-12-13"))
+
+
 def test_the_first_answer_may_take_two_minutes_and_later_ones_not() -> None:
     script = Script(ok(), ok())
     client = script.client(Limits(timeout=5.0))

@@ -433,12 +433,14 @@ def test_a_timeout_of_the_rate_limit_is_an_error() -> None:
     @contextlib.contextmanager
     def full(patience: float) -> t.Iterator[None]:
         if patience:
-            raise TransportError("other processes took all turns", retry=False)
+            raise TransportError("other processes use up the rate limit", retry=False)
         yield
 
     imds = Imds(OK)
     client = ImdsClient(imds.send, ENDPOINT, "latest", Limits(), imds.system)
-    with pytest.raises(UnavailableError, match="other processes took all turns, after 1") as caught:
+    with pytest.raises(
+        UnavailableError, match="other processes use up the rate limit, after 1"
+    ) as caught:
         imds_token(client, VAULT, rate_limit=full)
     assert "Ask for fewer tokens at once" in str(caught.value)
     assert imds.urls == []

@@ -19,10 +19,7 @@ import os
 import pathlib
 import shlex
 import shutil
-import socket
-import subprocess
 import sys
-import time
 import typing as t
 
 import yaml
@@ -32,7 +29,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 import guides  # noqa: E402
 import vault  # noqa: E402
-from ansible_runs import cached_in, shown, start  # noqa: E402
+from ansible_runs import cached_in, shown  # noqa: E402
 from ansible_runs import run as run_it  # noqa: E402
 
 GUIDES = (
@@ -41,7 +38,6 @@ GUIDES = (
     "attested_documents",
     "managed_identity",
     "maintenance",
-    "simulator",
 )
 # Their plays write to /etc, so they are only looked at how they would.
 CHECKED = {"sovereign_clouds", "attested_documents", "maintenance"}
@@ -51,7 +47,6 @@ DEFAULTS = {
         "intermediates": [str(STAGE / "files" / "intermediate.pem")],
     },
 }
-PORT = 8169
 
 
 def main() -> int:
@@ -62,11 +57,7 @@ def main() -> int:
 def run_guide(name: str, url: str) -> int:
     folder = STAGE.parent / name
     shutil.copytree(STAGE, folder)
-    (folder / "tests").symlink_to(ROOT / "tests")
-    port = str(free_port())
-    blocks = [
-        block._replace(text=block.text.replace(str(PORT), port)) for block in guides.blocks(name)
-    ]
+    blocks = guides.blocks(name)
     for block in blocks:
         if block.name:
             path = folder / block.name
@@ -78,15 +69,9 @@ def run_guide(name: str, url: str) -> int:
     plays = playbook_of([b.text for b in blocks if b.kind == "yaml" and not b.name])
     (folder / "guide.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
     lines = [line for b in blocks if b.kind == "shell" for line in b.text.splitlines()]
-    started: list[subprocess.Popen[bytes]] = []
-    try:
-        failed = run(folder, playbook, started) if plays else 0
-        for line in lines:
-            failed = max(failed, run(folder, line, started))
-    finally:
-        for process in started:
-            process.terminate()
-            process.wait()
+    failed = run(folder, playbook) if plays else 0
+    for line in lines:
+        failed = max(failed, run(folder, line))
     return failed
 
 
@@ -111,7 +96,7 @@ def playbook_of(texts: t.Iterable[str]) -> list[dict[str, t.Any]]:
     return plays
 
 
-def run(folder: pathlib.Path, command: str | list[str], started: list[t.Any]) -> int:
+def run(folder: pathlib.Path, command: str | list[str]) -> int:
     text = command if isinstance(command, str) else shlex.join(command)
     env = {
         # Before what ansible-test has there, which are stand-ins for the programs of this environment.
@@ -120,31 +105,7 @@ def run(folder: pathlib.Path, command: str | list[str], started: list[t.Any]) ->
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
         **cached_in(pathlib.Path("facts")),
     }
-    if not text.endswith(" &"):
-        return int(not shown(text, run_it("sh", "-c", text, cwd=folder, **env)))
-    print(f"$ {text}", flush=True)
-    with (folder / "background.txt").open("wb") as log:
-        command = ("sh", "-c", f"exec env {text[:-2]}")
-        started.append(start(*command, cwd=folder, output=log, **env))
-    return wait_for(started[-1], int(text[:-2].split()[-1]))
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int) -> int:
-    deadline = time.monotonic() + 30
-    while process.poll() is None and time.monotonic() < deadline:
-        with socket.socket() as client:
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                return 0
-        time.sleep(0.05)
-    print(f"nothing listens at port {port}", file=sys.stderr)
-    return 1
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
+    return int(not shown(text, run_it("sh", "-c", text, cwd=folder, **env)))
 
 
 if __name__ == "__main__":

@@ -166,7 +166,7 @@ def restored_after_a_drain(vm: Vm) -> None:
     must(vm.journal[-1] == "drain Reboot ends", f"{vm.journal}")
     vm.go_on("restore")
     said = first.ends(2)
-    must("another run of the role maintenance took it for dead" in said, said)
+    must("another run of the role maintenance took the lock over" in said, said)
     vm.run().ends()
     must(vm.journal[-3:] == ["restore Freeze ends", *both("drain Reboot")], f"{vm.journal}")
 

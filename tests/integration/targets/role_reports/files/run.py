@@ -32,7 +32,7 @@ SAID = (
     "silent ready not installed equal",
     "answer.yml for silent => (item=",
     "is set aside as",
-    "fleet: nothing is known of where these are: silent",
+    "fleet: the place of these hosts is unknown: silent",
     "has 1 of 2 hosts, which is 50%",
     "1 of 2 hosts failed",
 )

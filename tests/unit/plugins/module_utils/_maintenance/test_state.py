@@ -493,3 +493,10 @@ def test_a_hostile_event_does_not_affect_others(sent: list[dict[str, t.Any]]) ->
     found = plan([], events, ALONE)
     assert ID in ids(found.due)
     assert ID in found.approvable
+
+
+def test_a_flood_of_events_is_cut() -> None:
+    flood = [event(f"{number:036}") for number in range(60)]
+    found = plan([], flood, ALONE)
+    assert ids(found.due) == ids(flood[:50])
+    assert "60 events are due: this run handles the first 50" in found.warnings

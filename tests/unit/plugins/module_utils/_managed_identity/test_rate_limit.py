@@ -47,7 +47,7 @@ def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None
         for _each in range(SLOTS):
             held.enter_context(turn(1))
         assert clock.now == 1000.0
-        with pytest.raises(TransportError, match="other processes took all turns"), turn(3):
+        with pytest.raises(TransportError, match="other processes use up the rate limit"), turn(3):
             pytest.fail("a sixth got in")
     assert 1003 <= clock.now < 1003.1
     with turn(0):  # they are free, and have rested

@@ -252,7 +252,7 @@ def test_claims_that_both_lack_count_as_different() -> None:
         (400, "'invalid_resource: AADSTS500011: the", "Check resource: it must be the URI"),
         (400, "something new", "Check resource and the identity"),
         (404, "", "not ready"),
-        (None, "other processes took all turns at IMDS' tokens", "Ask for fewer tokens at once"),
+        (None, "other processes use up the rate limit for tokens", "Ask for fewer tokens at once"),
         (429, "Temporarily throttled", r"20 times a second, 5 at once"),
     ],
 )

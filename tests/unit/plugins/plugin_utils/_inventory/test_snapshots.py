@@ -226,7 +226,7 @@ def test_a_dry_run_writes_nothing(tmp_path: pathlib.Path) -> None:
     ("folder", "host", "fact", "message"),
     [
         ("", "web-1", FACT, "folder is empty"),
-        (".", "web-1", {}, "azure_imds is empty: an older snapshot is not replaced by nothing"),
+        (".", "web-1", {}, "azure_imds is empty: the older snapshot is kept"),
         (".", "../web-1", FACT, "is no name for a file"),
         (".", ".web-1", FACT, "is no name for a file"),
         (".", "web\0-1", FACT, "is no name for a file"),

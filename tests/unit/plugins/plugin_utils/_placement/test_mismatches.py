@@ -200,6 +200,19 @@ def test_a_value_with_a_semicolon_is_no_other_tag(
     assert mismatches(fact, tags={}) == []
 
 
+# To Python, the Kelvin sign, the Angstrom sign and the Ohm sign are capitals of k, \u00e5 and \u03c9.
+@pytest.mark.parametrize(
+    ("required", "other"),
+    [("Kind", "\u212aind"), ("\u00e5r", "\u212br"), ("\u03c9", "\u2126")],
+)
+def test_a_tag_with_a_sign_that_looks_like_a_letter_is_another_tag(
+    required: str, other: str
+) -> None:
+    facts: dict[str, t.Any] = {"tags": {other: "prod"}}
+    assert mismatches(facts, tags={required: "prod"}) == [Mismatch("tags", f"{required}=prod", "")]
+    assert mismatches({"tags": {required.upper(): "prod"}}, tags={required: "prod"}) == []
+
+
 @pytest.mark.parametrize("subsets", [SUBSETS, ("tags",)])
 def test_a_list_of_tags_is_exact(subsets: tuple[str, ...]) -> None:
     listed_tags = [{"name": "Owner", "value": "me;Env:prod"}, {"name": "Role", "value": "web"}]

@@ -1,0 +1,57 @@
+# Copyright (c) 2026, the imds.azure contributors
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that say where the machines of a fleet are."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from imds_simulator._server import SimulatorError
+from imds_simulator._vm import Vm
+
+# Ansible reads YAML out of files with these endings.
+ENDINGS = (".yml", ".yaml", ".json")
+# What runs on a machine runs here; only its IMDS is simulated.
+_HEAD = """\
+all:
+  vars:
+    ansible_connection: local
+    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+  hosts:
+"""
+
+
+def endpoints(vms: Iterable[Vm]) -> str:
+    return json.dumps({vm.name: vm.url for vm in vms}, ensure_ascii=False, indent=2) + "\n"
+
+
+def inventory(vms: Iterable[Vm]) -> str:
+    """An inventory of Ansible. A text of JSON is one of YAML, too."""
+    hosts = (f"    {_text(vm.name)}:\n      azure_imds_endpoint: {_text(vm.url)}\n" for vm in vms)
+    return "".join((_HEAD, *hosts))
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def write(path: Path, text: str) -> None:
+    """All of it or nothing: whoever waits for the file may read it as soon as it is there."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as exc:
+        raise SimulatorError(f"cannot write {path}: {exc.strerror}") from exc
+
+
+def remove(path: Path) -> None:
+    """What an earlier run left must not be taken for this one's."""
+    with contextlib.suppress(OSError):
+        path.unlink()
