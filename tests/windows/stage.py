@@ -15,6 +15,8 @@ import typing as t
 from windows import collection
 
 _HERE = pathlib.Path(__file__).resolve().parent
+# The folder with all tests of the collection. ansible-test runs a copy of one target, which has no other files beside it.
+TESTS = _HERE.parent
 # For how long one run may take: far longer than it does.
 _PATIENCE = 900
 
@@ -55,7 +57,7 @@ class Stage:
                 "ANSIBLE_CONNECTION_PLUGINS": str(_HERE / "plugins" / "connection"),
                 "ANSIBLE_NOCOLOR": "1",
                 "ANSIBLE_PIPELINING": "1",
-                "PYTHONPATH": str(_HERE.parent),
+                "PYTHONPATH": str(TESTS),
                 **environment,
             },
             stdin=subprocess.DEVNULL,
@@ -75,4 +77,4 @@ class Stage:
         return run
 
 
-__all__ = ("LINUX", "WINDOWS", "Stage")
+__all__ = ("LINUX", "TESTS", "WINDOWS", "Stage")

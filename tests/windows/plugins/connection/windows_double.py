@@ -73,11 +73,14 @@ class Connection(ConnectionBase):
         self._shell_type = "powershell"
         super().__init__(*args, **kwargs)
 
+    def _option(self, name: str) -> t.Any:
+        return self.get_option(name)  # type: ignore[no-untyped-call]
+
     def is_pipelining_enabled(self, wrap_async: bool = False) -> bool:  # noqa: ARG002
         return True
 
     def _connect(self) -> Connection:
-        if self.get_option("unreachable"):
+        if self._option("unreachable"):
             raise AnsibleConnectionFailure("the double is out of reach")
         self._connected = True
         return self
@@ -94,9 +97,9 @@ class Connection(ConnectionBase):
             # Ansible makes and removes folders.
             return 0, b"C:\\double\n", b""
         self._write(arguments)
-        if self.get_option("errors"):
-            return 1, b"", self.get_option("errors").encode()
-        output = self.get_option("output")
+        if self._option("errors"):
+            return 1, b"", self._option("errors").encode()
+        output = self._option("output")
         if not isinstance(output, str):
             output = json.dumps(self._answer(arguments) if output is None else output)
         # As winrm and psrp of older cores do.
@@ -105,12 +108,12 @@ class Connection(ConnectionBase):
 
     def _answer(self, arguments: dict[str, t.Any]) -> doubles.Result:
         if "script" in arguments:
-            return doubles.win_powershell(arguments, self.get_option("asset_tag") or None)
-        return doubles.win_uri(arguments, self.get_option("read_timeout"))
+            return doubles.win_powershell(arguments, self._option("asset_tag") or None)
+        return doubles.win_uri(arguments, self._option("read_timeout"))
 
     def _write(self, arguments: dict[str, t.Any]) -> None:
-        if self.get_option("journal"):
-            with pathlib.Path(self.get_option("journal")).open("a", encoding="utf-8") as journal:
+        if self._option("journal"):
+            with pathlib.Path(self._option("journal")).open("a", encoding="utf-8") as journal:
                 journal.write(json.dumps(arguments) + "\n")
 
     def put_file(self, *_paths: str) -> None:

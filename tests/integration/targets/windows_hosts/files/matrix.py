@@ -21,9 +21,9 @@ import typing as t
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, Case
 from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm, _attested
 from windows.differences import OTHER_SIZE, SAYS, WITHOUT_END
-from windows.stage import LINUX, WINDOWS, Stage
+from windows.stage import LINUX, TESTS, WINDOWS, Stage
 
-FAULTS = pathlib.Path(__file__).resolve().parents[2] / "faults" / "files"
+FAULTS = TESTS / "integration" / "targets" / "faults" / "files"
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 KINDS = {"linux": LINUX, "windows": {**WINDOWS, "double_read_timeout": 1}}
 # With these every module is asked.

@@ -14,10 +14,10 @@ import sys
 
 from imds_simulator import Identity, Maintenance, Simulator, Vm, sample_fleet
 from tools import isolation
-from windows.stage import WINDOWS, Stage
+from windows.stage import TESTS, WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent
-SMOKE = HERE.parents[3] / "windows" / "smoke.yml"
+SMOKE = TESTS / "windows" / "smoke.yml"
 DOCUMENT = {
     "compute": {
         "azEnvironment": "AzurePublicCloud",

@@ -14,10 +14,10 @@ import sys
 import typing as t
 
 from imds_simulator import Fault, Identity, Simulator, Vm
-from windows.stage import WINDOWS, Stage
+from windows.stage import TESTS, WINDOWS, Stage
 
 HERE = pathlib.Path(__file__).resolve().parent
-EVERYTHING = HERE.parents[1] / "access_token_secrecy" / "files" / "plugins"
+EVERYTHING = TESTS / "integration" / "targets" / "access_token_secrecy" / "files" / "plugins"
 DOCUMENT = {"compute": {"azEnvironment": "AzurePublicCloud", "name": "web-1"}, "network": {}}
 # How every token of the simulator begins, and what a fault says that is not one of its tokens.
 TOKEN = "eyJ"
@@ -63,6 +63,7 @@ def main(folder: pathlib.Path) -> None:
             leaks.append("the screen: " + line_with_token(printed))
         assert not leaks, leaks
         assert any("DOUBLE STDOUT" in text for text in written.values())
+        assert written[stage.folder / "everything"]
 
 
 def files(folder: pathlib.Path) -> t.Iterator[pathlib.Path]:
