@@ -198,7 +198,7 @@ def types(session: nox.Session) -> None:
     with session.chdir(collections()):
         session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
     # Tests of the plugins hand them what no type allows, so they are not among these.
-    typed = "project.py ansible_runs.py guides.py simulated.py tools benchmarks demo faults vault.py simulator/imds_simulator unit/simulator"
+    typed = "project.py ansible_runs.py guides.py simulated.py tools benchmarks demo faults windows vault.py simulator/imds_simulator unit/simulator"
     folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons", "simulator_guide")
     systems = [f"system/{name}" for name in folders]
     with session.chdir(TESTS):
@@ -355,12 +355,16 @@ def fleet(session: nox.Session) -> None:
 
 
 def install_fleet(session: nox.Session) -> None:
-    """With two collections out of a package that has a hundred of them."""
     server = {"redis-cli": "redis-server", "redis-server": "redis-server", "ip": "iproute2"}
     require(session, **server, ssh="openssh-client", sshd="openssh-server", setpriv="util-linux")
     install(session, "fleet")
+    install_collections(session, "amazon.aws", "community.general")
+
+
+def install_collections(session: nox.Session, *names: str) -> None:
+    """Install these collections out of a package that has a hundred of them."""
     (target,) = pathlib.Path(session.virtualenv.location).glob("lib/python*/site-packages")
-    wanted = ("ansible_collections/amazon/aws/", "ansible_collections/community/general/")
+    wanted = tuple(f"ansible_collections/{name.replace('.', '/')}/" for name in names)
     if all((target / name).is_dir() for name in wanted):
         return
     with tempfile.TemporaryDirectory() as downloads:
@@ -369,6 +373,19 @@ def install_fleet(session: nox.Session) -> None:
         (wheel,) = pathlib.Path(downloads).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             archive.extractall(target, [n for n in archive.namelist() if n.startswith(wanted)])
+
+
+@nox.session(python=NEW)
+def windows(session: nox.Session) -> None:
+    """Compare the real win_uri with its double, in a real PowerShell (pwsh on PATH, or the variable PWSH)."""
+    if not shutil.which(os.environ.get("PWSH") or "pwsh"):
+        session.log("left out, because there is no pwsh on PATH and PWSH names none")
+        return
+    install_core(session, NEWEST)
+    install_collections(session, "ansible.windows")
+    tree = collections()
+    env = environment(ANSIBLE_COLLECTIONS_PATH=tree, PYTHONPATH=f"{IMPORTABLE}{os.pathsep}{tree}")
+    session.run("python", "-m", "windows.with_pwsh", *session.posargs, env=env)
 
 
 @nox.session(python=installed("3.11", "3.12"))

@@ -16,11 +16,15 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import name_of_host
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
+    runs_powershell,
     with_host_variables,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 _RAW = ("exception", "module_stdout", "module_stderr")
+# How much is shown, and how much is logged.
+_LEVELS = ("verbosity", "log_verbosity")
+_HARMLESS_LEVEL = 3
 _HIDDEN = "not shown, because there may be a token in it"
 
 
@@ -37,9 +41,13 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         with _silence(self._play_context, self._connection._play_context):
-            arguments = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
-            answer = self._execute_module(module_args=arguments, task_vars=task_vars)
-            result.update(checked_result(answer))
+            self._task.args = with_host_variables(self, task_vars, OPTIONS_WITHOUT_VERSION)
+            if runs_powershell(self):
+                # The task as well, because ansible.windows then writes nothing to the host's event log.
+                with _silence(self._task), _less_verbose():
+                    result.update(self._run_on_windows(task_vars))
+            else:
+                result.update(checked_result(self._execute_module(task_vars=task_vars)))
         _warn(result.pop("unread", None), name_of_host(task_vars))
         # Output that Ansible could not parse may contain a token. Before ansible-core 2.19, Ansible takes
         # output that begins like a traceback for the exception.
@@ -51,6 +59,33 @@ class ActionModule(ActionBase):
         # Before ansible-core 2.19, Ansible hides the results of a whole loop only if the task has no_log.
         self._task.no_log = self._task.no_log or secret
         return result
+
+    def _run_on_windows(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
+            module_argument_spec,
+            token_from,
+        )
+        from ansible_collections.imds.azure.plugins.module_utils._managed_identity.tokens import (
+            IDENTITIES,
+        )
+        from ansible_collections.imds.azure.plugins.plugin_utils._windows.host import (
+            WindowsHost,
+            run_on_windows,
+        )
+
+        def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
+            client, unread = host.client(), list[str]()
+            token = token_from(host.option, client, client.newest_instance, unread=unread)
+            return {**token, "unread": unread}, []
+
+        return run_on_windows(
+            self,
+            task_vars,
+            module_argument_spec(),
+            work,
+            secret=True,
+            mutually_exclusive=[list(IDENTITIES)],
+        )
 
 
 def _warn(unread: t.Any, host: str) -> None:
@@ -71,6 +106,20 @@ def _silence(*contexts: t.Any) -> t.Iterator[None]:
     finally:
         for context, no_log in zip(contexts, before, strict=True):
             context.no_log = no_log
+
+
+@contextlib.contextmanager
+def _less_verbose() -> t.Iterator[None]:
+    """Before 2.19, winrm and psrp print all that commands answered from -vvvvv on, whatever their context says."""
+    display = Display()
+    before = {name: getattr(display, name) for name in _LEVELS if hasattr(display, name)}
+    try:
+        for name, level in before.items():
+            setattr(display, name, min(level, _HARMLESS_LEVEL))
+        yield
+    finally:
+        for name, level in before.items():
+            setattr(display, name, level)
 
 
 __all__ = ("ActionModule",)

@@ -18,6 +18,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
     argument_spec,
     checked_nonce,
+    document_by_options,
+    failure,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     AttestationError,
@@ -39,6 +41,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import 
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS,
+    runs_powershell,
     with_host_variables,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
@@ -151,20 +154,14 @@ class ActionModule(ActionBase):
         # Without defaults, because the module reads the environment of the managed node for the endpoint.
         arguments = with_host_variables(self, task_vars)
         given = {name: arguments[name] for name in OPTIONS if name in arguments}
-        answer = checked_result(
-            self._execute_module(
-                module_name="imds.azure.attested_info",
-                module_args={**given, "nonce": nonce},
-                task_vars=task_vars,
-            )
-        )
+        answer = self._answer({**given, "nonce": nonce}, task_vars)
         signature, version = answer.get("signature"), answer.get("api_version")
         if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):
-            failure = {key: answer[key] for key in _OF_A_FAILURE if key in answer}
-            failure.setdefault("msg", "the module attested_info came back without a document")
-            said = {"msg", "reason"} & set(failure)
-            failure.update({key: printable(str(failure[key]), _LONGEST) for key in said})
-            return {**failure, "failed": True, "verified": False}
+            shown = {key: answer[key] for key in _OF_A_FAILURE if key in answer}
+            shown.setdefault("msg", "the module attested_info came back without a document")
+            said = {"msg", "reason"} & set(shown)
+            shown.update({key: printable(str(shown[key]), _LONGEST) for key in said})
+            return {**shown, "failed": True, "verified": False}
         return {
             "changed": False,
             "verified": False,
@@ -172,6 +169,30 @@ class ActionModule(ActionBase):
             "nonce": nonce,
             "signature": signature,
         }
+
+    def _answer(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]) -> dict[str, t.Any]:
+        """The result of the module of this name on the host."""
+        if runs_powershell(self):
+            return self._answer_of_windows(arguments, task_vars)
+        return checked_result(
+            self._execute_module(
+                module_name="imds.azure.attested_info", module_args=arguments, task_vars=task_vars
+            )
+        )
+
+    def _answer_of_windows(
+        self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any]
+    ) -> dict[str, t.Any]:
+        from ansible_collections.imds.azure.plugins.plugin_utils._windows.host import (
+            WindowsHost,
+            run_on_windows,
+        )
+
+        def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
+            return document_by_options(host.option, host.client()), []
+
+        spec = argument_spec()
+        return run_on_windows(self, task_vars, spec, work, failure, arguments=arguments)
 
 
 def _rejected(result: dict[str, t.Any], exc: AttestationError) -> dict[str, t.Any]:

@@ -46,6 +46,21 @@ class ActionModule(HostVariablesAction):
                 facts[FACT] = older
         return result
 
+    def run_on_windows(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        from ansible_collections.imds.azure.plugins.module_utils._gathered import (
+            argument_spec,
+            gathered,
+        )
+        from ansible_collections.imds.azure.plugins.plugin_utils._windows.host import (
+            WindowsHost,
+            run_on_windows,
+        )
+
+        def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
+            return gathered(host.option, host.send, host.system, host.in_azure)
+
+        return run_on_windows(self, task_vars, argument_spec(), work)
+
     def _older(self, task_vars: dict[str, t.Any]) -> tuple[str, t.Any]:
         """The host that gets the facts, and its existing fact."""
         delegate = self._task.delegate_to

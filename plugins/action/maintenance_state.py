@@ -14,6 +14,10 @@ import typing as t
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import is_dead, process
+from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
+    linux_only,
+    runs_powershell,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 
@@ -26,6 +30,10 @@ class ActionModule(ActionBase):
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
+        if runs_powershell(self):
+            return {**result, **linux_only("The role imds.azure.maintenance")}
+        if self._task.args.get("step") == "begin":
+            return result
         if self._task.args.get("step") != "take":
             return {**result, **self._module({}, variables)}
         # Actions run in a worker process. Its parent is the process of the run.

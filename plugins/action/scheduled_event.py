@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import typing as t
+
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     OPTIONS_WITHOUT_VERSION,
     HostVariablesAction,
@@ -11,3 +13,19 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
 
 class ActionModule(HostVariablesAction):
     _options = OPTIONS_WITHOUT_VERSION
+
+    def run_on_windows(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        from ansible_collections.imds.azure.plugins.module_utils._endpoints.approval import (
+            approved,
+            argument_spec,
+            failure,
+        )
+        from ansible_collections.imds.azure.plugins.plugin_utils._windows.host import (
+            WindowsHost,
+            run_on_windows,
+        )
+
+        def work(host: WindowsHost) -> tuple[dict[str, t.Any], list[str]]:
+            return approved(host.option, host.client(), host.check_mode), []
+
+        return run_on_windows(self, task_vars, argument_spec(), work, failure)

@@ -41,6 +41,23 @@ attributes:
     platforms: posix
 """
 
+    # For modules that also work on Windows hosts.
+    WINDOWS = r"""
+options: {}
+attributes:
+  platform:
+    support: full
+    platforms: posix, windows
+    details:
+      - On Windows hosts, this action sends its requests from the host by C(ansible.windows.win_uri).
+      - Nobody has run the collection on Windows yet. Its guide to Windows hosts describes the differences.
+requirements:
+  - the collection ansible.windows (on the controller), only for Windows hosts
+notes:
+  - On Windows hosts, C(async) is not supported, O(timeout) is rounded up to whole seconds, and E(AZURE_IMDS_ENDPOINT) is read from the C(environment) of
+    the task.
+"""
+
     FACTS = r"""
 options: {}
 attributes:

@@ -115,6 +115,8 @@ class System(t.NamedTuple):
     jitter: t.Callable[[], float] = random.random
     in_azure: t.Callable[[], bool | None] = _firmware.firmware_says_azure
     has_arc_agent: t.Callable[[], bool] = _firmware.has_arc_agent
+    # Asked after each failed attempt that might be followed by another one.
+    may_retry: t.Callable[[], bool] = lambda: True
 
 
 class _Query(t.NamedTuple):
@@ -443,7 +445,7 @@ class Attempts:
         """Waits until the next attempt; False if there must be none."""
         elapsed, jitter, now = self._elapsed(), self._system.jitter(), self._system.wall()
         delay = policy.wait(failure, number, elapsed, jitter, now, always_there, refused_for)
-        if delay is None:
+        if delay is None or not self._system.may_retry():
             return False
         self._system.sleep(delay)
         return True

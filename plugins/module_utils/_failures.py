@@ -22,18 +22,18 @@ from . import _document, _errors, _retry, _transport
 # The advice for a failure by its status and cause, or "" for the usual advice.
 Advise = t.Callable[[t.Optional[int], str], str]
 
-_DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
+DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
 _ROUTE = "that it has a route to the address on its primary network interface"
 _NO_ANSWER = (
-    f"Check that this is an Azure VM, {_ROUTE} and that no firewall drops the request. {_DIAGNOSE}"
+    f"Check that this is an Azure VM, {_ROUTE} and that no firewall drops the request. {DIAGNOSE}"
 )
-_NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {_DIAGNOSE}"
-_FORBIDDEN = f"Check the firewall and the routes of this host. {_DIAGNOSE}"
-_CUT_OFF = f"Check what is between this host and IMDS, for example a proxy: it closes the connection. {_DIAGNOSE}"
+_NO_ROUTE = f"Check that this is an Azure VM and {_ROUTE}. {DIAGNOSE}"
+_FORBIDDEN = f"Check the firewall and the routes of this host. {DIAGNOSE}"
+_CUT_OFF = f"Check what is between this host and IMDS, for example a proxy: it closes the connection. {DIAGNOSE}"
 # The advice if there was no answer, by the reason that the transport gave.
 _BY_CAUSE = {
     "connection refused": "Check that this is an Azure VM, and that the option endpoint is right: nothing "
-    f"listens there, or something rejects the connection. {_DIAGNOSE}",
+    f"listens there, or something rejects the connection. {DIAGNOSE}",
     "no route to the host": _NO_ROUTE,
     "the network is unreachable": _NO_ROUTE,
     "the connection was forbidden by this host": _FORBIDDEN,
@@ -44,7 +44,7 @@ _BY_CAUSE = {
 NO_WAY = ("unreachable", "connecting to ", "dial tcp")
 _IN_ITS_PLACE = (
     "Something between this host and IMDS answers instead of it, because IMDS can't be reached from "
-    f"there. Check that this is an Azure VM. {_DIAGNOSE}"
+    f"there. Check that this is an Azure VM. {DIAGNOSE}"
 )
 _TRY_LATER = "Try again later, or raise the option deadline"
 _IN_TROUBLE = f"IMDS has a temporary problem. {_TRY_LATER}"
@@ -317,6 +317,7 @@ def _not_readable(
 
 
 __all__ = (
+    "DIAGNOSE",
     "NO_WAY",
     "Advise",
     "answered",

@@ -28,8 +28,10 @@ MOST_REQUESTS = 3
 _MARK = "extended"
 _EXTENDED = ((_MARK, "true"),)
 _UNKNOWN = ". This IMDS does not know extended=true, so complete=true had no effect"
+# Where that role runs.
+DIAGNOSE = ", and see what the role imds.azure.diagnose finds on this host"
 _WAYS_OUT = (
-    "Run it again later, and see what the role imds.azure.diagnose finds on this host. With "
+    f"Run it again later{DIAGNOSE}. With "
     "complete=true (variable azure_imds_complete) IMDS fails instead of answering in part, and "
     "nothing is said of a part that the VM really does not have"
 )
@@ -122,4 +124,4 @@ def _no_document(client: _Client, answer: _Instance, asked: int) -> _errors.Malf
     )
 
 
-__all__ = ("MOST_REQUESTS", "completed")
+__all__ = ("DIAGNOSE", "MOST_REQUESTS", "completed")

@@ -22,6 +22,7 @@ extends_documentation_fragment:
   - imds.azure._token
   - imds.azure._token.source
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup
 attributes:
@@ -31,6 +32,8 @@ attributes:
     details:
       - Ansible keeps the results of asynchronous tasks in files, which must not contain tokens.
 notes:
+  - On a Windows host, the token is part of the output of PowerShell. Transcription and module logging of PowerShell can record it in files and in the
+    event log of the host, where others may read it. The guide to Windows hosts of this collection lists the settings to check.
   - The token is a secret, and the mark does not protect it in other tasks. Set C(no_log=true) on every task that has the token among its arguments,
     and do not store it with M(ansible.builtin.set_fact). A registered result is in the controller's memory until the run ends, and in no file.
   - Without pipelining, Ansible writes the arguments of each task to a file on the controller and on the host that runs the task. This does not matter
@@ -118,14 +121,13 @@ not_before:
 """
 
 import tempfile
-import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.arc_key import read_key
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.options import (
-    token_argument_spec,
+    module_argument_spec,
     token_from,
 )
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_limit import (
@@ -136,14 +138,9 @@ from ansible_collections.imds.azure.plugins.module_utils._options import client_
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
 
-def argument_spec() -> dict[str, t.Any]:
-    source = {"type": "str", "default": "imds", "choices": ["imds", "vm_extension"]}
-    return dict(token_argument_spec(), source=source)
-
-
 def main() -> None:
     module = AnsibleModule(
-        argument_spec=argument_spec(),
+        argument_spec=module_argument_spec(),
         mutually_exclusive=[list(IDENTITIES)],
         supports_check_mode=True,
     )

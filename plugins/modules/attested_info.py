@@ -26,6 +26,7 @@ extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.modules
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup
 attributes:
@@ -260,10 +261,10 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
     argument_spec,
-    attested_document,
-    checked_nonce,
+    document_by_options,
+    failure,
 )
-from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, MalformedError
+from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
 from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
 
@@ -273,13 +274,10 @@ def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     option = module.params.__getitem__
     try:
-        nonce = checked_nonce(option("nonce") or "")
-        answer = attested_document(client_from(option, http_transport), nonce)
-    except MalformedError as exc:
-        module.fail_json(msg=str(exc), reason="malformed")
+        result = document_by_options(option, client_from(option, http_transport))
     except ImdsError as exc:
-        module.fail_json(msg=str(exc))
-    module.exit_json(api_version=answer.api_version, signature=answer.data)
+        module.fail_json(**failure(exc))
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.modules
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.facts
   - imds.azure._attributes.actiongroup
@@ -85,6 +86,7 @@ options:
     type: bool
     default: false
 notes:
+  - On a Windows host, it does not work as a facts module. Ansible then names the module C(on_windows_hosts_use_a_task_and_no_facts_module) in its message.
   - Ansible does not read the variables C(azure_imds_*) for facts modules (C(ansible_facts_modules)). Use C(module_defaults) to set their options.
   - Zones are comparable only within a location, and fault and update domains only within a scale set or an availability set. Unrelated VMs can have
     the same numbers.
@@ -259,7 +261,7 @@ ansible_facts:
           type: dict
           sample: {compute: {hasCustomData: false, ppsType: None}}
         gathered_at:
-          description: The time of the query, by the clock of the VM, in UTC.
+          description: The time of the query in UTC, by the clock of the VM, and for a Windows host by that of the controller.
           returned: when IMDS answered
           type: str
           sample: '2026-01-31T12:00:00Z'
@@ -273,75 +275,21 @@ ansible_facts:
           sample: '#cloud-config'
 """
 
-import time
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
 # Modules are imported, not names: for "from m import name" Ansible searches for a file m/name.py.
-from ansible_collections.imds.azure.plugins.module_utils import (
-    _document,
-    _errors,
-    _facts,
-    _firmware,
-    _options,
-    _transport,
-)
-
-
-def argument_spec() -> dict[str, t.Any]:
-    subsets = ["all", *_facts.SUBSETS]
-    return dict(
-        _options.shared_argument_spec(),
-        gather_subset={
-            "type": "list",
-            "elements": "str",
-            "default": ["all"],
-            "choices": [*subsets, *(f"!{name}" for name in subsets)],
-        },
-        complete={"type": "bool", "default": False},
-        keep_fuller={"type": "bool", "default": False},
-        raw={"type": "bool", "default": False},
-        required={"type": "bool", "default": True},
-        user_data={"type": "bool", "default": False},
-    )
-
-
-def nothing_answered(module: AnsibleModule, exc: _errors.ImdsError) -> dict[str, t.Any]:
-    """The empty fact, with a warning if the host may be a VM in Azure."""
-    in_azure = _firmware.firmware_says_azure()
-    if in_azure or (in_azure is None and exc.answered) or _firmware.has_arc_agent():
-        module.warn(f"azure_imds is empty: {exc}")
-    return {}
+from ansible_collections.imds.azure.plugins.module_utils import _errors, _gathered, _transport
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
-    option = module.params.__getitem__
-    result: dict[str, t.Any] = {}
+    module = AnsibleModule(argument_spec=_gathered.argument_spec(), supports_check_mode=True)
     try:
-        subsets = _facts.chosen_subsets(option("gather_subset"))
-        client = _options.client_from(option, _transport.http_transport)
-        answer = client.instance(_facts.needed_parts(subsets), option("complete"))
-        result["incomplete"] = list(answer.incomplete)
-        document = answer.data if option("raw") else _document.without_nulls(answer.data)
-        facts, warnings = _facts.azure_imds(
-            document, answer.api_version, subsets, option("raw"), option("user_data")
-        )
-        warnings.extend(answer.notices)
-        if "tags" in facts:
-            compute = _document.part(answer.data, "compute")
-            warnings.extend(_facts.marks_notice(_document.marked_tags(compute)))
-        facts["gathered_at"] = time.strftime(_facts.GATHERED_AT, time.gmtime())
-    except _errors.OptionError as exc:
-        module.fail_json(msg=str(exc))
+        result, warnings = _gathered.gathered(module.params.__getitem__, _transport.http_transport)
     except _errors.ImdsError as exc:
-        if option("required"):
-            module.fail_json(msg=str(exc))
-        facts, warnings = nothing_answered(module, exc), []
+        module.fail_json(msg=str(exc))
     for warning in warnings:
         module.warn(warning)
-    module.exit_json(ansible_facts={"azure_imds": facts}, **result)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -39,12 +39,13 @@ options:
     required: true
   step:
     description:
+      - V(begin) fails on a host that is not a Linux host, and does nothing else.
       - V(take) takes the lock. V(release) frees it.
       - V(plan) returns the next work.
       - V(draining), V(drained) and V(restoring) record the progress for O(event). V(restored) removes the record of O(event).
       - If another run has the lock, V(release) does nothing, and all other steps fail.
     type: str
-    choices: [take, plan, draining, drained, restoring, restored, release]
+    choices: [begin, take, plan, draining, drained, restoring, restored, release]
     required: true
   token:
     description:
@@ -165,6 +166,7 @@ from ansible_collections.imds.azure.plugins.module_utils._maintenance.state impo
     plan,
 )
 
+BEGIN = "begin"
 TAKE = "take"
 PLAN = "plan"
 RELEASE = "release"
@@ -177,7 +179,7 @@ def argument_spec() -> dict[str, t.Any]:
         "step": {
             "type": "str",
             "required": True,
-            "choices": [TAKE, PLAN, "draining", "drained", RESTORING, RESTORED, RELEASE],
+            "choices": [BEGIN, TAKE, PLAN, "draining", "drained", RESTORING, RESTORED, RELEASE],
         },
         "token": {"type": "str", "default": "", "no_log": False},
         "seconds": {"type": "int", "default": 900},
@@ -219,6 +221,8 @@ def done(module: AnsibleModule) -> dict[str, t.Any]:
     """The module's result, with its warnings."""
     option = module.params
     folder, step, token = Folder(option["folder"]), option["step"], option["token"]
+    if step == BEGIN:
+        return {"changed": False}
     if step == PLAN:
         return planned(folder, option, module.check_mode)
     if step == TAKE:

@@ -23,6 +23,7 @@ extends_documentation_fragment:
   - imds.azure._imds
   - imds.azure._imds.modules_own_version
   - imds.azure._attributes
+  - imds.azure._attributes.windows
   - imds.azure._attributes.reads
   - imds.azure._attributes.actiongroup
 options:
@@ -135,7 +136,9 @@ events:
       type: str
       sample: '2026-04-11T22:26:58Z'
     notice:
-      description: Seconds left until C(NotBefore), by the clock of the VM. V(0) if that time has passed or is unknown.
+      description:
+        - Seconds left until C(NotBefore), by the clock of the VM, and for a Windows host by that of the controller.
+        - V(0) if that time has passed or is unknown.
       returned: success
       type: int
       sample: 871
@@ -148,41 +151,25 @@ events:
       sample: web-0, web-1
 """
 
-import time
-import typing as t
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.scheduled_events import (
-    about,
-    incarnation_of,
-    own_name,
-    scheduled_events,
-    shaped_events,
+    argument_spec,
+    events_by_options,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError
-from ansible_collections.imds.azure.plugins.module_utils._options import (
-    client_from,
-    shared_argument_spec,
-)
+from ansible_collections.imds.azure.plugins.module_utils._options import client_from
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
-
-
-def argument_spec() -> dict[str, t.Any]:
-    return dict(shared_argument_spec(), resource={"type": "str"})
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
     option = module.params.__getitem__
     try:
-        client = client_from(option, http_transport)
-        resource = option("resource") or own_name(client)
-        document = scheduled_events(client).data
+        result = events_by_options(option, client_from(option, http_transport))
     except ImdsError as exc:
         module.fail_json(msg=str(exc))
-    events = about(shaped_events(document, time.time()), resource)
-    module.exit_json(incarnation=incarnation_of(document), resource=resource, events=events)
+    module.exit_json(**result)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.plugins.action import ActionBase
 from ansible.plugins.action.normal import ActionModule as NormalAction
 
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import injected_facts
@@ -46,6 +47,17 @@ def with_host_variables(
     return {**found, **action._task.args}
 
 
+def runs_powershell(action: t.Any) -> bool:
+    """Whether the host of a task is a Windows host: no Python module runs there."""
+    return getattr(action._connection._shell, "_IS_WINDOWS", False) is True
+
+
+def linux_only(name: str) -> dict[str, t.Any]:
+    """The result of a task that can't run on a Windows host."""
+    msg = f"{name} is for Linux hosts, and this host runs PowerShell"
+    return {"failed": True, "msg": msg}
+
+
 class HostVariablesAction(NormalAction):
     """Runs the module of the same name, as Ansible does for modules without an action plugin."""
 
@@ -56,9 +68,27 @@ class HostVariablesAction(NormalAction):
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         self._task.args = with_host_variables(self, task_vars, self._options)
+        if runs_powershell(self):
+            self._supports_async = False
+            result: dict[str, t.Any] = ActionBase.run(self, tmp, task_vars)
+            return {**result, **self.run_on_windows(task_vars)}
         # Facts become variables. A hostile host can return any facts, and must not set
         # variables of a play.
         return checked_result(super().run(tmp, task_vars), *self._facts)
 
+    def run_on_windows(
+        self,
+        task_vars: dict[str, t.Any] | None,  # noqa: ARG002
+    ) -> dict[str, t.Any]:
+        """The result of the task on a Windows host. Imports what it needs, because other hosts don't need it."""
+        return linux_only(self._task.action)
 
-__all__ = ("OPTIONS", "OPTIONS_WITHOUT_VERSION", "HostVariablesAction", "with_host_variables")
+
+__all__ = (
+    "OPTIONS",
+    "OPTIONS_WITHOUT_VERSION",
+    "HostVariablesAction",
+    "linux_only",
+    "runs_powershell",
+    "with_host_variables",
+)

@@ -214,3 +214,49 @@ def test_a_second_use_of_a_role_with_other_values_is_not_skipped(role: str) -> N
     """Ansible compares the text of the values, and templates of the same text are one use to it."""
     file = f"roles/{role}/meta/main.yml"
     assert load(file).get("allow_duplicates") is True, f"set allow_duplicates: true in {file}"
+
+
+def test_no_powershell_module_has_the_name_of_a_python_module() -> None:
+    """Ansible sorts the files of a name, so it would send the PowerShell module to Linux hosts, too."""
+    modules = ROOT / "plugins" / "modules"
+    stems = {
+        suffix: {file.stem for file in modules.rglob(f"*{suffix}")} for suffix in (".ps1", ".py")
+    }
+    assert stems[".py"]
+    assert stems[".ps1"] & stems[".py"] == set()
+
+
+def test_the_redirect_of_a_facts_module_is_only_a_message() -> None:
+    routing = load("meta/runtime.yml")["plugin_routing"]["modules"]
+    for name, entry in routing.items():
+        module, _dot, suffix = name.partition(".")
+        assert suffix == "ps1"
+        assert module in plugin_names("modules")
+        assert entry["redirect"].removeprefix("imds.azure.") not in plugin_names("modules")
+
+
+WINDOWS_FRAGMENT = "imds.azure._attributes.windows"
+
+
+def test_the_modules_for_windows_hosts_are_documented_as_such() -> None:
+    documented = {
+        name
+        for name in plugin_names("modules")
+        if WINDOWS_FRAGMENT in documentation("modules", name)["extends_documentation_fragment"]
+    }
+    able = {
+        name
+        for name in plugin_names("action")
+        if "run_on_windows(self, task_vars" in (ROOT / f"plugins/action/{name}.py").read_text()
+    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in readme.splitlines() if line.startswith("| `imds.azure.")]
+    listed = {
+        name
+        for row in rows
+        if row[-2].strip().startswith("yes")
+        for name in re.findall(r"`imds\.azure\.(\w+)`", row[1])
+    }
+    assert documented == able
+    assert documented == listed & documented
+    assert listed & plugin_names("modules") - documented == {"snapshot"}

@@ -10,8 +10,8 @@ import typing as t
 
 from .._client import Answer, Endpoint, ImdsClient
 from .._document import kind_of
-from .._errors import MalformedError, OptionError, printable
-from .._options import shared_argument_spec
+from .._errors import ImdsError, MalformedError, OptionError, printable
+from .._options import GetOption, shared_argument_spec
 
 
 def _advice(status: int | None, _cause: str) -> str:
@@ -47,6 +47,18 @@ def checked_nonce(nonce: str) -> str:
     return nonce
 
 
+def document_by_options(option: GetOption, client: ImdsClient) -> dict[str, t.Any]:
+    """The result of the module attested_info."""
+    answer = attested_document(client, checked_nonce(option("nonce") or ""))
+    return {"api_version": answer.api_version, "signature": answer.data}
+
+
+def failure(exc: ImdsError) -> dict[str, t.Any]:
+    """The result of that module for an error."""
+    more = {"reason": "malformed"} if isinstance(exc, MalformedError) else {}
+    return {"msg": str(exc), **more}
+
+
 def attested_document(client: ImdsClient, nonce: str) -> Answer:
     """The signed message that IMDS makes for a nonce; it is not verified here."""
     return client.get(ATTESTED, (("nonce", nonce),), shape=_signature)
@@ -61,4 +73,11 @@ def _signature(data: t.Any) -> str:
     return signature
 
 
-__all__ = ("ATTESTED", "argument_spec", "attested_document", "checked_nonce")
+__all__ = (
+    "ATTESTED",
+    "argument_spec",
+    "attested_document",
+    "checked_nonce",
+    "document_by_options",
+    "failure",
+)

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import json
 import re
+import time
 import typing as t
 
 from .._client import Answer, Endpoint, ImdsClient
 from .._document import part
 from .._errors import MalformedError
+from .._options import GetOption, shared_argument_spec
 from .._times import iso_8601
 from .dates import moment_of
 
@@ -66,6 +68,19 @@ _RESOURCES_TEXT = "resources_text"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 # In a result, such a key makes the task fail, or Ansible converts its value.
 _RESERVED = "__ansible_"
+
+
+def argument_spec() -> dict[str, t.Any]:
+    """The options of the module scheduled_events_info."""
+    return dict(shared_argument_spec(), resource={"type": "str"})
+
+
+def events_by_options(option: GetOption, client: ImdsClient) -> dict[str, t.Any]:
+    """The result of that module. Seconds of notice are counted by the clock of the machine this runs on."""
+    resource = option("resource") or own_name(client)
+    document = scheduled_events(client).data
+    events = about(shaped_events(document, time.time()), resource)
+    return {"incarnation": incarnation_of(document), "resource": resource, "events": events}
 
 
 def scheduled_events(client: ImdsClient) -> Answer:
@@ -258,8 +273,10 @@ __all__ = (
     "Change",
     "Event",
     "about",
+    "argument_spec",
     "changes",
     "events_by_id",
+    "events_by_options",
     "events_document",
     "incarnation_of",
     "is_alone",

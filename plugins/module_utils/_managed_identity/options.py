@@ -33,6 +33,12 @@ def token_argument_spec() -> dict[str, t.Any]:
     )
 
 
+def module_argument_spec() -> dict[str, t.Any]:
+    """The options of the module access_token_info."""
+    source = {"type": "str", "default": "imds", "choices": ["imds", "vm_extension"]}
+    return dict(token_argument_spec(), source=source)
+
+
 def token_from(
     get_option: GetOption,
     client: ImdsClient,
@@ -68,4 +74,10 @@ def resource_from(get_option: GetOption, document: t.Callable[[], t.Any]) -> str
     return resource_uri(str(get_option("resource")), own_cloud)
 
 
-__all__ = ("identity_from", "resource_from", "token_argument_spec", "token_from")
+__all__ = (
+    "identity_from",
+    "module_argument_spec",
+    "resource_from",
+    "token_argument_spec",
+    "token_from",
+)

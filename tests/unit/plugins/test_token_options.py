@@ -14,7 +14,7 @@ import project
 from ansible_collections.imds.azure.plugins.doc_fragments import _token
 from ansible_collections.imds.azure.plugins.module_utils import _options
 from ansible_collections.imds.azure.plugins.module_utils._managed_identity import options
-from ansible_collections.imds.azure.plugins.modules import access_token_info, vm_extension_info
+from ansible_collections.imds.azure.plugins.modules import vm_extension_info
 
 COMPARED = ("type", "default", "choices", "required", "elements")
 
@@ -42,7 +42,7 @@ def test_the_fragment_documents_the_token_options() -> None:
 
 def test_the_documentation_of_source_matches() -> None:
     documentation = documented(_token.ModuleDocFragment.SOURCE)
-    spec = access_token_info.argument_spec()
+    spec = options.module_argument_spec()
     assert compared(documentation)["source"] == compared(spec)["source"]
 
 

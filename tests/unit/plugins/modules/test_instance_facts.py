@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 import re
@@ -15,6 +16,7 @@ import yaml
 from ansible.module_utils import basic
 from doubles import load
 
+from ansible_collections.imds.azure.plugins.module_utils import _client, _gathered
 from ansible_collections.imds.azure.plugins.module_utils._facts import azure_imds
 from ansible_collections.imds.azure.plugins.modules import instance_facts
 from imds_simulator import Fault, Simulator, Vm
@@ -71,7 +73,8 @@ def run(
 
 
 def firmware(monkeypatch: pytest.MonkeyPatch, in_azure: bool | None) -> None:
-    monkeypatch.setattr(instance_facts._firmware, "firmware_says_azure", lambda: in_azure)
+    system = functools.partial(_client.System, in_azure=lambda: in_azure)
+    monkeypatch.setattr(_client, "System", system)
 
 
 def test_the_facts_of_a_vm(run: Run, vm: Vm) -> None:
@@ -345,7 +348,7 @@ def test_the_environment_of_the_node_names_the_endpoint(
 
 
 def test_the_documentation_matches_the_argument_spec() -> None:
-    spec = instance_facts.argument_spec()
+    spec = _gathered.argument_spec()
     own = {name: entry for name, entry in spec.items() if name in DOCUMENTED}
     documented = {
         name: {key: value for key, value in entry.items() if key != "description"}
