@@ -72,8 +72,12 @@ def run(
     return run
 
 
-def firmware(monkeypatch: pytest.MonkeyPatch, in_azure: bool | None) -> None:
-    system = functools.partial(_client.System, in_azure=lambda: in_azure)
+def firmware(
+    monkeypatch: pytest.MonkeyPatch, in_azure: bool | None, has_arc_agent: bool = False
+) -> None:
+    system = functools.partial(
+        _client.System, in_azure=lambda: in_azure, has_arc_agent=lambda: has_arc_agent
+    )
     monkeypatch.setattr(_client, "System", system)
 
 
@@ -310,8 +314,7 @@ def test_not_required_means_an_empty_fact(
 def test_an_empty_fact_of_a_host_with_the_arc_agent_comes_with_a_warning(
     run: Run, vm: Vm, monkeypatch: pytest.MonkeyPatch, in_azure: bool | None
 ) -> None:
-    firmware(monkeypatch, in_azure)
-    monkeypatch.setattr(instance_facts._firmware, "has_arc_agent", lambda: True)
+    firmware(monkeypatch, in_azure, has_arc_agent=True)
     vm.faults = [Fault("close")]
     found = run(required=False, deadline=0.3)
     assert found["ansible_facts"] == {"azure_imds": {}}
