@@ -45,7 +45,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     with_host_variables,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 
 Verify = t.Callable[[str], Attested]
 # Only these keys of a VM's failed result are returned.

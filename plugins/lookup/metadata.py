@@ -111,7 +111,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
     printable,
 )
 from ansible_collections.imds.azure.plugins.module_utils._service import ARC
-from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
+from ansible_collections.imds.azure.plugins.plugin_utils._jmespath import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.base import ImdsLookup
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import (
     ask_route,

@@ -166,11 +166,11 @@ class ImdsClient:
         if first and not _document.missing_parts(first.data):
             return first
         # Imported here because only an incomplete document, or the option complete, needs it.
-        from . import _incomplete
+        from . import _incomplete_documents
 
         wanted = [name for name in wanted if name in self.service.parts]
         with self._hint():
-            found: Instance = _incomplete.completed(self, attempts, first, wanted)
+            found: Instance = _incomplete_documents.completed(self, attempts, first, wanted)
         return found
 
     def document(

@@ -13,7 +13,7 @@ import socket
 import time
 import typing as t
 
-from . import _errors, _plain_http
+from . import _errors, _fast_http_reader
 
 MAX_BODY = 4 * 1024 * 1024
 # The headers of every request of this collection.
@@ -98,7 +98,7 @@ def http_transport(request: Request, timeout: float) -> Response:
             connection.sendall(_written(request, host, target))
             # Both readers use this buffer. If the answer is not plain, the first reader consumes nothing.
             with connection.makefile("rb") as reader:
-                return Response(*(_plain_http.read_answer(reader) or _read(reader, request)))
+                return Response(*(_fast_http_reader.read_answer(reader) or _read(reader, request)))
     except Exception as exc:
         # Imported here because only a failure needs it.
         from . import _http_reader
@@ -108,7 +108,7 @@ def http_transport(request: Request, timeout: float) -> Response:
         raise
 
 
-def _read(reader: t.Any, request: Request) -> _plain_http.Parts:
+def _read(reader: t.Any, request: Request) -> _fast_http_reader.Parts:
     # Imported here because only an unusual answer needs it.
     from . import _http_reader
 

@@ -25,7 +25,9 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     extension_token,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 
 OTHER = "10.9.9.9"
 

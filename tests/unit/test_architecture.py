@@ -93,12 +93,15 @@ def test_a_file_imports_what_it_may(path: str) -> None:
     [
         ("plugins/module_utils/_client.py", "import yaml"),
         ("plugins/module_utils/_client.py", "import zoneinfo"),
-        ("plugins/module_utils/_client.py", "def f():\n    from ..plugin_utils import _session"),
+        (
+            "plugins/module_utils/_client.py",
+            "def f():\n    from ..plugin_utils import _requests_transport",
+        ),
         ("plugins/module_utils/_client.py", f"import {OWN}plugins.module_utils"),
         ("plugins/modules/instance_facts.py", "from ansible.errors import AnsibleError"),
         ("plugins/lookup/metadata.py", "from ..modules import instance_facts"),
         ("plugins/lookup/metadata.py", "import requests"),
-        ("plugins/plugin_utils/_session.py", "from imds_simulator import Server"),
+        ("plugins/plugin_utils/_requests_transport.py", "from imds_simulator import Server"),
         (
             "tests/simulator/imds_simulator/_server.py",
             f"from {OWN}plugins.module_utils import _errors",

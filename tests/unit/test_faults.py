@@ -36,7 +36,9 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Transport,
     http_transport,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._windows.win_uri import win_uri_transport
 from faults.cases import ALWAYS, CASES, DOCUMENT, ONCE, THRICE, WHEN, Case
 from imds_simulator import Fault, Identity, Maintenance, Sequence, Simulator, Vm

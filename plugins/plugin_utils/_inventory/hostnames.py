@@ -13,10 +13,10 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import MARK
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError, printable
-from ansible_collections.imds.azure.plugins.plugin_utils._expression import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
     is_usable_address,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._jmespath import compiled
 from ansible_collections.imds.azure.plugins.plugin_utils._placement.location import folded
 
 _TAG = "tag:"

@@ -31,12 +31,6 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
     service_of,
 )
 from ansible_collections.imds.azure.plugins.module_utils._service import ARC
-from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
-    EvaluationError,
-    Expression,
-    compiled,
-    names_compared_with,
-)
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
     is_local_name,
     is_usable_address,
@@ -56,6 +50,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.hostnames im
     has_unsafe_start,
     name_expression,
     valid_hostname,
+)
+from ansible_collections.imds.azure.plugins.plugin_utils._jmespath import (
+    EvaluationError,
+    Expression,
+    compiled,
+    names_compared_with,
 )
 
 # Evaluates an expression for one VM.

@@ -129,7 +129,7 @@ class ImdsLookup(LookupBase):
         # Imported here because a lookup that finds the run's document does not need it.
         if self._pooled is None:
             from ansible_collections.imds.azure.plugins.module_utils._options import client_from
-            from ansible_collections.imds.azure.plugins.plugin_utils._session import (
+            from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
                 requests_transport,
             )
 

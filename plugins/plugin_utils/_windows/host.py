@@ -16,7 +16,7 @@ from ansible.module_utils.errors import UnsupportedError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import module_loader
 
-from ansible_collections.imds.azure.plugins.module_utils import _failures, _incomplete
+from ansible_collections.imds.azure.plugins.module_utils import _failures, _incomplete_documents
 from ansible_collections.imds.azure.plugins.module_utils._client import (
     DEFAULT_ENDPOINT,
     ImdsClient,
@@ -59,7 +59,7 @@ _SAID_BY_A_MODULE = ("msg", "module_stderr", "module_stdout")
 # The role imds.azure.diagnose is for Linux.
 _ADVICE = {
     _failures.DIAGNOSE: "The guide to Windows hosts of this collection says what to look at",
-    _incomplete.DIAGNOSE: "",
+    _incomplete_documents.DIAGNOSE: "",
 }
 
 

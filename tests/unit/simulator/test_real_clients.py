@@ -23,7 +23,9 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.token
     imds_token,
 )
 from ansible_collections.imds.azure.plugins.module_utils._transport import http_transport
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 from imds_simulator import Fault, Identity, Vm
 from peers.clients import VAULT, azure_identity, msal_client
 

@@ -17,7 +17,7 @@ from ansible.template import Templar
 from ansible.utils.display import Display
 from doubles import HOSTILE, load
 
-from ansible_collections.imds.azure.plugins.plugin_utils import _session
+from ansible_collections.imds.azure.plugins.plugin_utils import _requests_transport
 from imds_simulator import Fault, Simulator, Vm
 
 EVERYTHING = load("everything")
@@ -162,7 +162,9 @@ def test_other_roots_are_requested_each_time(look: Look, vm: Vm) -> None:
 def test_without_the_library_requests_cached_routes_work(
     look: Look, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_session, "_IMPORT_ERROR", ImportError("No module named 'requests'"))
+    monkeypatch.setattr(
+        _requests_transport, "_IMPORT_ERROR", ImportError("No module named 'requests'")
+    )
     assert look("instance/compute/zone") == ["3"]
     for options in ({"cache": False}, {}):
         with pytest.raises(AnsibleOptionsError, match="pip install requests"):

@@ -36,7 +36,7 @@ from doubles import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.imds.azure.plugins.module_utils import _plain_http
+from ansible_collections.imds.azure.plugins.module_utils import _fast_http_reader
 from ansible_collections.imds.azure.plugins.module_utils._client import ImdsClient, Limits
 from ansible_collections.imds.azure.plugins.module_utils._errors import ImdsError, TransportError
 from ansible_collections.imds.azure.plugins.module_utils._http_reader import (
@@ -53,7 +53,9 @@ from ansible_collections.imds.azure.plugins.module_utils._transport import (
     Transport,
     http_transport,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 from imds_simulator import Fault, Simulator, Vm
 from tools import isolation
 
@@ -319,7 +321,7 @@ def test_both_readers_agree_on_plain_answers(
 ) -> None:
     data = ("\r\n".join((status, *headers)) + end).encode("latin-1") + body
     try:
-        plain = _plain_http.read_answer(reader_of(data))
+        plain = _fast_http_reader.read_answer(reader_of(data))
     except TransportError as exc:
         with pytest.raises(TransportError, match=str(exc)):
             read_answer(reader_of(data), "GET", MAX_BODY)
@@ -345,7 +347,7 @@ def test_both_readers_agree_on_plain_answers(
 def test_an_unusual_answer_is_left_unread(head: bytes) -> None:
     data = head + b"\r\n\r\nto the end"
     reader = reader_of(data)
-    assert _plain_http.read_answer(reader) is None
+    assert _fast_http_reader.read_answer(reader) is None
     assert reader.read() == data
 
 

@@ -44,7 +44,9 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.verify imp
     expected,
     verify,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 from imds_simulator import _attested as azure
 from imds_simulator._attested import Identity
 

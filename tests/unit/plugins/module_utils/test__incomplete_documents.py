@@ -22,7 +22,9 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._service import IMDS
 from ansible_collections.imds.azure.plugins.module_utils._transport import Transport, http_transport
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 from imds_simulator import Fault, Simulator, Vm
 
 COMPUTE = {"name": "web-1", "vmId": "1"}
@@ -204,7 +206,7 @@ from ansible_collections.imds.azure.plugins.module_utils import _client, _transp
 answer = _transport.Response(200, {{}}, {json.dumps(WHOLE).encode()!r})
 found = _client.ImdsClient(lambda request, timeout: answer).instance()
 assert not found.incomplete
-names = ("_arc", "_validation", "_incomplete", "_retry", "_failures", "_negotiation")
+names = ("_arc", "_validation", "_incomplete_documents", "_retry", "_failures", "_negotiation")
 print([name for name in names if any(m.endswith("." + name) for m in sys.modules)])
 """
     done = subprocess.run(

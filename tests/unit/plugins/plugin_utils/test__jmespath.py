@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
-from ansible_collections.imds.azure.plugins.plugin_utils._expression import (
+from ansible_collections.imds.azure.plugins.plugin_utils._jmespath import (
     EvaluationError,
     compiled,
 )

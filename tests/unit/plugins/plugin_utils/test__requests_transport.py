@@ -10,8 +10,10 @@ from doubles import RawServer, answering, http
 
 from ansible_collections.imds.azure.plugins.module_utils._errors import OptionError
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request
-from ansible_collections.imds.azure.plugins.plugin_utils import _session
-from ansible_collections.imds.azure.plugins.plugin_utils._session import requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils import _requests_transport
+from ansible_collections.imds.azure.plugins.plugin_utils._requests_transport import (
+    requests_transport,
+)
 
 
 def test_a_connection_is_reused() -> None:
@@ -30,6 +32,8 @@ def test_each_transport_has_its_own_pool() -> None:
 
 
 def test_without_requests_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_session, "_IMPORT_ERROR", ImportError("No module named 'requests'"))
+    monkeypatch.setattr(
+        _requests_transport, "_IMPORT_ERROR", ImportError("No module named 'requests'")
+    )
     with pytest.raises(OptionError, match=r"pip install requests \(No module named 'requests'\)"):
         requests_transport()
