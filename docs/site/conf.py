@@ -37,7 +37,7 @@ html_use_index = False
 exclude_patterns = ["instance_facts.ps1_module.rst"]
 
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
-# The places in Ansible's own documentation that what antsibull-docs writes points to.
+# The pages of Ansible's own documentation that the generated pages link to.
 LABELS = {
     "action_plugins": "plugins/action.html#action-plugins",
     "ansible_configuration_settings": "reference_appendices/config.html#ansible-configuration-settings",

@@ -300,7 +300,9 @@ def _without_list_objects(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [_without_list_objects(element) for element in value]
     if not isinstance(value, dict) or FACT in value:
-        return value  # PowerShell writes no snapshots, so such an object in one is a value of the VM.
+        return (
+            value  # PowerShell writes no snapshots, so such an object in one is a value of the VM.
+        )
     if value.keys() == {"value", "Count"} and isinstance(value["value"], list):
         return _without_list_objects(value["value"])
     return {key: _without_list_objects(child) for key, child in value.items()}
