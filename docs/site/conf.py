@@ -33,6 +33,8 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
+# Not a page for users: the redirect that tells a Windows host what to do.
+exclude_patterns = ["instance_facts.ps1_module.rst"]
 
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
 # The places in Ansible's own documentation that what antsibull-docs writes points to.
@@ -46,6 +48,20 @@ BUILTIN = "ansible_collections.ansible.builtin."
 
 def setup(app: Sphinx) -> None:
     app.connect("missing-reference", refer_to_ansible)
+    app.connect("source-read", add_captions)
+
+
+def add_captions(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Gives each list of pages on the start page its heading as a caption, which the sidebar shows."""
+    if docname != "index":
+        return
+    heading, lines = "", source[0].splitlines()
+    for number, line in enumerate(lines):
+        if line and set(line) <= set("-~") and number:
+            heading = lines[number - 1]
+        elif line == ".. toctree::" and heading != "Description":
+            lines[number] = f"{line}\n    :caption: {heading}"
+    source[0] = "\n".join(lines) + "\n"
 
 
 def refer_to_ansible(

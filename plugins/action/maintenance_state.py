@@ -13,12 +13,18 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import is_dead, process
+from ansible_collections.imds.azure.plugins.module_utils._maintenance.state import (
+    MOST_DUE,
+    is_dead,
+    process,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import (
     linux_only,
     runs_powershell,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
+
+_LISTS = ("approvable", "due", "restore")
 
 
 class ActionModule(ActionBase):
@@ -49,7 +55,10 @@ class ActionModule(ActionBase):
             module_args={**self._task.args, **args},
             task_vars=variables,
         )
-        return checked_result(answer)
+        result = checked_result(answer)
+        # A hostile host can return any number of events, and the tasks of the user run for each.
+        lists = {key: result[key][:MOST_DUE] for key in _LISTS if isinstance(result.get(key), list)}
+        return {**result, **lists}
 
 
 def _dead(holder: t.Any) -> str:

@@ -495,7 +495,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check_keyed_groups()
         wanted = self.get_option("sources")
         earlier = self._add_sources(fleet, wanted, inventory, path, cache)
-        vms, warnings = fleet.vms(self._reserved(inventory))
+        vms, warnings = fleet.vms(self._reserved(inventory), inventory.hosts)
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         with all_or_nothing(inventory):

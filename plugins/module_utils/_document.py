@@ -160,7 +160,7 @@ def _finite(text: str) -> float:
 
 def _bounded(text: str) -> int:
     # The limit of newer Python versions. Older ones lack it, and their time grows with the square of the digits.
-    if len(text) > 4300:
+    if len(text.lstrip("-")) > 4300:
         raise ValueError("a number is too large")
     return int(text)
 
@@ -248,6 +248,16 @@ def without_null(key: str, value: t.Any) -> t.Any:
     return [] if value is None and key in _LISTS else without_nulls(value)
 
 
+def folded(name: str) -> str:
+    """The text in one casing, because Azure ignores the casing of names of tags, and of names and IDs of resources.
+
+    A letter that no casing leads back to, such as the Kelvin sign, keeps its casing: it is no k to Azure.
+    """
+    if name.isascii():
+        return name.lower()
+    return "".join(sign.lower() if sign.lower().upper() == sign else sign for sign in name)
+
+
 def part(document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
     """`compute` or `network` of a document; classic VMs lack one or both."""
     value = document.get(name)
@@ -324,6 +334,7 @@ __all__ = (
     "check_depth",
     "cleaned",
     "decode_json",
+    "folded",
     "instance_document",
     "kind_of",
     "marked_tags",

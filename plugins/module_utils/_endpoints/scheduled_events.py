@@ -14,7 +14,7 @@ import time
 import typing as t
 
 from .._client import Answer, Endpoint, ImdsClient
-from .._document import part
+from .._document import folded, part
 from .._errors import MalformedError
 from .._options import GetOption, shared_argument_spec
 from .._times import iso_8601
@@ -195,7 +195,7 @@ def about(events: t.Iterable[Event], resource: str) -> list[Event]:
 
 def others_in(event: Event, resource: str) -> list[str]:
     """The other resources of an event."""
-    return [name for name in event["Resources"] if name.lower() != resource.lower()]
+    return [name for name in event["Resources"] if folded(name) != folded(resource)]
 
 
 def is_alone(event: Event, resource: str) -> bool:
@@ -207,7 +207,7 @@ def is_alone(event: Event, resource: str) -> bool:
 
 
 def _names(event: Event, resource: str) -> bool:
-    return resource.lower() in (name.lower() for name in event["Resources"])
+    return folded(resource) in map(folded, event["Resources"])
 
 
 def key_of(event_id: str) -> str:

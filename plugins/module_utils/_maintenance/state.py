@@ -56,7 +56,7 @@ _LONGEST = 1e15
 # An answer of IMDS has at most 4 MiB, and JSON may escape one byte as six.
 _MAX_BYTES = 32 * 1024 * 1024
 # Of one run. Azure plans a few for a VM, and the tasks of the user run for each.
-_MOST_DUE = 50
+MOST_DUE = 50
 
 Process = t.Dict[str, t.Any]
 
@@ -474,11 +474,11 @@ def plan(states: t.Sequence[State], events: t.Sequence[Event], wanted: Wanted) -
         if is_chosen and event["notice"] <= wanted.notice and (key not in drained or may):
             due.setdefault(key, event)
     remembered = {key_of(state.event["EventId"]) for state in states}
-    if len(due) > _MOST_DUE:
-        warnings[f"{len(due)} events are due: this run handles the first {_MOST_DUE}"] = None
+    if len(due) > MOST_DUE:
+        warnings[f"{len(due)} events are due: this run handles the first {MOST_DUE}"] = None
     over = not due and not remembered & set(same)
     restore = [state.event for state in states] if over else []
-    return Plan(list(due.values())[:_MOST_DUE], restore, approvable, list(warnings))
+    return Plan(list(due.values())[:MOST_DUE], restore, approvable, list(warnings))
 
 
 def _unapprovable(event: Event, ambiguous: bool) -> str:
@@ -506,6 +506,7 @@ def _may_approve(event: Event, wanted: Wanted) -> bool:
 __all__ = (
     "DRAINED",
     "DRAINING",
+    "MOST_DUE",
     "RESTORING",
     "RUN_VARIABLE",
     "BusyError",

@@ -299,8 +299,8 @@ def _with_powershell_lists(text: str, data: t.Any) -> t.Any:
 def _without_list_objects(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [_without_list_objects(element) for element in value]
-    if not isinstance(value, dict):
-        return value
+    if not isinstance(value, dict) or FACT in value:
+        return value  # PowerShell writes no snapshots, so such an object in one is a value of the VM.
     if value.keys() == {"value", "Count"} and isinstance(value["value"], list):
         return _without_list_objects(value["value"])
     return {key: _without_list_objects(child) for key, child in value.items()}
@@ -314,6 +314,11 @@ def _document_or_broken(
     except MalformedError as exc:
         number = line if isinstance(line, int) else line()
         on_broken(MalformedError(f"{path}:{number}: {exc}"))
+
+
+def check_readable(content: bytes) -> None:
+    """Raises MalformedError or ValueError if a file with one document and this content would be broken."""
+    _checked_document(parse_json_text(content.decode()), has_nulls=False)
 
 
 def _checked_document(data: t.Any, has_nulls: bool) -> Document:
@@ -370,4 +375,11 @@ class _ElementLines:
         return position
 
 
-__all__ = ("FACT", "Document", "EncryptedError", "documents_in", "matching_files")
+__all__ = (
+    "FACT",
+    "Document",
+    "EncryptedError",
+    "check_readable",
+    "documents_in",
+    "matching_files",
+)

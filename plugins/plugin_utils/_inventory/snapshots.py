@@ -17,6 +17,7 @@ import typing as t
 from ansible_collections.imds.azure.plugins.module_utils._document import parse_json
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     ImdsError,
+    MalformedError,
     OptionError,
     printable,
 )
@@ -26,7 +27,10 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
     open_trusted,
     trusted_folder,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
+    FACT,
+    check_readable,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import choice_of
 
 # The maximum size of an older snapshot. The document of a VM has at most 4 MiB.
@@ -60,6 +64,7 @@ def write_snapshot(
     snapshot = {FACT: fact, "inventory_hostname": host}
     try:
         content = _content(snapshot)
+        check_readable(content)
         older = _older_snapshot(path)
         changed = _without_time(older) != _without_time(snapshot)
         # Also checked in check mode, so that it fails in the same cases as the real run.
@@ -71,7 +76,7 @@ def write_snapshot(
             _replace(path, content)
     except OSError as exc:
         raise ImdsError(f"the snapshot {path} can't be written: {exc.strerror or exc}") from exc
-    except (TypeError, ValueError, RecursionError) as exc:
+    except (TypeError, ValueError, RecursionError, MalformedError) as exc:
         raise ImdsError(f"the snapshot {path} can't be written: {exc}") from exc
     return Written(path, changed, choice.notice)
 

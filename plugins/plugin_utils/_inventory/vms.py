@@ -14,6 +14,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     addresses_of,
+    folded,
     marked_tags,
     part,
     tags_of,
@@ -194,8 +195,12 @@ class Fleet:
         if all(names) and names[0] != names[1]:
             self._claims[vm.identity] = names
 
-    def vms(self, reserved: t.Collection[str]) -> tuple[list[Vm], list[str]]:
+    def vms(
+        self, reserved: t.Collection[str], hosts: t.Collection[str] = ()
+    ) -> tuple[list[Vm], list[str]]:
         """The VMs that the filters include, and warnings about them.
+
+        `hosts` are those of the inventory so far. The snapshot of one host is never that of another one.
 
         Each VM has a unique name that is not reserved.
         """
@@ -206,6 +211,7 @@ class Fleet:
         spellings = groups_of_all_spellings(memberships, (vm.groups for vm in all_vms))
         memberships.update(*spellings.values())
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
+        new_vms, renamed = _without_names_of_other_hosts(new_vms, hosts)
         names, clashes = _distinct_names(
             new_vms, _TakenNames({*reserved, *self._earlier_vms, *groups})
         )
@@ -225,6 +231,7 @@ class Fleet:
             *self._missing_addresses_warnings(new_vms),
             *_unusable_addresses_warnings(new_vms, self._address),
             *_clashing_names_warnings(clashes),
+            *_names_of_other_hosts_warnings(renamed),
             *_claimed_by_several_warnings(self._claims),
             *_shared_vm_ids_warnings(self._shared_vm_ids),
             *_several_snapshots_warnings(self._repeated),
@@ -299,7 +306,7 @@ class Fleet:
             has_network=service_of(compute) != ARC.name,
             identity=identity,
             host=host,
-            azure_name=str(compute.get("name") or "").lower(),
+            azure_name=folded(str(compute.get("name") or "")),
             is_included=is_included,
             names=[valid_hostname(text) for text in texts],
             fact=self._subset_of(fact),
@@ -366,6 +373,22 @@ def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
     return fingerprint({key: fact[key] for key in fact if key not in _OF_GATHERING})
 
 
+def _without_names_of_other_hosts(
+    vms: list[_UnnamedVm], hosts: t.Collection[str]
+) -> tuple[list[_UnnamedVm], list[_UnnamedVm]]:
+    """The VMs with the names that they may have, and those that would have the name of another host."""
+    allowed: list[_UnnamedVm] = []
+    renamed: list[_UnnamedVm] = []
+    for vm in vms:
+        names = [name for name in vm.names if not vm.host or name == vm.host or name not in hosts]
+        if names != vm.names:
+            renamed.append(vm)
+        allowed.append(
+            vm._replace(names=names or [valid_hostname(f"{vm.names[-1]}_{vm.identity}")])
+        )
+    return allowed, renamed
+
+
 def _named_vm(
     name: str,
     vm: _UnnamedVm,
@@ -430,6 +453,15 @@ def _unusable_addresses_warnings(new_vms: list[_UnnamedVm], kind: str) -> list[s
         f"ansible_host: a {kind} address that is no IP address of another machine is not used "
         f"({len(vms)} VMs, {without} of them without another), for example "
         f"{vms[0].unusable_address!r} of {vms[0].names[0]}"
+    ]
+
+
+def _names_of_other_hosts_warnings(vms: list[_UnnamedVm]) -> list[str]:
+    if not vms:
+        return []
+    return [
+        f"{len(vms)} VMs have the name of another host of the inventory and get another name, for example "
+        f"the VM of {printable(vms[0].host, 80)}, which says to be {printable(vms[0].names[0], 80)}"
     ]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.imds.azure.plugins.module_utils import _document
 from ansible_collections.imds.azure.plugins.module_utils._clouds import cloud_named
 
 _Compute = t.Mapping[str, t.Any]
@@ -100,14 +101,7 @@ def one_spelling(name: t.Any) -> str:
 
 
 def folded(name: t.Any) -> str:
-    """The text in one casing, because Azure ignores the casing of names of tags, and of names and IDs of resources.
-
-    A letter that no casing leads back to, such as the Kelvin sign, keeps its casing: it is no k to Azure.
-    """
-    text = text_of(name)
-    if text.isascii():
-        return text.lower()
-    return "".join(sign.lower() if sign.lower().upper() == sign else sign for sign in text)
+    return _document.folded(text_of(name))
 
 
 def text_of(value: t.Any) -> str:

@@ -40,6 +40,12 @@ class Action(ActionModule):
         return self._answers.pop(0)
 
 
+def test_a_host_does_not_plan_any_number_of_events() -> None:
+    action = Action({"step": "plan"}, {"due": [{}] * 5000, "restore": "odd", "approvable": ["a"]})
+    result = action.run(task_vars={})
+    assert (len(result["due"]), result["restore"], result["approvable"]) == (50, "odd", ["a"])
+
+
 def test_the_lock_is_free() -> None:
     action = Action({"step": "take", "wait": 60}, {"token": "mine"})
     assert action.run(task_vars={})["token"] == "mine"

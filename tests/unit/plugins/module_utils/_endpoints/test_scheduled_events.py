@@ -233,6 +233,9 @@ def test_others_in_an_event() -> None:
     event = {"Resources": ["a", "B", "c"]}
     assert scheduled_events.others_in(event, "b") == ["a", "c"]
     assert scheduled_events.others_in({"Resources": ["a"]}, "A") == []
+    # To Python, the Kelvin sign is a capital k.
+    assert scheduled_events.others_in({"Resources": ["wor\u212a"]}, "work") == ["wor\u212a"]
+    assert not scheduled_events.is_alone(shaped(Resources=["wor\u212a"]), "work")
 
 
 @pytest.mark.parametrize("name", ["WestNO_0", "westno_0"])

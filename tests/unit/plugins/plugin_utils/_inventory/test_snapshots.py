@@ -252,3 +252,16 @@ def test_a_failure_leaves_no_partial_file(tmp_path: pathlib.Path) -> None:
     with pytest.raises(ImdsError, match=r"snapshot .*web-1\.json can't be written: Is a directory"):
         write_snapshot(str(tmp_path), "web-1", FACT)
     assert [path.name for path in tmp_path.iterdir()] == ["web-1.json"]
+
+
+@pytest.mark.parametrize(
+    "compute", [{"value": [], "Count": 0}, {"zone": int("-" + "9" * 4300)}], ids=["list", "number"]
+)
+def test_a_snapshot_that_is_written_can_be_read(
+    tmp_path: pathlib.Path, compute: dict[str, object]
+) -> None:
+    written = write_snapshot(str(tmp_path), "evil", {"compute": compute})
+    broken: list[Exception] = []
+    found = list(documents_in(written.path, broken.append))
+    assert broken == []
+    assert found[0].data == {"compute": compute}

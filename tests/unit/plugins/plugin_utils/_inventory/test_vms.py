@@ -701,3 +701,15 @@ def test_a_vm_id_that_is_the_fingerprint_of_another_vm_replaces_nothing() -> Non
     fingerprint = hostnames.fingerprint({"inventory_hostname": "web"})
     found = vms([without_vm_id, vm("liar", fingerprint)])
     assert [one.name for one in found] == ["web", "liar"]
+
+
+def test_the_snapshot_of_one_host_is_not_that_of_another_host() -> None:
+    liar = Document(azure_imds(vm("db1", "vm-9"), "")[0], is_fact=True, snapshot_of="evil")
+    honest = Document(azure_imds(vm("web-1", "vm-1"), "")[0], is_fact=True, snapshot_of="web-1")
+    fleet = fleet_of([liar, honest], address="none")
+    found, warnings = fleet.vms((), {"db1", "evil", "web-1"})
+    assert [one.name for one in found] == ["db1_vm-9", "web-1"]
+    assert warnings == [
+        "1 VMs have the name of another host of the inventory and get another name, "
+        "for example the VM of evil, which says to be db1"
+    ]
