@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 # Short names for the sessions of nox, which is installed into .venv when it is missing.
-# A part of the tests:  make units CORES=newest ARGS="-k retry"    make integration CORES=2.16 TARGETS=instance_facts
+# To run a part of the tests:  make units CORES=newest ARGS="-k retry"    make integration CORES=2.16 TARGETS=instance_facts
 
 PYTHON ?= python3
 CORES ?=
@@ -12,7 +12,7 @@ ARGS ?=
 SECONDS ?= 20
 JOBS ?= 3
 NOX := .venv/bin/nox
-# Sessions side by side; nox prints the output of each when it has finished, and a summary in the end.
+# Runs several sessions at once. nox prints the output of each session when it ends, and a summary at the end.
 TOGETHER := $(NOX) --parallel $(JOBS) -s
 of = $(addprefix $(1)-,$(or $(CORES),$(2)))
 
@@ -31,7 +31,7 @@ $(NOX): tests/requirements/nox.txt
 demo: $(NOX) ## show the main features on simulated virtual machines
 	@$(NOX) -s demo
 
-# The longest first.
+# The longest sessions come first.
 test: $(NOX) ## run the linters, the unit tests and the integration tests
 	@$(TOGETHER) $(call of,integration,newest 2.16 2.19) $(call of,units,newest 2.19) lint types
 

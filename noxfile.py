@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""All that checks, tests and builds. `nox -l` lists the sessions, CONTRIBUTING.md says how to run one test."""
+"""The checks, tests and builds of the project. `nox -l` lists the sessions. CONTRIBUTING.md says how to run one test."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ nox.options.envdir = str(VENVS / "envs")
 nox.options.reuse_venv = "yes"
 # `nox -j 3` runs three sessions at once.
 nox.options.allow_parallel = True
-# A test that did not run has not passed.
+# A session whose Python is missing fails. Otherwise a test that did not run would look like a success.
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "units-newest", "integration-newest"]
 
 os.environ["PATH"] = project.search_path()
-# A test that forgets to say where IMDS is asks nobody.
+# Nothing listens here, so a test that does not set its own endpoint never reaches a real IMDS.
 NOBODY = "http://127.0.0.1:9"
 os.environ["AZURE_IMDS_ENDPOINT"] = NOBODY
 
@@ -44,15 +44,15 @@ REQUIREMENTS = TESTS / "requirements"
 COLLECTION = pathlib.Path("ansible_collections", "imds", "azure")
 IMPORTABLE = os.pathsep.join(str(TESTS / name) for name in ("", "simulator", "system"))
 ISOLATED = ("python", str(TESTS / "tools" / "isolation.py"))
-# By the module, so that the current folder is on the path of processes that a test starts.
+# `python -m pytest` puts the current folder on the path of Python, also for the processes that a test starts.
 PYTEST = ("python", "-m", "pytest", "--quiet")
-# Most of what is installed is never imported, so it is not compiled either.
+# Most installed files are never imported, so pip does not compile them.
 QUICKLY = ("--quiet", "--no-compile")
 NEWEST = "newest"
-# For tests that have 169.254.169.254 to themselves, in namespaces of their own.
+# For tests that own the address 169.254.169.254, because they run in their own network namespaces.
 REAL = {"AZURE_IMDS_ENDPOINT": None}
 
-# The integration targets that take minutes. Each is a job of its own, and they begin first.
+# The integration targets that take minutes. Each of them is a separate job, and these jobs begin first.
 SLOW = ("role_maintenance", "guides", "faults", "examples")
 
 
@@ -61,36 +61,36 @@ def installed(*versions: str) -> str | None:
 
 
 def python_for(core: str) -> str:
-    """The best Python on this machine for an ansible-core, or the one to install.
+    """The best Python on this machine for an ansible-core. If there is none, the Python to install.
 
-    With Python 3.11 alone, the newest ansible-core is the newest one for that.
+    If this machine has only Python 3.11, "newest" means the newest ansible-core that supports Python 3.11.
     """
     versions = CORES[core].controllers
     lesser = installed("3.11") if core == NEWEST else None
     return installed(*versions) or lesser or versions[0]
 
 
-# For tools, and for what needs an ansible-core but does not test it.
+# TOOLS is the Python for tools. NEW is the Python for sessions that need an ansible-core but do not test it.
 TOOLS, NEW = installed("3.12", "3.11", "3.13"), python_for(NEWEST)
 Test = t.Callable[[nox.Session, str], None]
 
 
 def for_each_python(test: Test) -> Test:
-    """Sessions such as units-2.19, which takes the best Python on this machine, and units-2.19-3.12."""
+    """Adds sessions such as units-2.19, which uses the best Python on this machine, and units-2.19-3.12."""
     for core, versions in CORES.items():
         add_sessions(test, core, (python_for(core), *versions.controllers))
     return test
 
 
 def for_each_core(test: Test) -> Test:
-    """Sessions such as sanity-2.19."""
+    """Adds sessions such as sanity-2.19."""
     for core in CORES:
         add_sessions(test, core, (python_for(core),))
     return test
 
 
 def add_sessions(test: Test, core: str, versions: t.Sequence[str]) -> None:
-    """The first version is the one that the session takes whose name has none."""
+    """Adds a session for each Python version. The session of the first version has no version in its name."""
     for version in dict.fromkeys(versions):
         kind = test.__name__
         name = f"{kind}-{core}" if version == versions[0] else f"{kind}-{core}-{version}"
@@ -115,7 +115,7 @@ def install_core(session: nox.Session, core: str) -> None:
 
 @contextlib.contextmanager
 def copied() -> t.Iterator[pathlib.Path]:
-    """A copy of every file that git knows or could add, in a collection tree that no other collection tree is around."""
+    """A copy of all files that git tracks or could add. The copy is not inside another tree of collections."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory(prefix="imds.azure-") as folder:
@@ -124,25 +124,25 @@ def copied() -> t.Iterator[pathlib.Path]:
             if (ROOT / name).is_file() or (ROOT / name).is_symlink():
                 (tree / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, tree / name, follow_symlinks=False)
-        # ansible-test asks git which files there are.
+        # ansible-test gets its list of files from git.
         subprocess.run(["git", "init", "--quiet", "--template="], cwd=tree, check=True)
         yield tree
 
 
 def collections() -> pathlib.Path:
-    """A folder in which Ansible finds this repository as the collection that it is."""
+    """A folder in which Ansible finds this repository as the collection imds.azure."""
     if ROOT.parts[-3:] == COLLECTION.parts:
         return ROOT.parents[2]
     link = VENVS / "collections" / COLLECTION
     link.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
-        # Relative, so that it also holds in a clone that was moved.
+        # The link is relative, so that it still works after the clone was moved.
         link.symlink_to(os.path.relpath(ROOT, link.parent))
     return VENVS / "collections"
 
 
 def environment(**more: str | pathlib.Path | None) -> dict[str, str | None]:
-    """Without what could change what Ansible does, or send a test to another machine."""
+    """The environment without variables that could change the behaviour of Ansible or redirect a test to another machine."""
     others = ("ANSIBLE_", "AZURE_", "IDENTITY_", "IMDS_", "MSI_", "PYTHON")
     hidden = [n for n in os.environ if n.startswith(others) or n.lower().endswith("_proxy")]
     own = {"ANSIBLE_HOME": VENVS / "home", "AZURE_IMDS_ENDPOINT": NOBODY, "PYTHONPATH": IMPORTABLE}
@@ -160,7 +160,7 @@ def require(session: nox.Session, **packages: str) -> None:
 
 @nox.session(python=TOOLS)
 def lint(session: nox.Session) -> None:
-    """Check style, licences, documentation, the changelog, and certificates that end."""
+    """Check style, licences, documentation, the changelog, and the expiry of certificates."""
     install(session, "lint")
     documents = ("--plugin-docs", "--check-extra-docs-refs", "--validate-collection-refs=dependent")
     commands = (
@@ -168,7 +168,7 @@ def lint(session: nox.Session) -> None:
         "ruff format --quiet --check --diff .",
         "yamllint --strict .",
         "reuse lint --lines",
-        # The grammar and the library of the oldest Python on managed nodes.
+        # vermin checks that the code needs no newer Python than the oldest one on managed nodes.
         "vermin -q --no-tips --violations -t=3.7- plugins/module_utils plugins/modules",
         "antsibull-changelog lint",
         f"antsibull-docs lint-collection-docs {' '.join(documents)} .",
@@ -197,7 +197,7 @@ def types(session: nox.Session) -> None:
     own = "--package=ansible_collections.imds.azure."
     with session.chdir(collections()):
         session.run(*mypy, f"{own}plugins", f"{own}extensions", env=env)
-    # Tests of the plugins hand them what no type allows, so they are not among these.
+    # Tests of plugins are not checked, because they deliberately pass values of wrong types.
     typed = "project.py ansible_runs.py guides.py simulated.py tools benchmarks demo faults windows vault.py simulator/imds_simulator unit/simulator"
     folders = ("browser", "diagnose", "fleet", "package", "peers", "pythons", "simulator_guide")
     systems = [f"system/{name}" for name in folders]
@@ -230,7 +230,7 @@ def build_site(session: nox.Session) -> pathlib.Path:
             str(half),
         )
         session.run(*ISOLATED, *build, *where, env=env)
-    # Half a site is none: it appears when it is whole.
+    # The site gets its final name only when it is complete.
     return half.rename(site)
 
 
@@ -242,7 +242,7 @@ def units(session: nox.Session, _core: str) -> None:
 
 @nox.session(python=NEW)
 def coverage(session: nox.Session) -> None:
-    """Measure which branches of the plugins the unit tests take."""
+    """Measure which branches of the plugins the unit tests cover."""
     install(session, f"core-{NEWEST}")
     session.install("pytest-cov", *QUICKLY)
     report = ("--cov=plugins", "--cov-branch", "--cov-report=term-missing:skip-covered")
@@ -256,12 +256,12 @@ def integration(session: nox.Session, core: str) -> None:
     targets = session.posargs or daily_targets(core)
     quick = [name for name in targets if name not in SLOW]
     jobs = [[name] for name in SLOW if name in targets] + [quick[start::4] for start in range(4)]
-    # What is left of a processor, a second job takes.
+    # Two jobs at once, because one job does not use a whole processor.
     pool = ThreadPoolExecutor(2)
     try:
         ended = list(pool.map(functools.partial(run_targets, session), filter(None, jobs)))
     finally:
-        # After Ctrl-C no other job begins.
+        # After Ctrl-C, no further job begins.
         pool.shutdown(cancel_futures=True)
     failed = [each for each in ended if each]
     if failed:
@@ -269,7 +269,10 @@ def integration(session: nox.Session, core: str) -> None:
 
 
 def daily_targets(core: str) -> list[str]:
-    """All on the newest core, all but the slow ones on the oldest, the main job between them; or IMDS_TARGETS=all."""
+    """The default targets: all for the newest ansible-core, all but the slow ones for 2.16, and those of the main features for other versions.
+
+    With IMDS_TARGETS=all, each ansible-core has all targets.
+    """
     every = sorted(file.parent.name for file in TESTS.glob("integration/targets/*/aliases"))
     if core == NEWEST or os.environ.get("IMDS_TARGETS") == "all":
         return every
@@ -279,12 +282,12 @@ def daily_targets(core: str) -> list[str]:
 
 
 def run_targets(session: nox.Session, targets: t.Sequence[str]) -> str:
-    """Returns what failed; the output is shown only then, so that jobs side by side don't mix theirs."""
+    """Runs targets and returns their names if they failed. Only then, their whole output is shown, so that parallel jobs don't mix their lines."""
     command = ("ansible-test", "integration", "--local", "--color=no", "--continue-on-error")
     with copied() as tree, tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        # In a shell, because all threads have one current folder.
+        # A shell changes the folder, because all threads share the current folder of this process.
         inside = ("sh", "-c", f'cd "{tree}" && exec "$@"', "sh")
-        # Two runs of ansible-test in one home get into each other's way.
+        # Each run has its own home, because two runs of ansible-test in one home disturb each other.
         env = {"HOME": str(tree.parents[2])}
         try:
             session.run(*ISOLATED, *inside, *command, *targets, stdout=log, stderr=log, env=env)
@@ -301,7 +304,7 @@ def sanity(session: nox.Session, core: str) -> None:
     """Run ansible-test's own checks:"""
     home = VENVS / f"home-sanity-{core}"
     ansible_test_home.prepare(home, pathlib.Path(session.virtualenv.location))
-    # One line has its modules compiled and imported by every Python that is there, which takes minutes.
+    # Only 2.19 compiles and imports the modules with every installed Python, because this takes minutes.
     python = () if core == "2.19" else (f"--python={session.python}",)
     with copied() as tree, session.chdir(tree):
         command = ("ansible-test", "sanity", "--local", "--color=no", *python, *session.posargs)
@@ -309,7 +312,7 @@ def sanity(session: nox.Session, core: str) -> None:
 
 
 def test_system(session: nox.Session, *prefix: str, **more: str | pathlib.Path | None) -> None:
-    """The tests of the folder of tests/system that has the session's name, without the core."""
+    """Runs the tests in the folder of tests/system that has the name of the session, without the ansible-core."""
     env = environment(**{"ANSIBLE_COLLECTIONS_PATH": collections(), **more})
     folder = session.name.partition("-")[0]
     with session.chdir(TESTS / "system"):
@@ -327,16 +330,16 @@ def pythons(session: nox.Session, core: str) -> None:
 
 @for_each_core
 def diagnose(session: nox.Session, _core: str) -> None:
-    """Break networks, and look what the role diagnose says (needs root):"""
+    """Break networks, and check the reports of the role diagnose (needs root):"""
     require(session, ip="iproute2", nft="nftables", unshare="util-linux", mount="mount")
-    # Where `ip netns` keeps names, and systemd-networkd its leases.
+    # A /run of its own, because `ip netns` keeps names there, and systemd-networkd keeps leases there.
     own_run = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh")
     test_system(session, "--as-root", *own_run, **REAL)
 
 
 @for_each_core
 def peers(session: nox.Session, _core: str) -> None:
-    """Let other programs read the simulator (needs root):"""
+    """Test the simulator with other IMDS clients (needs root):"""
     session.run("python", "-m", "peers.root", env={"PYTHONPATH": IMPORTABLE})
     test_system(session, "--as-root", **REAL)
 
@@ -362,7 +365,7 @@ def install_fleet(session: nox.Session) -> None:
 
 
 def install_collections(session: nox.Session, *names: str) -> None:
-    """Install these collections out of a package that has a hundred of them."""
+    """Installs these collections from a package that contains a hundred collections."""
     (target,) = pathlib.Path(session.virtualenv.location).glob("lib/python*/site-packages")
     wanted = tuple(f"ansible_collections/{name.replace('.', '/')}/" for name in names)
     if all((target / name).is_dir() for name in wanted):
@@ -377,9 +380,9 @@ def install_collections(session: nox.Session, *names: str) -> None:
 
 @nox.session(python=NEW)
 def windows(session: nox.Session) -> None:
-    """Compare the real win_uri with its double, in a real PowerShell (pwsh on PATH, or the variable PWSH)."""
+    """Compare the real win_uri with its double, in a real PowerShell (pwsh on PATH, or in the variable PWSH)."""
     if not shutil.which(os.environ.get("PWSH") or "pwsh"):
-        session.log("left out, because there is no pwsh on PATH and PWSH names none")
+        session.log("skipped, because pwsh is not on PATH and the variable PWSH does not name it")
         return
     install_core(session, NEWEST)
     install_collections(session, "ansible.windows")
@@ -406,7 +409,7 @@ def eda(session: nox.Session) -> None:
 
 @nox.session(python=NEW)
 def browser(session: nox.Session) -> None:
-    """Look at the site and at the map of a fleet in a real browser; screenshots go to .venv/screenshots."""
+    """Test the site and the map of a fleet in a real browser; screenshots go to .venv/screenshots."""
     require(session, chromium="chromium", chromedriver="chromium-driver")
     install(session, "browser", "docs")
     screenshots = VENVS / "screenshots"
@@ -416,7 +419,7 @@ def browser(session: nox.Session) -> None:
 
 @nox.session(python=TOOLS)
 def package(session: nox.Session) -> None:
-    """Build the tarball into .venv/package; check its contents, and what Galaxy says of it."""
+    """Build the tarball into .venv/package, check its contents, and check it with galaxy-importer."""
     install(session, "package")
     shutil.rmtree(VENVS / "package", ignore_errors=True)
     env = environment(IMDS_TARBALL=build(session, VENVS / "package"))
@@ -425,7 +428,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session(python=NEW, requires=["package"])
 def smoke(session: nox.Session) -> None:
-    """Install the tarball where nothing but requirements.txt is, and use it."""
+    """Install the tarball in an environment with only requirements.txt, and use it."""
     install(session, "execution")
     (tarball,) = (VENVS / "package").glob("*.tar.gz")
     with tempfile.TemporaryDirectory() as folder:
@@ -442,7 +445,7 @@ def smoke(session: nox.Session) -> None:
             "ansible-doc --type role imds.azure.guard",
         )
         env = environment(ANSIBLE_COLLECTIONS_PATH=folder, HOME=folder)
-        # The simulator runs where its libraries are; the commands find the programs of this session.
+        # The simulator runs in the environment that has its libraries. The commands use the programs of this session.
         python = str(VENVS / "envs" / "package" / "bin" / "python")
         session.run(*ISOLATED, python, f"{TESTS}/simulated.py", folder, *commands, env=env)
 
@@ -455,7 +458,7 @@ def build(session: nox.Session, folder: str | pathlib.Path) -> pathlib.Path:
 
 
 def install_collection(session: nox.Session, tarball: pathlib.Path, folder: str) -> None:
-    """Where there is no network at all."""
+    """Installs and verifies the tarball without any network."""
     env = environment(ANSIBLE_COLLECTIONS_PATH=folder)
     for command in (("install", str(tarball)), ("verify", "imds.azure")):
         where = ("--offline", f"--collections-path={folder}")
@@ -464,7 +467,7 @@ def install_collection(session: nox.Session, tarball: pathlib.Path, folder: str)
 
 @nox.session(python=NEW)
 def fuzz(session: nox.Session) -> None:
-    """Try bytes that might break the readers of answers and documents; -- SECONDS for each."""
+    """Fuzz the parsers of answers and documents; -- SECONDS for each."""
     install(session, "fuzz")
     (seconds,) = session.posargs or ["20"]
     with session.chdir(TESTS):
@@ -475,7 +478,7 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session(python=NEW)
 def demo(session: nox.Session) -> None:
-    """Show the main job of the collection on simulated virtual machines."""
+    """Show the main features of the collection on simulated virtual machines."""
     install_core(session, NEWEST)
     env = environment(ANSIBLE_COLLECTIONS_PATH=collections())
     session.run("python", "-m", "demo", env=env)
@@ -492,7 +495,7 @@ def simulator(session: nox.Session) -> None:
 
 
 def lay_out_lab() -> pathlib.Path:
-    """A folder with the files of the README, and settings with which its commands use the simulator."""
+    """A folder with the files of the README, and with settings that let its commands use the simulator."""
     lab = VENVS / "lab"
     shutil.copytree(ROOT / "examples" / "readme", lab, dirs_exist_ok=True)
     settings = (TESTS / "demo" / "ansible.cfg").read_text(encoding="utf-8")
@@ -511,7 +514,7 @@ def simulator_guide(session: nox.Session) -> None:
 
 @nox.session(python=NEW)
 def benchmark(session: nox.Session) -> None:
-    """Measure the collection beside its peers, 45 minutes (needs root); -- PARTS --runs 7."""
+    """Measure the collection against similar tools, in 45 minutes (needs root); -- PARTS --runs 7."""
     install_fleet(session)
     env = environment(**{"ANSIBLE_COLLECTIONS_PATH": collections(), **REAL})
     session.run("python", "-m", "benchmarks", *session.posargs, env=env)

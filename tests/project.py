@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What tools and tests know of the project: where it is, and which ansible-cores and Pythons it supports."""
+"""The facts about the project that tools and tests need: its folders, and the supported versions of ansible-core and Python."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pathlib
 import typing as t
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# All that the tools make is here.
+# The tools create all their files in this folder.
 VENVS = ROOT / ".venv"
 OLDEST_PYTHON = (3, 7)
 
 
 class Pythons(t.NamedTuple):
-    """The versions that an ansible-core supports: on controllers, the one that tests prefer first, and on managed nodes."""
+    """The Pythons that an ansible-core supports, on controllers and on managed nodes. Tests prefer the first one of `controllers`."""
 
     controllers: tuple[str, ...]
     nodes: tuple[str, ...]
@@ -26,8 +26,8 @@ def _versions(first: int, last: int) -> tuple[str, ...]:
     return tuple(f"3.{minor}" for minor in range(first, last + 1))
 
 
-# The supported lines of ansible-core, the oldest first. tests/requirements/core-NAME.txt says which release each is,
-# and tests/unit/test_metadata.py compares the Pythons with those that ansible-test names.
+# The supported minor versions of ansible-core, the oldest first. tests/requirements/core-NAME.txt has the exact release of each,
+# and tests/unit/test_metadata.py compares the Pythons with those of ansible-test.
 CORES = {
     "2.16": Pythons(("3.10", "3.11", "3.12"), _versions(OLDEST_PYTHON[1], 12)),
     "2.17": Pythons(("3.12", "3.11", "3.10"), _versions(7, 12)),
@@ -39,9 +39,9 @@ CORES = {
 
 
 def search_path() -> str:
-    """PATH with the Pythons of pyenv, and without the stand-ins that version managers put before them.
+    """PATH with the Pythons of pyenv, and without the shims of version managers.
 
-    A stand-in exists for each version, also for those that do not run.
+    A shim exists for each version, even for versions that can't run.
     """
     pyenv = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
     given = os.environ.get("PATH", os.defpath).split(os.pathsep)

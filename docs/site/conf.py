@@ -33,7 +33,7 @@ html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
 html_use_index = False
-# Not a page for users: the redirect that tells a Windows host what to do.
+# This page is not for users. It belongs to the redirect whose name is the message for Windows hosts.
 exclude_patterns = ["instance_facts.ps1_module.rst"]
 
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"

@@ -28,10 +28,10 @@ options:
   api_version:
     description:
       - The API version of IMDS to use.
-      - V(latest) means the newest version that this collection is tested with (2025-04-07). If IMDS does not know that version yet, the newest
-        version that IMDS offers in its error message and that is not newer is used, then the newest of its V(/metadata/versions), then 2017-12-01.
-      - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, the newest version that the agent offers and that
-        is not newer is used, then 2019-08-15.
+      - V(latest) means the newest version that this collection is tested with (2025-04-07). If IMDS does not know that version yet, older versions are tried,
+        first the newest one that the error message of IMDS offers, then the newest one of V(/metadata/versions), and at last 2017-12-01.
+      - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, older versions are tried, first the newest one that
+        the agent offers, and at last 2019-08-15.
       - A date is used unchanged and never replaced.
     type: str
     default: latest

@@ -35,7 +35,8 @@ options:
     description:
       - The Azure resource ID of the identity. IMDS calls this parameter C(msi_res_id).
       - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not support it.
-      - On an Azure Arc-enabled server, the agent must confirm this identity, or that of O(client_id) or O(object_id), in its answer. Agents before 1.67 do not.
+      - With O(client_id), O(object_id) or O(resource_id), the agent of an Azure Arc-enabled server must confirm the identity in its answer. Agents before 1.67
+        do not confirm it.
     type: str
   port:
     description:
@@ -45,7 +46,7 @@ options:
   api_version:
     description:
       - The API version of the request for the token. V(latest) means 2018-02-01, the version that all Azure SDKs use for tokens.
-      - On an Azure Arc-enabled server, V(latest) means 2020-06-01, or an older version as for instance documents.
+      - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, an older one is used, as for instance documents.
       - The cloud of a named O(resource) is always read from the newest version of the instance document.
 """
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is special about the metadata service of the Azure Arc agent. Private to imds.azure.
+"""The differences between IMDS and the metadata service of the Azure Arc agent. Private to imds.azure.
 
-Imported only where that service is asked, or after a failure of the default endpoint.
+Imported only if a request goes to the agent, or after a failure of the default endpoint.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import typing as t
 
 from . import _errors
 
-# An Endpoint and the type of its `advise`. Their files import this one, so this one cannot import them.
+# An Endpoint, and the type of its `advise`. `Any` avoids a circular import, because the file of Endpoint imports this file.
 _Endpoint = t.Any
 _Advise = t.Callable[[t.Optional[int], str], str]
 
-# The routes of IMDS that the agent does not have, by their first segments.
+# The first segments of the routes of IMDS that the agent lacks.
 _ABSENT = {
     "attested": "attested documents",
     "loadbalancer": "load balancer metadata",
@@ -34,13 +34,13 @@ _BY_STATUS = {
     403: f"The Azure Arc agent forbids the request. {_STATE}",
     404: f"The Azure Arc agent does not have this route, or it is not connected. {_STATE}",
     429: "This host sends too many requests to the Azure Arc agent. Try again later, or raise the option deadline",
-    500: f"The Azure Arc agent is in trouble. {_STATE}",
+    500: f"The Azure Arc agent reports an internal error. {_STATE}",
     503: f"The Azure Arc agent has not loaded its configuration yet. Try again later. {_STATE}",
 }
 
 
 def adapted(endpoint: _Endpoint, url: str, has_agent: t.Callable[[], bool]) -> _Endpoint:
-    """The endpoint as the agent has it. Raises AbsentError if it does not have it."""
+    """The endpoint with the versions and the advice of the agent. Raises AbsentError if the agent lacks the endpoint."""
     absent = _ABSENT.get(endpoint.path.partition("/")[0].lower())
     if absent:
         raise _errors.AbsentError(
@@ -72,7 +72,7 @@ def add_hint(
     in_azure: t.Callable[[], bool | None],
     has_agent: t.Callable[[], bool],
 ) -> None:
-    """Adds to the error of the default endpoint which endpoint works on this host."""
+    """Adds the name of the endpoint that works on this host to the error of the default endpoint."""
     if isinstance(error, _errors.OptionError) or _HINT in str(error):
         return
     if in_azure() is False and has_agent():

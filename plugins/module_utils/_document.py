@@ -251,7 +251,7 @@ def without_null(key: str, value: t.Any) -> t.Any:
 def folded(name: str) -> str:
     """The text in one casing, because Azure ignores the casing of names of tags, and of names and IDs of resources.
 
-    A letter that no casing leads back to, such as the Kelvin sign, keeps its casing: it is no k to Azure.
+    A letter that does not survive the change to lower case and back, such as the Kelvin sign, stays unchanged: Azure does not treat it as a k.
     """
     if name.isascii():
         return name.lower()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of instance_facts, and its result by them, wherever the client runs. Private to imds.azure."""
+"""The options and the result of instance_facts, for modules and for the controller. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def gathered(
     system: _client.System | None = None,
     in_azure: t.Callable[[], bool | None] | None = None,
 ) -> Gathered:
-    """The result of the module and its warnings, or ImdsError.
+    """The result of the module and its warnings. Raises ImdsError.
 
-    `in_azure` is asked only if nothing answered, where it costs too much to ask it before.
+    `in_azure` replaces that of `system` after a failure. Windows hosts need this, because there it is too slow to call before each request.
     """
     system = system or _client.System()
     result: dict[str, t.Any] = {}

@@ -60,8 +60,8 @@ class Rejection(t.NamedTuple):
 
     def _unexplained(self, version: str) -> _errors.VersionError:
         return self._error(
-            f"IMDS rejected the request ({self._words()}) and does not say that it is for "
-            f"api-version {version}. Try again, or set another api_version",
+            f"IMDS rejected the request ({self._words()}) without naming api-version {version} "
+            "as the reason. Try again, or set another api_version",
         )
 
     def final_error(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The metadata services: IMDS of an Azure VM, and that of the Azure Arc agent. Private to imds.azure."""
+"""The metadata services: IMDS of an Azure VM, and the service of the Azure Arc agent. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class Service(t.NamedTuple):
     title: str  # for messages
     endpoint: str
     newest: str  # the newest version whose documents this collection is tested with
-    floor: str  # the last version to try
-    parts: tuple[str, ...]  # what its instance documents are made of
+    floor: str  # the oldest version, which the client tries last
+    parts: tuple[str, ...]  # the parts of its instance documents
     lists_versions: bool  # whether there is a list of versions at /metadata/versions
 
 
@@ -28,7 +28,7 @@ IMDS = Service(
     parts=("compute", "network"),
     lists_versions=True,
 )
-# The agent of an Azure Arc-enabled server calls it the Hybrid Instance Metadata Service.
+# The agent of an Azure Arc-enabled server calls its service the Hybrid Instance Metadata Service.
 ARC = Service(
     name="arc",
     title="the Azure Arc agent",

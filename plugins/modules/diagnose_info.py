@@ -83,8 +83,8 @@ causes:
     name:
       description:
         - One of C(own_address), C(no_route), C(policy_route), C(not_azure), C(wrong_interface), C(wrong_address), C(foreign_service), C(forbidden),
-          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained). Of Azure Arc-enabled servers also
-          C(arc_agent) (the agent is there, and IMDS was asked), C(arc_agent_down), C(arc_not_connected), C(arc_key_unreadable) and
+          C(firewall), C(silent_gateway), C(refused), C(status), C(no_compute), C(proxy), C(clock) and C(unexplained). On Azure Arc-enabled servers also
+          C(arc_agent) (the agent is installed, but the request went to IMDS), C(arc_agent_down), C(arc_not_connected), C(arc_key_unreadable) and
           C(arc_foreign_listener).
       type: str
       returned: always
@@ -195,8 +195,8 @@ observed:
       type: dict
       returned: always
     arc:
-      description: Whether the Azure Arc agent is C(installed), whether it was C(asked), the users who are C(listeners) on its port, and whether this C(user)
-        C(may_read_keys) for tokens (V(null) where there is no folder of keys).
+      description: Whether the Azure Arc agent is C(installed), whether the requests went to it (C(asked)), the users who are C(listeners) on its port, and
+        whether this C(user) C(may_read_keys) for tokens (V(null) if there is no folder of keys).
       type: dict
       returned: always
       version_added: 1.0.0

@@ -86,7 +86,8 @@ options:
     type: bool
     default: false
 notes:
-  - On a Windows host, it does not work as a facts module. Ansible then names the module C(on_windows_hosts_use_a_task_and_no_facts_module) in its message.
+  - On a Windows host, the module does not work as a facts module. Ansible then names the module C(on_windows_hosts_use_a_task_and_no_facts_module) in its
+    message.
   - Ansible does not read the variables C(azure_imds_*) for facts modules (C(ansible_facts_modules)). Use C(module_defaults) to set their options.
   - Zones are comparable only within a location, and fault and update domains only within a scale set or an availability set. Unrelated VMs can have
     the same numbers.
@@ -147,14 +148,14 @@ ansible_facts:
           type: str
           sample: '2025-04-07'
         service:
-          description: V(imds) of an Azure VM, and V(arc) of an Azure Arc-enabled server.
+          description: V(imds) for an Azure VM, V(arc) for an Azure Arc-enabled server.
           returned: when IMDS answered
           type: str
           sample: imds
           version_added: 1.0.0
         resource_type:
-          description: The type in C(compute.resourceId), for example C(Microsoft.HybridCompute/machines) of an Azure Arc-enabled server. Empty where the
-            document has no C(resourceId), as before the version 2019-06-04.
+          description: The type in C(compute.resourceId), for example C(Microsoft.HybridCompute/machines) of an Azure Arc-enabled server. Empty if the
+            document has no C(resourceId), for example with an API version before 2019-06-04.
           returned: when IMDS answered
           type: str
           sample: Microsoft.Compute/virtualMachines
@@ -261,7 +262,7 @@ ansible_facts:
           type: dict
           sample: {compute: {hasCustomData: false, ppsType: None}}
         gathered_at:
-          description: The time of the query in UTC, by the clock of the VM, and for a Windows host by that of the controller.
+          description: The time of the query in UTC, by the clock of the VM. For a Windows host, by the clock of the controller.
           returned: when IMDS answered
           type: str
           sample: '2026-01-31T12:00:00Z'

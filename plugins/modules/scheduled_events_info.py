@@ -137,7 +137,7 @@ events:
       sample: '2026-04-11T22:26:58Z'
     notice:
       description:
-        - Seconds left until C(NotBefore), by the clock of the VM, and for a Windows host by that of the controller.
+        - Seconds left until C(NotBefore), by the clock of the VM. For a Windows host, by the clock of the controller.
         - V(0) if that time has passed or is unknown.
       returned: success
       type: int

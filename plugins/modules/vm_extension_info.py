@@ -114,7 +114,7 @@ state:
     - V(ready), IMDS gives an equal token. All programs can use IMDS, and the extension can be removed.
     - V(unproven), IMDS gives a token, but the extension gives none for the comparison.
     - V(blocked), IMDS gives no token, or a different one.
-    - V(not_applicable), the host is an Azure Arc-enabled server, which never has the extension. Nothing was searched.
+    - V(not_applicable), the host is an Azure Arc-enabled server, which never has the extension. The host was not searched.
   returned: success
   type: str
   sample: ready

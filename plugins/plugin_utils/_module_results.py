@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Removes from the results of modules what could affect other hosts. Private to imds.azure.
+"""Removes keys that could affect other hosts from the results of modules. Private to imds.azure.
 
-A hostile host can return anything. Ansible reads some keys of a result in the main process of the run, where
+A hostile host can return any result. Ansible reads some keys of a result in the main process of the run, where
 a value of an unexpected type ends the run for all hosts.
 """
 
@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.plugin_utils._fact_variables import drop_facts
 
-# Keys that Ansible reads and no module of this collection returns. Some add hosts, or set the statistics of the run.
+# Keys that Ansible reads, and that no module of this collection returns. Some of them add hosts or set the statistics of the run.
 READ_BY_ANSIBLE = (
     "add_group",
     "add_host",
@@ -56,7 +56,7 @@ _FLAGS = ("changed", "failed", "skipped", "unreachable")
 
 
 def checked_result(result: t.Mapping[str, t.Any], *facts: str) -> dict[str, t.Any]:
-    """The result of a module without keys that only Ansible may set, and with no facts except these."""
+    """The result of a module without keys that only Ansible may set. Of the facts, it keeps only those with the given names."""
     checked = {
         key: value
         for key, value in result.items()

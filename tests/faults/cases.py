@@ -106,7 +106,7 @@ STATUSES = (
     Case(
         "400 without a message",
         _status(400),
-        "IMDS rejected the request (status 400) and does not say that it is for api-version",
+        "IMDS rejected the request (status 400) without naming api-version",
         retried=False,
         instance=True,
     ),

@@ -124,7 +124,7 @@ CACHE = (
     ),
     Trial(
         "Tokens",
-        "No file ever has one",
+        "No file ever contains a token",
         (("tests/integration/targets/access_token_secrecy/files/secrecy.py", "searched"),),
     ),
 )

@@ -3,9 +3,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A home directory in which ansible-test can make its virtual environments.
 
-ansible-test hides the environment from the pip that it runs, and downloads a script to get that pip from a server
-that not every machine can reach. So the home has what it needs: the settings of the user's pip as a file, and in
-place of the script one that installs the same pip from wherever these settings say.
+ansible-test runs pip without the environment variables of the user. To install pip, it downloads the script get-pip.py
+from a server that not every machine can reach. So this home contains the settings of the user's pip as a file, and
+a replacement for the script, which installs the same version of pip from the index in these settings.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import re
 import subprocess
 
 GET_PIP = '''\
-"""Stands in for get-pip.py: pip from Python itself, then whatever is asked for by that pip."""
+"""Replaces get-pip.py: installs the pip that comes with Python, and uses it to install the arguments."""
 
 import subprocess
 import sys
@@ -31,7 +31,7 @@ PIP_VERSION = re.compile(r"\bpip='([\d.]+)'")
 
 
 def prepare(home: pathlib.Path, venv: pathlib.Path) -> None:
-    """For the ansible-test of a virtual environment."""
+    """Creates the home for the ansible-test of a virtual environment."""
     settings = home / ".config" / "pip" / "pip.conf"
     settings.parent.mkdir(parents=True, exist_ok=True)
     with settings.open("w", encoding="utf-8") as stream:
@@ -45,7 +45,7 @@ def prepare(home: pathlib.Path, venv: pathlib.Path) -> None:
 
 
 def pip_settings(venv: pathlib.Path) -> configparser.RawConfigParser:
-    """What `pip config list` prints, as a file of settings; those from the environment go before the others."""
+    """The settings that `pip config list` prints, as a file. Settings from the environment take precedence."""
     command = [str(venv / "bin" / "python"), "-m", "pip", "config", "list"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     settings = configparser.RawConfigParser()

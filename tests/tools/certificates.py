@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the certificates that come with the collection are still good for: `python -m tools.certificates`.
+"""Checks when the certificates of the collection expire: `python -m tools.certificates`.
 
-Less than a year left is a warning: time enough for a release that has the next ones. One that has expired fails,
-because it verifies nothing any more and only hides that its successor is missing.
+A certificate that expires within a year causes a warning, which leaves enough time for a release with its successor.
+An expired certificate causes a failure, because it verifies nothing and hides that its successor is missing.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ TABLE = "plugins/plugin_utils/_attestation/certificates.py"
 
 
 def table() -> list[t.Any]:
-    """The rows of the table, which is plain data and needs nothing of the collection to be read."""
+    """The rows of the table. The file contains only data, so it can be read without the rest of the collection."""
     found = runpy.run_path(str(ROOT / TABLE))
     return [*found["SHIPPED_ROOTS"], *found["SHIPPED_INTERMEDIATES"]]
 
 
 def judged(rows: t.Iterable[t.Any], now: datetime.datetime) -> tuple[list[str], list[str]]:
-    """What to say about those that have expired, and about those that have less than a year left."""
+    """The messages about expired certificates, and about certificates that expire within a year."""
     expired, ending = [], []
     for row in rows:
         end = datetime.datetime.strptime(row.expires, "%Y-%m-%dT%H:%M:%S%z")
@@ -39,7 +39,7 @@ def judged(rows: t.Iterable[t.Any], now: datetime.datetime) -> tuple[list[str], 
 
 def main() -> int:
     expired, ending = judged(table(), datetime.datetime.now(datetime.timezone.utc))
-    # GitHub shows lines of this form at the file.
+    # GitHub shows messages of this form beside the file.
     lines = [f"::error file={TABLE}::{text}" for text in expired]
     lines += [f"::warning file={TABLE}::{text}" for text in ending]
     print("\n".join(lines), end="\n" if lines else "")

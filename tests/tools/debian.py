@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What only Debian's packages have: programs that some tests need, and root folders with a Debian of their own."""
+"""Installs programs from Debian's packages for tests, and creates root folders with a small Debian."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ import typing as t
 from project import VENVS
 from tools import isolation
 
-# Where Debian is for machines that run something else.
+# The mirror for machines that do not run Debian.
 MIRROR = "http://deb.debian.org/debian"
-# Who installs a server's package may not want the server to start: this is how Debian is told.
+# If this script exists and exits with 101, Debian does not start a server when its package is installed.
 POLICY = pathlib.Path("/usr/sbin/policy-rc.d")
 
 
 class Unavailable(Exception):
-    """Something can't be had here; the message says what and why."""
+    """A package or a folder is not available on this machine. The message names it and the reason."""
 
 
 def find(program: str) -> str | None:
-    """Where a program is, also when only administrators have its folder on their PATH."""
+    """The path of a program, even if its folder is only on the PATH of administrators."""
     path = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
     return shutil.which(program, path=path)
 
 
 def require(packages: t.Mapping[str, str]) -> None:
-    """Programs and the packages that have them; installs those that are missing, as root on Debian."""
+    """Installs missing programs, as root on Debian. `packages` maps each program to its package."""
     with _lock(VENVS / "packages"):
         missing = sorted({package for program, package in packages.items() if not find(program)})
         if not missing:
@@ -47,9 +47,9 @@ def require(packages: t.Mapping[str, str]) -> None:
 
 
 def root_folder(folder: pathlib.Path, suite: str, packages: t.Sequence[str]) -> None:
-    """Makes a small Debian, unless it is there already.
+    """Creates a root folder with a small Debian, unless it exists already.
 
-    It is downloaded with the network of this machine. What its packages run as they are installed has none.
+    Packages are downloaded over the network of this machine. Their installation scripts run without a network.
     """
     require({"debootstrap": "debootstrap", "unshare": "util-linux", "setpriv": "util-linux"})
     made_of = hashlib.sha256(repr((suite, *packages)).encode()).hexdigest()
@@ -69,7 +69,7 @@ def root_folder(folder: pathlib.Path, suite: str, packages: t.Sequence[str]) -> 
 
 
 def mirror() -> str:
-    """Where this machine gets Debian from."""
+    """The mirror from which this machine installs Debian packages."""
     if not shutil.which("apt-get"):
         return MIRROR
     form = "$(ORIGIN) $(LABEL) $(COMPONENT) $(REPO_URI)"
@@ -89,7 +89,7 @@ def _run(*command: str) -> str:
 
 @contextlib.contextmanager
 def _lock(path: pathlib.Path) -> t.Iterator[None]:
-    """Keeps two runs from making the same thing at once."""
+    """Prevents two runs from creating the same folder at once."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(f"{path}.lock", "w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -98,7 +98,7 @@ def _lock(path: pathlib.Path) -> t.Iterator[None]:
 
 @contextlib.contextmanager
 def _no_services() -> t.Iterator[None]:
-    """What is installed meanwhile doesn't start by itself."""
+    """Prevents Debian from starting the servers that are installed within this context."""
     if POLICY.exists():
         yield
         return

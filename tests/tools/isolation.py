@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps a command from reaching anything but loopback, whatever it tries, and ends all that it leaves running.
+"""Runs a command that can reach only loopback, and ends all processes that the command leaves running.
 
     python isolation.py [--as-root] COMMAND [ARGUMENT ...]
 
-The kernel does it: network and process namespaces with nothing else in them. Where that is not allowed (in many
-containers, and on anything but Linux) the command runs as it is; with --as-root, which tests with networks of
-their own need, it fails.
+The command runs in new network and process namespaces. If the kernel does not allow this (in many containers, and on
+systems other than Linux), the command runs without isolation. With --as-root, it fails instead. Tests that create their
+own networks need --as-root.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ import subprocess
 import sys
 
 FLAGS = ("unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-# Root may do it as it is, or only as root of a user namespace, as everybody else.
+# Root may create the namespaces directly. Other users, and root in some containers, need a user namespace.
 VARIANTS = (FLAGS, (*FLAGS, "--map-root-user"))
-# With the process that started it everything in the namespaces ends, also when that one is killed.
+# All processes in the namespaces end with the process that started them, even if it is killed.
 BOUND = ("setpriv", "--pdeathsig", "KILL")
 INSIDE = "--inside"
 
 
 @functools.cache
 def prefix(variants: tuple[tuple[str, ...], ...] = VARIANTS) -> tuple[str, ...]:
-    """What to put before a command; nothing where namespaces can't be had."""
+    """The prefix that runs a command in namespaces; empty if namespaces are not available."""
     inside = (sys.executable, str(pathlib.Path(__file__).resolve()), INSIDE)
     for variant in variants:
         if works((*variant, *inside, "true")):
@@ -52,20 +52,20 @@ def works(command: tuple[str, ...]) -> bool:
 
 
 def root_prefix() -> tuple[str, ...]:
-    """The same for tests that make networks, mounts and processes of their own in there."""
+    """The prefix for tests that create their own networks, mounts and processes in the namespaces."""
     if os.geteuid() != 0:
-        sys.exit("this test needs root, for network namespaces and what runs in them")
+        sys.exit("this test needs root, because it creates network namespaces")
     found = prefix(VARIANTS[:1])
     if not found:
         sys.exit(
-            "network, mount and process namespaces can't be made here, not even by root: run this test on a "
-            f"machine or in a container that may ({' '.join(FLAGS)} true)"
+            "even root can't create network, mount and process namespaces here: run this test on a machine or in a "
+            f"container where this command works: {' '.join(FLAGS)} true"
         )
     return (*BOUND, *found)
 
 
 def raise_loopback() -> None:
-    """A new network namespace has the interface lo, but down: `ip link set lo up`."""
+    """Brings up the interface lo, which is down in a new network namespace. The same as `ip link set lo up`."""
     get_flags, set_flags, is_up = 0x8913, 0x8914, 0x1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sH14x", b"lo", 0)
@@ -74,7 +74,7 @@ def raise_loopback() -> None:
 
 
 def run_as_init(command: list[str]) -> int:
-    """Runs a command and, being process 1 here, buries whoever it leaves behind."""
+    """Runs a command, and reaps orphaned processes, as process 1 must."""
     child = subprocess.Popen(command)
     while True:
         process, status = os.wait()
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> int:
     as_root = arguments[0] == "--as-root"
     before = root_prefix() if as_root else prefix()
     if not before:
-        print("no network namespaces here: only the tests' own care keeps them local", flush=True)
+        print("no network namespaces here: the tests run without isolation", flush=True)
     return subprocess.run([*before, *arguments[int(as_root) :]], check=False).returncode
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Where a Windows host tells less than a Linux host about a fault of tests/faults/cases.py. Everything else is equal.
+"""The faults of tests/faults/cases.py about which a Windows host reports less than a Linux host. All other results are equal.
 
-ansible.windows.win_uri says in a sentence of .NET why there is no answer, and no more than that.
+If there is no answer, ansible.windows.win_uri reports only a sentence of .NET.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 from faults.cases import Case
 
 _CLOSED = "win_uri got no answer, 'The underlying connection was closed"
-# What the message has in it instead. Each of these attempts is followed by another one.
+# The text that the message contains instead. The client retries each of these faults.
 SAYS = {
     "Reset": _CLOSED,
     "Closed without an answer": _CLOSED,
@@ -21,9 +21,9 @@ SAYS = {
     "An answer of another protocol": _CLOSED,
     "A ``Content-Length`` of 200 MB": "win_uri got no answer, 'The connection was closed unexpectedly.'",
 }
-# No option bounds how long a body may take. .NET waits five minutes for each of its parts.
+# No option limits the time of a body. .NET waits five minutes for each part of the body.
 WITHOUT_END = frozenset({"A body that arrives byte by byte"})
-# A message counts the bytes of what .NET made of bytes that are no text, which are fewer.
+# The body is not text. .NET replaces its invalid bytes, so the message counts fewer bytes.
 OTHER_SIZE = frozenset({"gzip, which the client did not request"})
 
 

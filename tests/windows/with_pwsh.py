@@ -100,7 +100,9 @@ def is_as_documented(case: Case, said: str | None) -> bool:
 def main() -> int:
     interpreter = pwsh()
     if interpreter is None:
-        print("windows: left out, because there is no pwsh on PATH and PWSH names none")
+        print(
+            "windows: skipped, because pwsh is not on PATH and the variable PWSH does not name it"
+        )
         return 0
     found = [*problems(module_runner(os.path.abspath(interpreter)))]
     print("\n".join(found) or "windows: win_uri does what its double does")

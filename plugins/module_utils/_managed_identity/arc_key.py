@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The challenge before a token of the Azure Arc agent: a file that only some users of the server may read.
 
-The agent answers 401 and names a new file, and the client sends the content of the file with the same
-request. The port of the agent is above 1023, so any user can listen on it while the agent is down.
-Nothing is believed of the challenge but the name of a file in the folder of the agent.
+The agent answers with the status 401 and the name of a new file. The client repeats the request with the
+content of that file. The port of the agent is above 1023, so any user can listen on it while the agent is
+down. So the client uses nothing of the challenge except the name of a file in the folder of the agent.
 
-Imported only where a token is one of Azure Arc. Private to imds.azure.
+Imported only for tokens of Azure Arc-enabled servers. Private to imds.azure.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .._transport import Request, Response, Transport
 
 FOLDER = "/var/opt/azcmagent/tokens"
 PATH = "/metadata/identity/oauth2/token"
-# Bytes of a key. Every client of Microsoft has this limit.
+# The maximum size of a key in bytes. Microsoft's clients have the same limit.
 LONGEST = 4096
 
-# Gives the key in the file of that name, or raises TransportError.
+# Returns the key in the file of that name, or raises TransportError.
 ReadKey = t.Callable[[str], str]
 
 _CHALLENGE = re.compile(r'basic +realm=(?:"([^"]*)"|([^"]*))\Z', re.IGNORECASE | re.ASCII)
 _FILE = re.compile(rf"{re.escape(FOLDER)}/([A-Za-z0-9-]{{1,64}}\.key)\Z")
-# A line end within a key would be the end of a header.
+# A key must not contain a line end, which would end the header.
 _KEY = re.compile(r"[\x20-\x7e]*[\x21-\x7e][\x20-\x7e]*\Z")
-# Linux opens a folder with it that this user may search, but not list.
+# With this flag, Linux opens a folder even if the user may search it but not list it.
 _SEARCH_ONLY = getattr(os, "O_PATH", os.O_RDONLY)
 _REFUSED = "is refused, and nothing was read"
 _UNREADABLE = "can't be read"
@@ -49,13 +49,13 @@ _ADVICE = {
 }
 _BY_STATUS = {
     400: "Check resource and the identity that is asked for",
-    401: "The Azure Arc agent does not accept the key that it named. Run it again, or restart the agent: "
+    401: "The Azure Arc agent refused the key from its own file. Run the task again, or restart the agent: "
     "systemctl restart himdsd",
 }
 
 
 def answering(send: Transport, endpoint: str, read: ReadKey | None) -> Transport:
-    """A transport that answers the challenge for a token of this endpoint. Each attempt has a challenge of its own."""
+    """A transport that answers the challenge for a token of this endpoint. Each attempt has its own challenge."""
 
     def send_with_key(request: Request, timeout: float) -> Response:
         end = time.monotonic() + timeout
@@ -65,7 +65,8 @@ def answering(send: Transport, endpoint: str, read: ReadKey | None) -> Transport
         name = named_key(response.headers.get("www-authenticate", ""))
         if read is None:
             raise TransportError(
-                f"the key {FOLDER}/{name} {_UNREADABLE} from here: it is on the server", retry=False
+                f"the key {FOLDER}/{name} {_UNREADABLE} from here, because it is on the server",
+                retry=False,
             )
         key = read(name)
         headers = {**request.headers, "Authorization": f"Basic {key}"}
@@ -80,7 +81,7 @@ def _is_for_token(request: Request, endpoint: str) -> bool:
 
 
 def named_key(challenge: str) -> str:
-    """The name of the file that a challenge names, or TransportError."""
+    """The name of the file in a challenge. Raises TransportError."""
     realm = _CHALLENGE.match(challenge)
     file = _FILE.match(realm.group(1) or realm.group(2) or "") if realm else None
     if file is None:
@@ -93,7 +94,7 @@ def named_key(challenge: str) -> str:
 
 
 def read_key(name: str, folder: str = FOLDER) -> str:
-    """The key in a file of the agent, or TransportError. Links are not followed."""
+    """The key in a file of the agent. Raises TransportError. Links are not followed."""
     path = os.path.join(folder, name)
     flags = _SEARCH_ONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
@@ -116,7 +117,7 @@ def read_key(name: str, folder: str = FOLDER) -> str:
 
 
 def _without_key(response: Response, key: str) -> Response:
-    """The answer to a key. A failure that repeats the key keeps only its status."""
+    """The answer to a request with a key. A failure that contains the key is reduced to its status."""
     if response.status == 200:
         return response
     said = [response.words, response.body.decode("utf-8", "replace"), *response.headers.values()]
@@ -127,21 +128,21 @@ def _without_key(response: Response, key: str) -> Response:
 
 
 def _squeezed(text: str) -> str:
-    """The letters and digits, by which a text is found however it is spelled."""
+    """Only the letters and digits of a text, so that other characters between them do not hide a key."""
     return re.sub("[^a-z0-9]", "", text.lower())
 
 
 def kind_of_identity(data: t.Mapping[str, t.Any], identity: t.Sequence[tuple[str, str]]) -> str:
-    """Whose token it is: `system` for that of the server itself, `user` for one that was asked for.
+    """The kind of the token's identity: `system` for the server's own identity, `user` for an identity that the options name.
 
-    Raises MalformedError where the agent does not confirm that the token is of the identity that was asked for.
+    Raises MalformedError if the agent does not confirm that the token belongs to that identity.
     """
     for name, wanted in identity:
         said = data.get(name)
         if not isinstance(said, str) or said.lower() != wanted.lower():
             raise malformed_answer(
-                f"the Azure Arc agent gave a token and does not confirm that it is of {name} {printable(wanted)}",
-                "An agent older than 1.67 gives the token of the server itself, whatever identity is asked for: "
+                f"the Azure Arc agent returned a token, but does not confirm that it is of {name} {printable(wanted)}",
+                "An agent older than 1.67 ignores the requested identity and returns the token of the server itself: "
                 "update the agent, or leave the identity out",
             )
     return "user" if identity else "system"

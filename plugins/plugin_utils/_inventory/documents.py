@@ -299,10 +299,9 @@ def _with_powershell_lists(text: str, data: t.Any) -> t.Any:
 def _without_list_objects(value: t.Any) -> t.Any:
     if isinstance(value, list):
         return [_without_list_objects(element) for element in value]
+    # PowerShell writes no snapshots, so such an object in a snapshot is a value of the VM.
     if not isinstance(value, dict) or FACT in value:
-        return (
-            value  # PowerShell writes no snapshots, so such an object in one is a value of the VM.
-        )
+        return value
     if value.keys() == {"value", "Count"} and isinstance(value["value"], list):
         return _without_list_objects(value["value"])
     return {key: _without_list_objects(child) for key, child in value.items()}

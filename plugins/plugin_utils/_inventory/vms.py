@@ -376,7 +376,7 @@ def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
 def _without_names_of_other_hosts(
     vms: list[_UnnamedVm], hosts: t.Collection[str]
 ) -> tuple[list[_UnnamedVm], list[_UnnamedVm]]:
-    """The VMs with the names that they may have, and those that would have the name of another host."""
+    """All VMs without the names of other hosts, and the VMs that lost such a name."""
     allowed: list[_UnnamedVm] = []
     renamed: list[_UnnamedVm] = []
     for vm in vms:
@@ -461,7 +461,7 @@ def _names_of_other_hosts_warnings(vms: list[_UnnamedVm]) -> list[str]:
         return []
     return [
         f"{len(vms)} VMs have the name of another host of the inventory and get another name, for example "
-        f"the VM of {printable(vms[0].host, 80)}, which says to be {printable(vms[0].names[0], 80)}"
+        f"the VM of {printable(vms[0].host, 80)}, which claims to be {printable(vms[0].names[0], 80)}"
     ]
 
 
@@ -497,7 +497,7 @@ def _claimed_by_several_warnings(claims: dict[str, tuple[str, str]]) -> list[str
     identity, (older, later) = next(iter(claims.items()))
     return [
         f"{len(claims)} VMs are in documents of different names, of which only the later "
-        f"document counts, for example {printable(later, 80)} says to be {printable(identity, 80)}, "
+        f"document counts, for example {printable(later, 80)} claims to be {printable(identity, 80)}, "
         f"as {printable(older, 80)} does"
     ]
 

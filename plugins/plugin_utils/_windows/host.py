@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs on the controller what a module does on a Linux host, and sends its requests from a Windows host.
+"""Runs the work of a module on the controller, and sends its requests from a Windows host.
 
-Private to imds.azure. Action plugins import this file only after they met a Windows host.
+Private to imds.azure. Action plugins import this file only if the host of the task is a Windows host.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ from ansible_collections.imds.azure.plugins.plugin_utils._windows.win_uri import
 
 _Result = dict[str, t.Any]
 _Spec = dict[str, dict[str, t.Any]]
-# The same tag as that of the chassis on Linux.
+# The script reads the asset tag of the chassis, as the client does on Linux hosts.
 _FIRMWARE_MODULE = "ansible.windows.win_powershell"
 _FIRMWARE_SCRIPT = (
     # Without the first line, the module skips the script in check mode.
     "[CmdletBinding(SupportsShouldProcess)] param ()\n"
     "(Get-CimInstance -ClassName Win32_SystemEnclosure -ErrorAction Stop).SMBIOSAssetTag"
 )
-# Characters of each text of a module that failed, and how many of them are quoted.
+# How many characters of each text of a failed module are searched, and how many are quoted.
 _LOOKED_AT = 10_000
 _LONGEST = 300
-# Parts of the names that PowerShell has for such errors, and of what it says in English.
+# Parts of PowerShell's names for errors of constrained language mode, and of its English messages.
 _CONSTRAINED = ("constrainedlanguage", "language mode")
 _SAID_BY_A_MODULE = ("msg", "module_stderr", "module_stdout")
 # The role imds.azure.diagnose is for Linux.
@@ -64,7 +64,7 @@ _ADVICE = {
 
 
 class WindowsHost:
-    """The host of one task, for the code that is in a module where the host runs Linux."""
+    """The host of one task, for code that runs in a module if the host runs Linux."""
 
     def __init__(self, action: ActionBase, task_vars: _Result, option: _Result) -> None:
         self._action = action
@@ -81,7 +81,7 @@ class WindowsHost:
         return client_from(self.option, self.send, self.system)
 
     def in_azure(self) -> bool | None:
-        """The answer of the firmware; None where it can't be read. Asked once, because it takes a run of PowerShell."""
+        """Whether the firmware is that of an Azure VM; None if it can't be read. Read only once, because this needs a run of PowerShell."""
         if not self._in_azure:
             try:
                 result = self._run(_FIRMWARE_MODULE, {"script": _FIRMWARE_SCRIPT})
@@ -91,7 +91,7 @@ class WindowsHost:
         return self._in_azure[0]
 
     def _may_retry(self) -> bool:
-        # Somebody who sets another endpoint has a reason, whatever the firmware says.
+        # If the user has set another endpoint, the firmware does not matter.
         is_default = checked_endpoint(str(self.option("endpoint"))) == DEFAULT_ENDPOINT
         return not is_default or self.in_azure() is not False
 
@@ -103,14 +103,14 @@ class WindowsHost:
         except AnsibleConnectionFailure:
             raise
         except Exception as exc:
-            # Whoever controls the host may return what Ansible itself can't read.
+            # A hostile host may return data that Ansible itself can't read.
             raise ModuleFailedError({"msg": str(exc)}) from exc
         if not isinstance(result, dict) or result.get("unreachable"):
             raise ModuleFailedError(result if isinstance(result, dict) else {})
         return result
 
 
-# What a task does: its result, and its warnings.
+# The work of a task. It returns the result and the warnings.
 Work = t.Callable[[WindowsHost], tuple[_Result, list[str]]]
 
 
@@ -126,12 +126,12 @@ def run_on_windows(
 ) -> _Result:
     """The result of a task.
 
-    `failure` makes a result of an error. The result of a `secret` task quotes no module. The `arguments` are
-    those of the task, unless they are given.
+    `failure` converts an error into a result. The result of a `secret` task quotes no text of a module. Without
+    `arguments`, the arguments of the task are used.
     """
     if not module_loader.has_plugin(MODULE):
         return _failed(
-            f"This host runs PowerShell, where {MODULE} sends the requests, and the controller does not have it: {INSTALL}"
+            f"This host runs PowerShell, so {MODULE} has to send the requests, but the controller does not have this module: {INSTALL}"
         )
     try:
         checks = ArgumentSpecValidator(
@@ -147,7 +147,7 @@ def run_on_windows(
     else:
         if warnings:
             result = {**result, "warnings": [_without_diagnose(text) for text in warnings]}
-    # What a host returns is no template, also before a task registers it.
+    # Marked as unsafe, so that text of a host is never a template, even before a task registers the result.
     return t.cast(_Result, make_unsafe({"changed": False, **result}))
 
 
@@ -156,7 +156,7 @@ def _failed(msg: str) -> _Result:
 
 
 def _valid(checks: ArgumentSpecValidator, action: ActionBase, arguments: _Result | None) -> _Result:
-    """All options, or OptionError in the words of a module."""
+    """All options. Raises OptionError with the same message as a module."""
     found = checks.validate(dict(action._task.args if arguments is None else arguments))
     if not found.error_messages:
         return _with_endpoint(found.validated_parameters)
@@ -167,7 +167,7 @@ def _valid(checks: ArgumentSpecValidator, action: ActionBase, arguments: _Result
 
 
 def _with_endpoint(options: _Result) -> _Result:
-    """The options with the URL of the endpoint. Whether a Windows host has the Azure Arc agent is not known."""
+    """The options with the URL of the endpoint. `auto` means IMDS, because the client does not detect the Azure Arc agent on Windows hosts."""
     if options["endpoint"] == "arc":
         raise OptionError(
             "endpoint arc is not supported on Windows hosts: the guide to Azure Arc has a task that reads the "
@@ -178,7 +178,7 @@ def _with_endpoint(options: _Result) -> _Result:
 
 
 def _environment(action: ActionBase) -> dict[str, t.Any]:
-    """The environment that the task sets for the host. The controller's own says nothing about the host."""
+    """The environment that the task sets for the host. The controller's own environment does not describe the host."""
     found: dict[str, t.Any] = {}
     action._compute_environment_string(found)
     return found
@@ -203,7 +203,7 @@ def _without_diagnose(message: str) -> str:
 
 
 def _module_failure(result: t.Mapping[str, t.Any], secret: bool) -> _Result:
-    """The failure of a module of ansible.windows. A secret task quotes none of its texts, because a token may be in them."""
+    """The failure of a module of ansible.windows. The result of a secret task quotes none of its texts, because they may contain a token."""
     texts = [str(result.get(name) or "")[:_LOOKED_AT] for name in _SAID_BY_A_MODULE]
     said = " ".join(texts).lower()
     if any(part in said for part in _CONSTRAINED):
@@ -215,7 +215,7 @@ def _module_failure(result: t.Mapping[str, t.Any], secret: bool) -> _Result:
     if secret:
         words = "not shown, because there may be a token in it"
     state = {"unreachable": True} if result.get("unreachable") else {"failed": True}
-    msg = f"{MODULE} could not run on this host, so there was no request: {words or 'it does not say why'}"
+    msg = f"{MODULE} could not run on this host, so there was no request: {words or 'no reason given'}"
     return {**state, "msg": msg}
 
 

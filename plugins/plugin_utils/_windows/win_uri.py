@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The transport of Windows hosts: one run of ansible.windows.win_uri for one request. Private to imds.azure.
 
-The client runs on the controller, and only the request is made on the host. Whoever controls the
-host chooses what win_uri returns, so every value is checked before it is used.
+The client runs on the controller, and the host only sends the request. A hostile host can return any
+result of win_uri, so every value is checked before it is used.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ _Result = t.Mapping[str, t.Any]
 # Runs a module on the host by its name and arguments. The result is what the module returned.
 RunModule = t.Callable[[str, dict[str, t.Any]], _Result]
 
-# The module fails for any other status, and then nothing tells an answer from a failure.
+# For any status outside this list, the module fails, and the client could not distinguish this from a request without an answer.
 _STATUSES = list(range(200, 600))
 # The headers that the client reads. The module replaces the hyphens by underscores.
 _HEADERS = ("content-length", "content-type", "location", "retry-after")
-# The words of .NET are the last in quotation marks. The words of PowerShell before them depend on the language of the host, too.
+# The sentence of .NET is the last text in quotation marks. The text of PowerShell before it also depends on the language of the host.
 _CAUSE = re.compile(r':\s*"([^"]+)"\s*\Z')
 _LONGEST_CAUSE = 200
 _LOOKED_AT = 2000
-# Words of .NET in English, in lower case, and the words of the other transports for the same cause.
+# English words of .NET in lower case, and the words of the other transports for the same cause.
 _CAUSES = (
     ("actively refused", "connection refused"),
     ("connection refused", "connection refused"),
@@ -52,16 +52,16 @@ _CAUSES = (
     ("unreachable host", "no route to the host"),
     ("no route to host", "no route to the host"),
 )
-# .NET Framework says this for each of the causes above.
+# .NET Framework has only this message for all causes above.
 _NO_CONNECTION = "unable to connect to the remote server"
 _LENGTH = re.compile(r"[0-9]{1,9}\Z")
-# What .NET puts in the place of bytes that are not UTF-8.
+# .NET replaces bytes that are not UTF-8 by this character.
 _REPLACEMENT = "\ufffd".encode()
 _NOT_UTF8 = b"\xff"
 
 
 class ModuleFailedError(Exception):
-    """The module itself failed, so that there was no request. Another attempt can't help."""
+    """The module itself failed, so there was no request. A retry would not help."""
 
     def __init__(self, result: _Result) -> None:
         super().__init__(f"{MODULE} failed")
@@ -72,7 +72,7 @@ def win_uri_transport(run: RunModule) -> Transport:
     def send(request: Request, timeout: float) -> Response:
         seconds = max(1, math.ceil(timeout))
         result = run(MODULE, _arguments(request, seconds))
-        # The module sets it before it sends the request, and Ansible does not set it for a module that broke.
+        # The module sets `elapsed` before it sends the request. If the module breaks earlier, its result has no `elapsed`.
         if "elapsed" not in result:
             raise ModuleFailedError(result)
         if result.get("failed"):
@@ -85,7 +85,7 @@ def win_uri_transport(run: RunModule) -> Transport:
 def _arguments(request: Request, seconds: int) -> dict[str, t.Any]:
     headers = dict(request.headers)
     arguments = {
-        # `localhost` means loopback here, whatever the host's resolver says.
+        # `localhost` must mean a loopback address, so the host's resolver is not used.
         "url": request.url.replace("http://localhost", "http://127.0.0.1", 1),
         "method": request.method,
         "http_agent": headers.pop("User-Agent"),
@@ -103,7 +103,7 @@ def _arguments(request: Request, seconds: int) -> dict[str, t.Any]:
 
 def _failed_attempt(request: Request, result: _Result, seconds: int) -> TransportError:
     elapsed, said = result["elapsed"], str(result.get("msg", ""))[:_LOOKED_AT]
-    # The clocks of Windows tick every 16 milliseconds.
+    # The clock of Windows advances in steps of 16 milliseconds, so `elapsed` may be slightly too small.
     if isinstance(elapsed, (int, float)) and elapsed > seconds - 0.1:
         return TransportError(f"no complete answer within {in_seconds(seconds)}")
     words = said.lower()
@@ -121,7 +121,7 @@ def _failed_attempt(request: Request, result: _Result, seconds: int) -> Transpor
 def _response(result: _Result) -> Response:
     status, content, words = (result.get(key) for key in ("status_code", "content", "msg"))
     if not isinstance(status, int) or status not in _STATUSES or not isinstance(content, str):
-        raise ModuleFailedError({"msg": f"{MODULE} returned neither a status nor a content"})
+        raise ModuleFailedError({"msg": f"{MODULE} returned no valid status or no content"})
     found = {name: result.get(name.replace("-", "_")) for name in _HEADERS}
     headers = {name: value for name, value in found.items() if isinstance(value, str)}
     body = _bytes_of(content, headers)
@@ -130,14 +130,17 @@ def _response(result: _Result) -> Response:
 
 
 def _bytes_of(content: str, headers: t.Mapping[str, str]) -> bytes:
-    """The body as IMDS sent it, so that the client can refuse bytes that are not UTF-8."""
+    """The body as IMDS sent it, as far as possible.
+
+    Replacement characters become invalid bytes again, so that the client refuses a body that is not UTF-8.
+    """
     if len(content) > MAX_BODY:
         raise too_large(MAX_BODY)
     body = content.encode("utf-8", "surrogatepass")
     announced = headers.get("content-length", "")
     length = int(announced) if _LENGTH.match(announced) else len(body)
     if length != len(body):
-        # Usually each replacement character stands for one byte.
+        # In most cases, .NET has replaced one byte by one character.
         body = body.replace(_REPLACEMENT, _NOT_UTF8)
     if len(body) > MAX_BODY:
         raise too_large(MAX_BODY)

@@ -31,8 +31,8 @@ options:
   endpoint:
     description:
       - Base URL of IMDS. Only link-local and loopback addresses are accepted.
-      - V(arc) and V(auto) are accepted as in the modules. Azure Arc has no events, so the source ends with an error if V(auto) means the agent of an Azure
-        Arc-enabled server.
+      - V(arc) and V(auto) are accepted as in the modules. Azure Arc has no events, so the source ends with an error if the endpoint is the agent of an
+        Azure Arc-enabled server.
       - V(localhost) means 127.0.0.1, or ::1 if 127.0.0.1 refuses the connection. No resolver and no hosts file is used.
       - If the option is not set, the environment variable E(AZURE_IMDS_ENDPOINT) is used.
     type: str

@@ -284,7 +284,7 @@ def test_no_hint_where_the_firmware_may_be_that_of_azure(in_azure: bool | None) 
         ),
         (TransportError("no complete answer within 10 s"), "systemctl status himdsd"),
         (refusal(503, "Service Unavailable"), "has not loaded its configuration yet"),
-        (refusal(500), "The Azure Arc agent is in trouble"),
+        (refusal(500), "The Azure Arc agent reports an internal error"),
         (refusal(404), "or it is not connected"),
         (refusal(403), "The Azure Arc agent forbids the request"),
     ],

@@ -267,7 +267,7 @@ FAILURES = {
         Fault("status", status=400, body='{"error": "Bad request. api-version is invalid"}'),
         "IMDS rejected api-version",
     ),
-    "bad request": (Fault("status", status=400, body="{}"), "does not say that it is for"),
+    "bad request": (Fault("status", status=400, body="{}"), "without naming api-version"),
 }
 
 

@@ -634,7 +634,7 @@ def test_a_document_that_claims_to_be_another_vm_is_named() -> None:
     earlier = Document(azure_imds(vm("good", "A"), "")[0], is_fact=True, host="good.example")
     for pair in ([good, evil], [earlier, evil]):
         warnings = fleet_of(pair, address="none").vms(())[1]
-        assert [text for text in warnings if "evil says to be a, as good does" in text]
+        assert [text for text in warnings if "evil claims to be a, as good does" in text]
     for pair in ([good, same], [earlier, same]):
         assert fleet_of(pair, address="none").vms(())[1] == []
 
@@ -711,5 +711,5 @@ def test_the_snapshot_of_one_host_is_not_that_of_another_host() -> None:
     assert [one.name for one in found] == ["db1_vm-9", "web-1"]
     assert warnings == [
         "1 VMs have the name of another host of the inventory and get another name, "
-        "for example the VM of evil, which says to be db1"
+        "for example the VM of evil, which claims to be db1"
     ]
