@@ -37,6 +37,6 @@ def test_an_end_leaves_nothing(tmp_path: pathlib.Path, number: signal.Signals) -
         assert len(users(namespaces)) > 3
         end = os.kill if number == signal.SIGKILL else os.killpg
         end(process.pid, number)
-        process.wait(20)
+        process.wait(60)
     until(lambda: not users(namespaces), "all processes to end")
     assert mounts(namespaces) == before
