@@ -94,7 +94,8 @@ class Beginner:
     def stop(self) -> int:
         """Ends the last command that was started as Ctrl-C does, and says its status."""
         process = self._started.pop()
-        os.killpg(process.pid, signal.SIGINT)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)
         return process.wait(30)
 
     def close(self) -> None:
@@ -106,7 +107,7 @@ class Beginner:
 def ports() -> dict[str, str]:
     """A free port for each one that the guide names, with room for a fleet above it."""
     found: dict[str, str] = {}
-    start = 20000 + os.getpid() % 20000
+    start = 20000 + os.getpid() % 10000
     for port in PORTS:
         while not all(is_free(start + number) for number in range(8)):
             start += 8
@@ -161,7 +162,7 @@ def test_two_commands(
     # Somebody else on this machine may use the simulator's own port.
     beginner.start(f"{serve} --port {ports['8169']}", inventory_of(serve))
     beginner.run("ansible-galaxy collection install --offline ./imds.azure")
-    (ask,) = (block.text for block in blocks if block.kind == "sh")
+    ask = next(block.text for block in blocks if block.kind == "sh")
     assert beginner.run(ask).count("SUCCESS") == 8
     assert beginner.stop() == 0
     assert sorted(os.listdir(beginner.folder)) == ["hosts.yml", "imds.azure"]
