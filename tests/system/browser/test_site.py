@@ -50,7 +50,7 @@ def test_every_guide_plugin_and_role_has_a_page() -> None:
     assert GUIDES
     wanted = {f"docsite/{name}.html" for name in GUIDES}
     for kind in ("filter", "inventory", "lookup", "test"):
-        wanted |= {f"{file.stem}_{kind}.html" for file in root.glob(f"plugins/{kind}/*")}
+        wanted |= {f"{file.stem}_{kind}.html" for file in root.glob(f"plugins/{kind}/*.*")}
     wanted |= {f"{file.stem}_module.html" for file in root.glob("plugins/modules/*.py")}
     wanted |= {f"{folder.name}_role.html" for folder in root.glob("roles/*")}
     assert wanted - set(PAGES) == set()
