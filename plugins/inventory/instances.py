@@ -85,8 +85,10 @@ options:
         left, with a warning. So a name never depends on the order of files.
       - If no expression gives a name, the name is C(vm_VMID). Without a C(vmId), a snapshot has the stable name of its host instead, and any other
         document has a hash of its content.
-      - A VM never gets the name of a group, or a name that means the controller itself, such as C(localhost) and C(127.1). Only O(keyed_groups) can
+      - A VM never gets the name of a group, or a name of the loopback interface, such as C(localhost) and C(127.1). Only O(keyed_groups) can
         still create a group with the name of a VM. A warning then names it.
+      - A VM whose snapshot is of one host never gets the name of another host that an earlier inventory source defines. Such a VM gets its next name,
+        with a warning. An inventory file of this plugin is therefore the last source of a folder. A document that names no host is an exception.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
         address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. A name that begins with C(__ansible_), to which
         Ansible gives a special meaning, loses these underscores.
@@ -403,6 +405,15 @@ def _cached_document(text: t.Any) -> Document | None:
     return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 
 
+def _vm_ids(inventory: InventoryData) -> dict[str, str]:
+    """All hosts so far, with the vmId that an earlier inventory file of this plugin gave them, or ""."""
+    facts = {name: host.vars.get(FACT) for name, host in inventory.hosts.items()}
+    return {
+        name: str(part(fact, "compute").get("vmId") or "").lower() if isinstance(fact, dict) else ""
+        for name, fact in facts.items()
+    }
+
+
 def _reason_without_facts(inventory: InventoryData) -> str:
     """A known reason why no host can have cached facts; "" if there is none."""
     if not inventory.hosts:
@@ -495,7 +506,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check_keyed_groups()
         wanted = self.get_option("sources")
         earlier = self._add_sources(fleet, wanted, inventory, path, cache)
-        vms, warnings = fleet.vms(self._reserved(inventory), inventory.hosts)
+        vms, warnings = fleet.vms(self._reserved(inventory), _vm_ids(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         with all_or_nothing(inventory):

@@ -86,8 +86,8 @@ def named_key(challenge: str) -> str:
     file = _FILE.match(realm.group(1) or realm.group(2) or "") if realm else None
     if file is None:
         raise TransportError(
-            f"the challenge {printable(challenge)!r} names no key of the Azure Arc agent "
-            f"({FOLDER}/NAME.key): it {_REFUSED}",
+            # The challenge is not quoted, because a program on the port of the agent may repeat a key in it.
+            f"the challenge names no key of the Azure Arc agent ({FOLDER}/NAME.key): it {_REFUSED}",
             retry=False,
         )
     return file.group(1)

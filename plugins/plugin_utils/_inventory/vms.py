@@ -196,13 +196,12 @@ class Fleet:
             self._claims[vm.identity] = names
 
     def vms(
-        self, reserved: t.Collection[str], hosts: t.Collection[str] = ()
+        self, reserved: t.Collection[str], hosts: t.Mapping[str, str] | None = None
     ) -> tuple[list[Vm], list[str]]:
         """The VMs that the filters include, and warnings about them.
 
-        `hosts` are those of the inventory so far. The snapshot of one host is never that of another one.
-
-        Each VM has a unique name that is not reserved.
+        `hosts` has the hosts of the inventory so far, with the vmIds that this plugin gave them or "". The
+        snapshot of one host is never that of another one.
         """
         earlier_vms = {host: vm for host, vm in self._earlier_vms.items() if vm.is_included}
         new_vms = [vm for vm in self._without_lesser_snapshots() if vm.is_included]
@@ -211,9 +210,10 @@ class Fleet:
         spellings = groups_of_all_spellings(memberships, (vm.groups for vm in all_vms))
         memberships.update(*spellings.values())
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
+        hosts = hosts or {}
         new_vms, renamed = _without_names_of_other_hosts(new_vms, hosts)
         names, clashes = _distinct_names(
-            new_vms, _TakenNames({*reserved, *self._earlier_vms, *groups})
+            new_vms, _TakenNames({*reserved, *self._earlier_vms, *groups}), hosts
         )
         named_vms = [_named_vm(host, vm, True, spellings) for host, vm in earlier_vms.items()]
         named_vms.extend(
@@ -374,19 +374,35 @@ def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
 
 
 def _without_names_of_other_hosts(
-    vms: list[_UnnamedVm], hosts: t.Collection[str]
+    vms: list[_UnnamedVm], hosts: t.Mapping[str, str]
 ) -> tuple[list[_UnnamedVm], list[_UnnamedVm]]:
-    """All VMs without the names of other hosts, and the VMs that lost such a name."""
+    """The VMs with the names that they may have, and those that would have the name of another host."""
     allowed: list[_UnnamedVm] = []
     renamed: list[_UnnamedVm] = []
     for vm in vms:
-        names = [name for name in vm.names if not vm.host or name == vm.host or name not in hosts]
+        names = [name for name in vm.names if _may_be_named(vm, name, hosts)]
         if names != vm.names:
             renamed.append(vm)
-        allowed.append(
-            vm._replace(names=names or [valid_hostname(f"{vm.names[-1]}_{vm.identity}")])
-        )
+        allowed.append(vm._replace(names=names or _fallback_names(vm, hosts)[:1]))
     return allowed, renamed
+
+
+def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, str]) -> bool:
+    """Whether the name is not that of another host. A document without a host claims to be that host."""
+    if not vm.host or name == vm.host or name not in hosts:
+        return True
+    # An earlier inventory file of this plugin made the host of the same VM.
+    return vm.has_vm_id and hosts[name] == vm.identity
+
+
+def _fallback_names(vm: _UnnamedVm, hosts: t.Mapping[str, str]) -> list[str]:
+    """Names that no other VM has. A VM chooses its vmId, but not the fingerprint of it."""
+    last = vm.names[-1]
+    names = [
+        valid_hostname(f"{last}_{vm.identity}"),
+        valid_hostname(f"{last}_{fingerprint(vm.identity)}"),
+    ]
+    return [name for name in names[:1] if name not in hosts or name == vm.host] + names[1:]
 
 
 def _named_vm(
@@ -407,14 +423,10 @@ def _named_vm(
 
 
 def _distinct_names(
-    new_vms: list[_UnnamedVm], taken: t.Container[str]
+    new_vms: list[_UnnamedVm], taken: t.Container[str], hosts: t.Mapping[str, str]
 ) -> tuple[list[str], dict[str, int]]:
     def fallbacks(index: int) -> list[str]:
-        last, identity = new_vms[index].names[-1], new_vms[index].identity
-        return [
-            valid_hostname(f"{last}_{identity}"),
-            valid_hostname(f"{last}_{fingerprint(identity)}"),
-        ]
+        return _fallback_names(new_vms[index], hosts)
 
     return distinct_names([vm.names for vm in new_vms], fallbacks, taken)
 

@@ -256,7 +256,8 @@ def test_the_challenge_of_a_windows_server_is_refused_on_linux() -> None:
     headers = {name.lower(): value for name, _c, value in (x.partition(": ") for x in lines)}
     agent = Agent(Response(401, headers, body), ok(TOKEN))
     said = refused(agent)
-    assert "b459059d" in said
+    assert "names no key of the Azure Arc agent" in said
+    assert "b459059d" not in said
     assert agent.keys == [None]
 
 

@@ -707,9 +707,25 @@ def test_the_snapshot_of_one_host_is_not_that_of_another_host() -> None:
     liar = Document(azure_imds(vm("db1", "vm-9"), "")[0], is_fact=True, snapshot_of="evil")
     honest = Document(azure_imds(vm("web-1", "vm-1"), "")[0], is_fact=True, snapshot_of="web-1")
     fleet = fleet_of([liar, honest], address="none")
-    found, warnings = fleet.vms((), {"db1", "evil", "web-1"})
+    found, warnings = fleet.vms((), dict.fromkeys(("db1", "evil", "web-1"), ""))
     assert [one.name for one in found] == ["db1_vm-9", "web-1"]
     assert warnings == [
         "1 VMs have the name of another host of the inventory and get another name, "
         "for example the VM of evil, which claims to be db1"
     ]
+
+
+def test_no_vm_id_makes_the_name_of_another_host() -> None:
+    liar = Document(azure_imds(vm("web", "db"), "")[0], is_fact=True, snapshot_of="evil")
+    for hosts in (["web", "web_db", "evil"], ["web_db", "evil"]):
+        fleet = fleet_of([liar, vm("web", "vm-2")], address="none")
+        names = [one.name for one in fleet.vms((), dict.fromkeys(hosts, ""))[0]]
+        assert names[0].startswith("web_")
+        assert "web_db" not in names
+
+
+def test_a_second_inventory_file_finds_the_same_host() -> None:
+    snapshot = Document(azure_imds(vm("web-azure", "w1"), "")[0], is_fact=True, snapshot_of="web")
+    fleet = fleet_of([snapshot], address="none")
+    found, warnings = fleet.vms((), {"web-azure": "w1"})
+    assert ([one.name for one in found], warnings) == (["web-azure"], [])
