@@ -23,6 +23,8 @@ SYSTEM = pathlib.Path(__file__).resolve().parents[1]
 def test_an_end_leaves_nothing(tmp_path: pathlib.Path, number: signal.Signals) -> None:
     report = tmp_path / "report"
     before = mounts()
+    # A shell that runs the tests in the background makes them ignore SIGINT, and a new process inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = subprocess.Popen(
         [*root_prefix(), sys.executable, "-m", "fleet", str(report)],
         cwd=SYSTEM,
@@ -37,6 +39,6 @@ def test_an_end_leaves_nothing(tmp_path: pathlib.Path, number: signal.Signals) -
         assert len(users(namespaces)) > 3
         end = os.kill if number == signal.SIGKILL else os.killpg
         end(process.pid, number)
-        process.wait(60)
+        process.wait(20)
     until(lambda: not users(namespaces), "all processes to end")
     assert mounts(namespaces) == before
