@@ -149,8 +149,10 @@ async def _serve(server: Server, options: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     wanted = {options.endpoints: _inventory.endpoints, options.inventory: _inventory.inventory}
     files = {Path(name): text for name, text in wanted.items() if name}
-    for path in files:
-        _inventory.remove(path)
+    if options.inventory:
+        _inventory.check_own(Path(options.inventory))
+    if options.endpoints:
+        _inventory.remove(Path(options.endpoints))
     await server.start()
     try:
         vms = list(server.vms.values())

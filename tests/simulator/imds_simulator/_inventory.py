@@ -18,11 +18,12 @@ from imds_simulator._vm import Vm
 # Ansible reads YAML out of files with these endings.
 ENDINGS = (".yml", ".yaml", ".json")
 # What runs on a machine runs here; only its IMDS is simulated.
-_HEAD = """\
-all:
+_MARK = "# Written by imds-simulator.\n"
+_HEAD = f"""\
+{_MARK}all:
   vars:
     ansible_connection: local
-    ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    ansible_python_interpreter: "{{{{ ansible_playbook_python }}}}"
   hosts:
 """
 
@@ -51,7 +52,21 @@ def write(path: Path, text: str) -> None:
         raise SimulatorError(f"cannot write {path}: {exc.strerror}") from exc
 
 
+def check_own(path: Path) -> None:
+    """Refuses a file that the simulator did not write, which may be an inventory of the user."""
+    try:
+        start = path.read_text(encoding="utf-8", errors="replace")[: len(_MARK)]
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise SimulatorError(f"cannot write {path}: {exc.strerror or exc}") from exc
+    if start != _MARK:
+        raise SimulatorError(
+            f"{path} exists, and the simulator did not write it: give --inventory another name, or delete the file"
+        )
+
+
 def remove(path: Path) -> None:
-    """What an earlier run left must not be taken for this one's."""
+    """Removes the file of an earlier run, so that nobody takes it for that of this run."""
     with contextlib.suppress(OSError):
         path.unlink()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import dataclasses
+import errno
 import ipaddress
 import os
 import time
@@ -97,8 +98,11 @@ class Server:
         try:
             await site.start()
         except (OSError, OverflowError) as exc:
+            advice = ""
+            if isinstance(exc, OSError) and exc.errno == errno.EADDRINUSE:
+                advice = ". Stop the program that uses it, maybe another simulator, or choose another --port"
             raise SimulatorError(
-                f"cannot listen on {_netloc(host, port)} for {vm.name!r}: {_reason(exc)}"
+                f"cannot listen on {_netloc(host, port)} for {vm.name!r}: {_reason(exc)}{advice}"
             ) from exc
         return int(site.port)
 

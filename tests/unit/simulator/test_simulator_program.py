@@ -24,7 +24,7 @@ from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 
 import imds_simulator
-from imds_simulator import FleetError, Identity, load_fleet
+from imds_simulator import FleetError, Identity, Simulator, Vm, load_fleet
 from imds_simulator.__main__ import main
 
 SIMULATOR = Path(imds_simulator.__file__).parents[1]
@@ -258,7 +258,28 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         port = taken.getsockname()[1]
         assert main(["--port", str(port), "--endpoints", str(endpoints)]) == 2
     assert capsys.readouterr().err == (
-        f"imds-simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use\n"
+        f"imds-simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use. "
+        "Stop the program that uses it, maybe another simulator, or choose another --port\n"
     )
     # Nobody takes what an earlier run left there for this one's.
     assert not endpoints.exists()
+
+
+def test_a_port_in_use_costs_no_inventory(tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    with Simulator([Vm("web-1", {})]) as simulator:
+        simulator.write_inventory(inventory)
+        written = inventory.read_text()
+        port = simulator["web-1"].url.rpartition(":")[2]
+        assert main(["--port", port, "--inventory", str(inventory)]) == 2
+    assert inventory.read_text() == written
+
+
+def test_an_inventory_of_the_user_is_kept(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("all:\n  hosts:\n    mine:\n")
+    assert main(["--port", "0", "--inventory", str(inventory)]) == 2
+    assert "exists, and the simulator did not write it" in capsys.readouterr().err
+    assert "mine" in inventory.read_text()
