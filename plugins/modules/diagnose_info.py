@@ -213,10 +213,8 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.imds.azure.plugins.module_utils._client import System
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
-    causes,
-    is_healthy,
-)
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.cause import is_healthy
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import causes
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,

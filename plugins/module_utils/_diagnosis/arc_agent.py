@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-# The states of sockets in the kernel's tables.
-_LISTENING = "0A"
+from .._machine.sockets import listeners_in
+
+# The number of the user root.
 _ROOT = "0"
 # The user of the agent.
 AGENT_USER = "himds"
@@ -35,12 +36,8 @@ def owners_of_listeners(tables: t.Iterable[str], port: int, passwd: str) -> list
     for line in passwd.splitlines():
         name, _password, number = (*line.split(":", 3), "", "", "")[:3]
         names.setdefault(number, name)
-    found = set()
-    for table in tables:
-        for row in map(str.split, table.splitlines()):
-            if len(row) > 7 and row[3] == _LISTENING and row[1].endswith(f":{port:04X}"):
-                found.add(names.get(row[7]) or row[7])
-    return sorted(found)
+    users = {each.user for table in tables for each in listeners_in(table) if each.port == port}
+    return sorted(names.get(user) or user for user in users - {""})
 
 
 __all__ = ("AGENT_USER", "ArcAgent", "owners_of_listeners")

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Finds the causes why IMDS does not answer, from the evidence, the most likely first.
 
-Pure. Each cause is a row of the table at the end, and can be read, tested and added separately.
+Pure. Each cause is a row of a table at the end, and can be read, tested and added separately.
 Private to imds.azure.
 """
 
@@ -13,46 +13,27 @@ import re
 import typing as t
 
 from .._errors import one_line, printable
-from .._firmware import ARC_AGENT
-from .._managed_identity.arc_key import FOLDER
-from .._service import ARC, IMDS
-from .arc_agent import AGENT_USER
+from . import arc_causes
+from .cause import CERTAIN, LIKELY, POSSIBLE, Cause, answered, ask_command, is_healthy, unanswered
 from .evidence import UNKNOWN_SERVICE, Evidence, Probe, RouteTaken
 from .proxies import SOMEWHERE, Catch, extended
 from .shell import command, word
 
 # The length of the longest IPv4 address, and of the longest name of an interface.
 _LONGEST_NAME = 15
-# The certainty of a cause; also the order of the report.
-CERTAIN, LIKELY, POSSIBLE = "certain", "likely", "possible"
 _ORDER = (CERTAIN, LIKELY, POSSIBLE)
 # With a larger deviation of the clock, signatures, tokens and certificates become invalid.
 _CLOCK_TOLERANCE = 300
-_ASK = "curl --noproxy '*' -H Metadata:true '{endpoint}/metadata/instance?api-version={version}'"
 
 _NO_COMMAND = (
     "No command is given, because a name or a value that belongs into it has unusual characters."
 )
 
 
-class Cause(t.NamedTuple):
-    name: str
-    certainty: str
-    what: str
-    why: str
-    mend: list[str]  # commands; empty if none can help
-    advice: str = ""
-
-
-def is_healthy(evidence: Evidence) -> bool:
-    """Whether IMDS answered with a document that describes this VM."""
-    request = evidence.request
-    return bool(request.status == 200 and request.imds and request.has_compute)
-
-
 def causes(evidence: Evidence) -> list[Cause]:
     """All possible causes, the most likely first."""
-    found = [_safe(cause) for check in _CHECKS for cause in check(evidence)]
+    checks = _OF_THE_ARC_AGENT if evidence.arc.asked else _OF_IMDS
+    found = [_safe(cause) for check in checks for cause in check(evidence)]
     # The sort is stable, so equally certain causes keep the order of the table.
     return sorted(found, key=lambda cause: _ORDER.index(cause.certainty))
 
@@ -79,16 +60,6 @@ def _safe(cause: Cause) -> Cause:
         mend=[one_line(text) for text in cause.mend if text],
         advice=one_line(advice),
     )
-
-
-def _unanswered(evidence: Evidence) -> bool:
-    return evidence.request.status is None
-
-
-def _ask_command(evidence: Evidence) -> str:
-    """The same request by hand, at a version that every service of this kind has."""
-    version = ARC.newest if evidence.arc.asked else "2021-02-01"
-    return _ASK.format(endpoint=evidence.endpoint, version=version)
 
 
 def _route_commands(evidence: Evidence) -> list[str]:
@@ -120,13 +91,13 @@ def _own_address(evidence: Evidence) -> t.Iterator[Cause]:
 def _not_azure(evidence: Evidence) -> t.Iterator[Cause]:
     firmware = evidence.firmware
     leased = any(lease.azure for lease in evidence.leases)
-    if evidence.arc.installed or evidence.arc.asked:
+    if evidence.arc.installed:
         return
     if firmware.azure is False and not evidence.request.imds and not leased:
         vendor = " ".join(filter(None, (firmware.vendor, firmware.product))) or "no vendor"
         yield Cause(
             "not_azure",
-            CERTAIN if _unanswered(evidence) else LIKELY,
+            CERTAIN if unanswered(evidence) else LIKELY,
             "this is not an Azure VM",
             f"its firmware is of {vendor}, without the chassis asset tag of Azure",
             [],
@@ -144,7 +115,7 @@ _REFUSALS = {
 
 def _no_route(evidence: Evidence) -> t.Iterator[Cause]:
     route = evidence.route
-    if not _unanswered(evidence) or not route.refusal or route.by_policy:
+    if not unanswered(evidence) or not route.refusal or route.by_policy:
         return
     if route.network:
         kind = _REFUSALS.get(route.refusal, "a route")
@@ -163,7 +134,7 @@ def _no_route(evidence: Evidence) -> t.Iterator[Cause]:
 
 def _policy_route(evidence: Evidence) -> t.Iterator[Cause]:
     route = evidence.route
-    if _unanswered(evidence) and route.by_policy:
+    if unanswered(evidence) and route.by_policy:
         yield Cause(
             "policy_route",
             LIKELY,
@@ -177,7 +148,7 @@ def _policy_route(evidence: Evidence) -> t.Iterator[Cause]:
 
 def _wrong_interface(evidence: Evidence) -> t.Iterator[Cause]:
     route, primary = evidence.route, evidence.primary
-    if not _unanswered(evidence) or not route.interface or route.refusal:
+    if not unanswered(evidence) or not route.interface or route.refusal:
         return
     if route.on_this_host:
         return
@@ -214,7 +185,7 @@ def _firewall(evidence: Evidence) -> t.Iterator[Cause]:
     """The request was dropped or refused: by a known rule, by this host, or on the network path."""
     request, firewall = evidence.request, evidence.firewall
     refused_here = _is_refused_here(request)
-    if not _unanswered(evidence) or evidence.route.refusal:
+    if not unanswered(evidence) or evidence.route.refusal:
         return
     if not (refused_here or request.code == "ETIMEDOUT" or firewall.rules or firewall.mentions):
         return
@@ -261,7 +232,7 @@ def _suspect(evidence: Evidence) -> _Suspect:
 
 def _silent_gateway(evidence: Evidence) -> t.Iterator[Cause]:
     route = evidence.route
-    if _unanswered(evidence) and route.gateway_silent and not route.on_this_host:
+    if unanswered(evidence) and route.gateway_silent and not route.on_this_host:
         yield Cause(
             "silent_gateway",
             LIKELY,
@@ -274,7 +245,7 @@ def _silent_gateway(evidence: Evidence) -> t.Iterator[Cause]:
 
 
 def _refused(evidence: Evidence) -> t.Iterator[Cause]:
-    if evidence.request.code != "ECONNREFUSED" or evidence.arc.asked:
+    if evidence.request.code != "ECONNREFUSED":
         return
     address, port = evidence.address, evidence.port
     if evidence.route.on_this_host:
@@ -297,21 +268,14 @@ def _refused(evidence: Evidence) -> t.Iterator[Cause]:
     )
 
 
-def _answered(request: Probe) -> str:
-    words = f", {request.body!r}" if request.body else ""
-    return f"the answer is status {request.status}{words}"
-
-
 def _forbidden(evidence: Evidence) -> t.Iterator[Cause]:
     request = evidence.request
-    if evidence.arc.asked:
-        return
     if request.status == 403 and evidence.other_service in ("", UNKNOWN_SERVICE):
         yield Cause(
             "forbidden",
             LIKELY,
             "an agent on this VM forbids the request (Metadata Security Protocol)",
-            _answered(request),
+            answered(request),
             ["systemctl status azure-proxy-agent", "journalctl -u azure-proxy-agent"],
             "Give this user and program access in the rules of the VM's proxy agent.",
         )
@@ -320,7 +284,7 @@ def _forbidden(evidence: Evidence) -> t.Iterator[Cause]:
 def _foreign(evidence: Evidence) -> t.Iterator[Cause]:
     service = evidence.other_service
     request = evidence.request
-    if not service or evidence.arc.asked:
+    if not service:
         return
     if request.status == 403 and service == UNKNOWN_SERVICE:
         return
@@ -355,8 +319,6 @@ def _status(evidence: Evidence) -> t.Iterator[Cause]:
     request = evidence.request
     if request.status is None or not request.imds or request.status in (200, 403):
         return
-    if evidence.arc.asked:
-        return
     trouble = (
         LIKELY,
         "IMDS has a temporary problem",
@@ -367,16 +329,14 @@ def _status(evidence: Evidence) -> t.Iterator[Cause]:
         "status",
         certainty,
         what,
-        _answered(request),
-        [_ask_command(evidence)],
+        answered(request),
+        [ask_command(evidence)],
         advice,
     )
 
 
 def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
     request = evidence.request
-    if evidence.arc.asked:
-        return
     if request.status == 200 and request.imds and not request.has_compute:
         yield Cause(
             "no_compute",
@@ -387,115 +347,6 @@ def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
             ["az vm update --resource-group GROUP --name VM --set tags.imds=refresh"],
             "A tag, an extension or a data disk that is added or removed makes IMDS read the VM "
             "again. Classic VMs must move to Resource Manager.",
-        )
-
-
-_AGENT_LOG = "azcmagent show says how the agent is, and journalctl -u himdsd has its log."
-
-
-def _arc_agent(evidence: Evidence) -> t.Iterator[Cause]:
-    arc = evidence.arc
-    if not arc.installed or arc.asked or evidence.firmware.azure is not False:
-        return
-    if evidence.endpoint == IMDS.endpoint and not is_healthy(evidence):
-        yield Cause(
-            "arc_agent",
-            CERTAIN,
-            "this is an Azure Arc-enabled server, and its agent was not asked",
-            f"{ARC_AGENT} is there, and the firmware is not that of Azure",
-            [],
-            "Set the variable azure_imds_endpoint to arc, or to auto for hosts of which only some are Azure "
-            "Arc-enabled servers.",
-        )
-
-
-def _arc_agent_down(evidence: Evidence) -> t.Iterator[Cause]:
-    arc = evidence.arc
-    if not arc.asked or not _unanswered(evidence) or arc.listeners:
-        return
-    nobody = f"nothing listens on {evidence.address}, port {evidence.port}"
-    if arc.installed:
-        yield Cause(
-            "arc_agent_down",
-            CERTAIN,
-            "the Azure Arc agent does not run",
-            nobody,
-            ["systemctl enable --now himdsd"],
-            _AGENT_LOG,
-        )
-        return
-    yield Cause(
-        "arc_agent_down",
-        CERTAIN,
-        "the Azure Arc agent is not installed",
-        f"{nobody}, and there is no {ARC_AGENT}",
-        [],
-        "Where this host is a VM of Azure, or no part of Azure, set azure_imds_endpoint to auto.",
-    )
-
-
-def _arc_foreign_listener(evidence: Evidence) -> t.Iterator[Cause]:
-    arc = evidence.arc
-    if arc.asked and arc.strangers:
-        who = " and ".join(printable(user, 80) for user in arc.strangers)
-        yield Cause(
-            "arc_foreign_listener",
-            CERTAIN,
-            f"somebody else than the Azure Arc agent listens on its port: {who}",
-            f"a socket that listens on port {evidence.port} is neither of {AGENT_USER} nor of root",
-            [f"ss -tlnp 'sport = :{evidence.port}'", "systemctl status himdsd"],
-            "Do not believe what it says. End that program, and start the agent again.",
-        )
-
-
-def _arc_not_connected(evidence: Evidence) -> t.Iterator[Cause]:
-    request = evidence.request
-    if not evidence.arc.asked or request.status not in (200, 404) or is_healthy(evidence):
-        return
-    if request.status == 200 and not request.imds:
-        why = "the answer is status 200 and no instance document"
-    elif request.status == 200:
-        why = "the instance document has no compute"
-    else:
-        why = _answered(request)
-    yield Cause(
-        "arc_not_connected",
-        LIKELY,
-        "the Azure Arc agent is not connected to Azure",
-        why,
-        ["azcmagent show", "azcmagent check"],
-        "azcmagent connect connects it. " + _AGENT_LOG,
-    )
-
-
-def _arc_status(evidence: Evidence) -> t.Iterator[Cause]:
-    request = evidence.request
-    if not evidence.arc.asked or request.status in (None, 200, 404):
-        return
-    starts = request.status == 503
-    yield Cause(
-        "status",
-        LIKELY,
-        "the Azure Arc agent has not loaded its configuration yet"
-        if starts
-        else "the Azure Arc agent refuses the request",
-        _answered(request),
-        [_ask_command(evidence), "systemctl restart himdsd"],
-        _AGENT_LOG,
-    )
-
-
-def _arc_key_unreadable(evidence: Evidence) -> t.Iterator[Cause]:
-    """Facts need no key."""
-    arc = evidence.arc
-    if arc.asked and arc.may_read_keys is False:
-        yield Cause(
-            "arc_key_unreadable",
-            CERTAIN if is_healthy(evidence) else POSSIBLE,
-            "this user can't get tokens of the Azure Arc agent, and can get facts",
-            f"{arc.user} may not read {FOLDER}, where the agent lays its keys",
-            [command(f"usermod -a -G {AGENT_USER} {word(arc.user)}")],
-            "Log in again afterwards. With become: true no group is needed.",
         )
 
 
@@ -560,7 +411,7 @@ def _clock(evidence: Evidence) -> t.Iterator[Cause]:
 
 def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
     route = evidence.route
-    if _unanswered(evidence) and not route.refusal and not route.on_this_host:
+    if unanswered(evidence) and not route.refusal and not route.on_this_host:
         yield Cause(
             "unexplained",
             POSSIBLE,
@@ -568,7 +419,7 @@ def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
             f"{evidence.request.reason}, although the route is there",
             [
                 "az vm nic list --resource-group GROUP --vm-name VM",
-                _ask_command(evidence),
+                ask_command(evidence),
             ],
             "Compare the primary interface's MAC and address there with the ones here. If they are "
             "the same, open a support request for this VM in the Azure portal.",
@@ -576,13 +427,10 @@ def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
 
 
 # Equally certain causes are in the order of their likelihood.
-_CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
+_Checks = t.Tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...]
+_OF_IMDS: _Checks = (
     _not_azure,
-    _arc_agent,
-    _arc_foreign_listener,
-    _arc_agent_down,
-    _arc_not_connected,
-    _arc_status,
+    arc_causes.agent_not_asked,
     _own_address,
     _no_route,
     _policy_route,
@@ -594,19 +442,26 @@ _CHECKS: tuple[t.Callable[[Evidence], t.Iterator[Cause]], ...] = (
     _refused,
     _status,
     _no_compute,
-    _arc_key_unreadable,
+    _proxies,
+    _clock,
+    _unexplained,
+)
+_OF_THE_ARC_AGENT: _Checks = (
+    arc_causes.foreign_listener,
+    arc_causes.agent_down,
+    arc_causes.not_connected,
+    arc_causes.status,
+    _own_address,
+    _no_route,
+    _policy_route,
+    _wrong_interface,
+    _firewall,
+    _silent_gateway,
+    arc_causes.key_unreadable,
     _proxies,
     _clock,
     _unexplained,
 )
 
 
-__all__ = (
-    "CERTAIN",
-    "LIKELY",
-    "POSSIBLE",
-    "Cause",
-    "causes",
-    "is_healthy",
-    "route_in_words",
-)
+__all__ = ("causes", "route_in_words")

@@ -8,7 +8,8 @@ from __future__ import annotations
 import typing as t
 
 from .._errors import one_line, printable
-from .causes import Cause, is_healthy, route_in_words
+from .cause import Cause, is_healthy
+from .causes import route_in_words
 from .evidence import Evidence, Interface, Probe, Versions
 
 

@@ -23,6 +23,7 @@ from .._clouds import cloud_named
 from .._document import parse_json, part
 from .._errors import one_line, printable
 from .._machine.files import open_regular
+from .._machine.sockets import listeners_in
 
 MAX_FILE = 1024 * 1024
 MAX_FILES = 50000
@@ -37,7 +38,6 @@ _NO_CONFIGURATION = ("/dev", "/proc", "/sys")
 # The unit that the extension installs, and the names of its files in the folder of the Azure agent.
 _SERVICE = "azuremsixtn"
 _FILES = ("Microsoft.ManagedIdentity.ManagedIdentityExtension*", "ManagedIdentity-Settings")
-_LISTENING = "0A"
 
 # Names of the extension, its service, its program and its settings. Not "Microsoft.ManagedIdentity"
 # alone: that is in the resource id of every user-assigned identity.
@@ -141,14 +141,11 @@ def listeners(ports: t.Collection[int], tables: t.Iterable[str]) -> list[tuple[s
     for table in tables:
         try:
             with open(table, encoding="ascii") as file:
-                rows = [line.split() for line in file]
+                text = file.read()
         except OSError:
             continue
-        for row in rows:
-            if len(row) > 3 and row[3] == _LISTENING:
-                host, _colon, port = row[1].partition(":")
-                if int(port, 16) in ports:
-                    found.add((_address(host), int(port, 16)))
+        listening = (each for each in listeners_in(text) if each.port in ports)
+        found.update((_address(each.address), each.port) for each in listening)
     return sorted(found)
 
 

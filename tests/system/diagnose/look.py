@@ -16,10 +16,8 @@ sys.path.insert(0, os.environ["ANSIBLE_COLLECTIONS_PATH"])
 from ansible_collections.imds.azure.plugins.module_utils._client import (  # found now
     DEFAULT_ENDPOINT,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
-    causes,
-    is_healthy,
-)
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.cause import is_healthy
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import causes
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.observation import (
     observe,
     this_machine,

@@ -16,11 +16,11 @@ from text_machines import FILES, IMDS, TIMEOUT, answering, failing, look, names
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.arc_agent import (
     owners_of_listeners,
 )
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.cause import (
     Cause,
-    causes,
     is_healthy,
 )
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import causes
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import Evidence
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.report import report
 from ansible_collections.imds.azure.plugins.module_utils._transport import Request, Response

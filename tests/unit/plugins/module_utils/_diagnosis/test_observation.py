@@ -34,10 +34,8 @@ from text_machines import (
     unreachable_behind_a_proxy,
 )
 
-from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import (
-    causes,
-    is_healthy,
-)
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.cause import is_healthy
+from ansible_collections.imds.azure.plugins.module_utils._diagnosis.causes import causes
 from ansible_collections.imds.azure.plugins.module_utils._diagnosis.evidence import (
     Clock,
     Firmware,
