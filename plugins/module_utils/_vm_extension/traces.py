@@ -137,7 +137,7 @@ def _entries(folder: str) -> list[str]:
 
 def listeners(ports: t.Collection[int], tables: t.Iterable[str]) -> list[tuple[str, int]]:
     """The sockets that listen on one of these ports, from the kernel's socket tables."""
-    found = set()
+    found: set[tuple[str, int]] = set()
     for table in tables:
         try:
             with open(table, encoding="ascii") as file:

@@ -168,11 +168,12 @@ class Fleet:
 
     def add(self, document: Document) -> None:
         vm = self._vm_of(document)
-        hosts = self._hosts_by_identity.get(vm.key, [])
+        key = vm.key
+        hosts = self._hosts_by_identity.get(key, [])
         if document.host:
-            self._note_claim(self._vms_by_identity.pop(vm.key, None), vm)
+            self._note_claim(self._vms_by_identity.pop(key, None), vm)
             self._earlier_vms[document.host] = vm
-            self._hosts_by_identity[vm.key] = [*hosts, document.host]
+            self._hosts_by_identity[key] = [*hosts, document.host]
             if hosts:
                 self._shared_vm_ids[vm.identity] = (hosts[0], document.host)
         elif hosts:
@@ -180,11 +181,11 @@ class Fleet:
                 self._note_claim(self._earlier_vms[host], vm)
                 self._earlier_vms[host] = vm
         else:
-            older = self._vms_by_identity.get(vm.key)
+            older = self._vms_by_identity.get(key)
             self._note_claim(older, vm)
             if older and vm.host and not vm.has_vm_id:
                 self._repeated.add(vm.host)
-            self._vms_by_identity[vm.key] = vm
+            self._vms_by_identity[key] = vm
 
     def _note_claim(self, older: _UnnamedVm | None, vm: _UnnamedVm) -> None:
         if not older:
@@ -381,8 +382,10 @@ def _without_names_of_other_hosts(
     renamed: list[_UnnamedVm] = []
     for vm in vms:
         names = [name for name in vm.names if _may_be_named(vm, name, hosts)]
-        if names != vm.names:
-            renamed.append(vm)
+        if names == vm.names:
+            allowed.append(vm)
+            continue
+        renamed.append(vm)
         allowed.append(vm._replace(names=names or _fallback_names(vm, hosts)[:1]))
     return allowed, renamed
 
@@ -398,11 +401,11 @@ def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, str]) -> bool
 def _fallback_names(vm: _UnnamedVm, hosts: t.Mapping[str, str]) -> list[str]:
     """Names that no other VM has. A VM chooses its vmId, but not the fingerprint of it."""
     last = vm.names[-1]
-    names = [
-        valid_hostname(f"{last}_{vm.identity}"),
-        valid_hostname(f"{last}_{fingerprint(vm.identity)}"),
-    ]
-    return [name for name in names[:1] if name not in hosts or name == vm.host] + names[1:]
+    by_vm_id = valid_hostname(f"{last}_{vm.identity}")
+    by_fingerprint = valid_hostname(f"{last}_{fingerprint(vm.identity)}")
+    if by_vm_id in hosts and by_vm_id != vm.host:
+        return [by_fingerprint]
+    return [by_vm_id, by_fingerprint]
 
 
 def _named_vm(

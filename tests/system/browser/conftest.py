@@ -9,7 +9,6 @@ import collections
 import json
 import os
 import pathlib
-import subprocess
 import sys
 import typing as t
 
@@ -19,6 +18,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
+
+from programs import output_of
 
 from . import fleets
 
@@ -140,17 +141,7 @@ def make(folder: pathlib.Path, documents: list[t.Any], variables: dict[str, t.An
 
 
 def run(folder: pathlib.Path, *command: str) -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return output_of(*command, cwd=folder, timeout=600)
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,8 @@ import sys
 import time
 import typing as t
 
+from programs import output_of
+
 TESTS = pathlib.Path(__file__).resolve().parents[2]
 IMDS = "169.254.169.254"
 PRIMARY, SECOND, OTHER = "10.77.0.4", "10.77.0.5", "10.77.1.4"
@@ -45,17 +47,8 @@ class Network:
     def _run(
         self, namespace: str, command: t.Sequence[str], env: t.Mapping[str, str] | None = None
     ) -> str:
-        done = subprocess.run(
-            ["ip", "netns", "exec", namespace, *command],
-            env={**ENVIRONMENT, **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout
+        inside = ("ip", "netns", "exec", namespace)
+        return output_of(*inside, *command, env={**ENVIRONMENT, **(env or {})})
 
     def make(self) -> None:
         for name in ("vm", "host"):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import pathlib
-import subprocess
 import sys
 import typing as t
 
@@ -16,6 +15,7 @@ import pytest
 from imds_simulator import Vm, sample_fleet
 from peers import root
 from peers.machine import Machine
+from programs import output_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 # Runs one of the playbooks here, with these variables: what it wrote into its result file.
@@ -46,18 +46,10 @@ def play(tmp_path_factory: pytest.TempPathFactory) -> Play:
 
     def play(name: str, variables: dict[str, t.Any]) -> str:
         given = {**variables, "ansible_python_interpreter": sys.executable}
-        done = subprocess.run(
-            [
-                str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
-                *("-e", json.dumps(given | {"result_file": str(result)}), str(HERE / name)),
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
+        output_of(
+            str(pathlib.Path(sys.executable).with_name("ansible-playbook")),
+            *("-e", json.dumps(given | {"result_file": str(result)}), str(HERE / name)),
         )
-        assert done.returncode == 0, f"{done.stdout}{done.stderr}"
         return result.read_text(encoding="utf-8")
 
     return play

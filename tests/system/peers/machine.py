@@ -8,15 +8,13 @@ Needs the network namespace, the mount namespace and the process namespace to be
 
 from __future__ import annotations
 
-import os
 import pathlib
 import socket
-import subprocess
 import types
-import typing as t
 
 from imds_simulator import Simulator, Vm
 from peers.peers import Peer
+from programs import output_of
 
 IMDS = "169.254.169.254"
 # What the firmware of a VM says; Facter looks for the product, cloud-init and Ansible's users for the asset tag.
@@ -48,13 +46,13 @@ class Machine:
         interfaces = [name for _index, name in socket.if_nameindex()]
         if interfaces != ["lo"]:
             raise RuntimeError(f"no place to be {IMDS}: there is not only lo, but {interfaces}")
-        _run("ip", "address", "add", f"{IMDS}/32", "dev", "lo")
+        output_of("ip", "address", "add", f"{IMDS}/32", "dev", "lo")
         # Nobody else sees these, and with the last process in the namespace they are gone.
-        _run("mount", "--bind", str(self.root), str(self.root))
-        _run("mount", "-o", "remount,bind,ro", str(self.root))
-        _run("mount", "-t", "proc", "proc", str(self.root / "proc"))
+        output_of("mount", "--bind", str(self.root), str(self.root))
+        output_of("mount", "-o", "remount,bind,ro", str(self.root))
+        output_of("mount", "-t", "proc", "proc", str(self.root / "proc"))
         for name in ("sys", "run", "tmp"):
-            _run("mount", "-t", "tmpfs", "tmpfs", str(self.root / name))
+            output_of("mount", "-t", "tmpfs", "tmpfs", str(self.root / name))
         dmi = self.root / "sys/class/dmi/id"
         dmi.mkdir(parents=True)
         for name, text in DMI.items():
@@ -69,8 +67,8 @@ class Machine:
         traceback: types.TracebackType | None,
     ) -> None:
         self._simulator.stop()
-        _run("umount", "--recursive", str(self.root))
-        _run("ip", "address", "delete", f"{IMDS}/32", "dev", "lo")
+        output_of("umount", "--recursive", str(self.root))
+        output_of("ip", "address", "delete", f"{IMDS}/32", "dev", "lo")
 
     def command(self, peer: Peer) -> list[str]:
         """What runs a peer, in ENVIRONMENT."""
@@ -78,19 +76,4 @@ class Machine:
 
     def run(self, peer: Peer) -> str:
         """What a peer prints."""
-        return _run(*self.command(peer), env=ENVIRONMENT)
-
-
-def _run(*command: str, env: t.Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(
-        command,
-        env=os.environ if env is None else env,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout
+        return output_of(*self.command(peer), env=ENVIRONMENT)
