@@ -50,7 +50,7 @@ attributes:
     platforms: posix, windows
     details:
       - On Windows hosts, this action sends its requests from the host by C(ansible.windows.win_uri).
-      - Nobody has run the collection on Windows yet. Its guide to Windows hosts describes the differences.
+      - The collection has not yet been run on Windows. Its guide to Windows hosts describes the differences.
 requirements:
   - the collection ansible.windows (on the controller), only for Windows hosts
 notes:
