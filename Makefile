@@ -44,7 +44,7 @@ test-fleet: $(NOX) ## test over SSH to network namespaces, each with its own IMD
 test-diagnose: $(NOX) ## test the role diagnose in broken networks; needs root (ARGS="-k proxy")
 	@$(NOX) -s $(call of,diagnose,newest) -- $(ARGS)
 
-lint: $(NOX) ## check style, types, licences, documentation and the expiry of certificates
+lint: $(NOX) ## check style, types, licences and documentation
 	@$(NOX) -s lint types
 
 docs: $(NOX) ## build the documentation site in .venv/site

@@ -170,7 +170,7 @@ def require(session: nox.Session, **packages: str) -> None:
 
 @nox.session(python=TOOLS)
 def lint(session: nox.Session) -> None:
-    """Check style, licences, documentation, the changelog, and the expiry of certificates."""
+    """Check style, licences, documentation and the changelog."""
     install(session, "lint")
     documents = ("--plugin-docs", "--check-extra-docs-refs", "--validate-collection-refs=dependent")
     commands = (
@@ -182,7 +182,6 @@ def lint(session: nox.Session) -> None:
         "vermin -q --no-tips --violations -t=3.7- plugins/module_utils plugins/modules",
         "antsibull-changelog lint",
         f"antsibull-docs lint-collection-docs {' '.join(documents)} .",
-        "python -m tools.certificates",
         "ansible-lint --offline --strict --profile=production --nocolor",
     )
     failed = []
