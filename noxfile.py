@@ -178,6 +178,7 @@ def lint(session: nox.Session) -> None:
         "ruff format --quiet --check --diff .",
         "yamllint --strict .",
         "reuse lint --lines",
+        "lint-imports --no-cache --no-logo",
         # vermin checks that the code needs no newer Python than the oldest one on managed nodes.
         "vermin -q --no-tips --violations -t=3.7- plugins/module_utils plugins/modules",
         "antsibull-changelog lint",
@@ -186,7 +187,10 @@ def lint(session: nox.Session) -> None:
     )
     failed = []
     with copied() as tree:
-        env = environment(ANSIBLE_COLLECTIONS_PATH=tree.parents[2])
+        where = tree.parents[2]
+        env = environment(
+            ANSIBLE_COLLECTIONS_PATH=where, PYTHONPATH=f"{IMPORTABLE}{os.pathsep}{where}"
+        )
         for command in commands:
             with session.chdir(tree if command.startswith("ansible-lint") else ROOT):
                 try:
