@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible import constants
 from docutils import nodes
+from pygments.lexers.templates import YamlJinjaLexer
 
 if t.TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -37,29 +39,50 @@ html_use_index = False
 exclude_patterns = ["instance_facts.ps1_module.rst"]
 
 ANSIBLE = "https://docs.ansible.com/projects/ansible/latest/"
-# The pages of Ansible's own documentation that the generated pages link to.
+# The pages of Ansible's own documentation that the generated pages link to, with their titles.
 LABELS = {
-    "action_plugins": "plugins/action.html#action-plugins",
-    "ansible_configuration_settings": "reference_appendices/config.html#ansible-configuration-settings",
-    "common_return_values": "reference_appendices/common_return_values.html#common-return-values",
+    "action_plugins": ("plugins/action.html#action-plugins", "Action plugins"),
+    "ansible_configuration_settings": (
+        "reference_appendices/config.html#ansible-configuration-settings",
+        "Ansible Configuration Settings",
+    ),
+    "common_return_values": (
+        "reference_appendices/common_return_values.html#common-return-values",
+        "Return Values",
+    ),
 }
 BUILTIN = "ansible_collections.ansible.builtin."
+INTRODUCTION = """\
+New here? :ref:`Start here <ansible_collections.imds.azure.docsite.start_here>`. To install the collection:
+
+.. code-block:: shell
+
+  ansible-galaxy collection install git+https://github.com/imds-azure/imds.azure.git
+
+"""
+PLUGIN_PAGE = re.compile(
+    r"^    ((\w+)_(?:filter|inventory|lookup|module|role|test))$", re.MULTILINE
+)
 
 
 def setup(app: Sphinx) -> None:
+    app.add_lexer("yaml", YamlJinjaLexer)
     app.connect("missing-reference", refer_to_ansible)
-    app.connect("source-read", add_captions)
+    app.connect("source-read", complete_start_page)
 
 
-def add_captions(_app: Sphinx, docname: str, source: list[str]) -> None:
-    """Gives each list of pages on the start page its heading as a caption, which the sidebar shows."""
+def complete_start_page(_app: Sphinx, docname: str, source: list[str]) -> None:
+    """Adds an introduction to the start page, and captions and short names to its lists, which are the sidebar."""
     if docname != "index":
         return
-    heading, lines = "", source[0].splitlines()
+    text = source[0].replace("Imds.Azure\n", f"{project}\n", 1)
+    text = text.replace("**Author:**\n", f"{INTRODUCTION}**Author:**\n", 1)
+    lines = PLUGIN_PAGE.sub(r"    \2 <\1>", text).splitlines()
+    heading = ""
     for number, line in enumerate(lines):
         if line and set(line) <= set("-~") and number:
-            heading = lines[number - 1]
-        elif line == ".. toctree::" and heading != "Description":
+            heading = lines[number - 1].replace("Role Index", "Roles")
+        elif line == ".. toctree::" and heading not in ("Description", "Communication"):
             lines[number] = f"{line}\n    :caption: {heading}"
     source[0] = "\n".join(lines) + "\n"
 
@@ -73,8 +96,11 @@ def refer_to_ansible(
     """
     target = node["reftarget"]
     page = None
-    if node["reftype"] == "ref":
-        page = LABELS.get(target) or builtin_plugin(target)
+    if target in LABELS:
+        page, title = LABELS[target]
+        text = text if node["refexplicit"] else nodes.inline("", title)
+    elif node["reftype"] == "ref":
+        page = builtin_plugin(target)
     elif node["reftype"] == "envvar" and target in environment_variables():
         page = f"reference_appendices/config.html#envvar-{target}"
     if page is None:

@@ -104,15 +104,21 @@ def test_pages_fit_and_are_quiet(chromium: webdriver.Chrome, name: str) -> None:
 
 
 def overflowing(driver: webdriver.Chrome) -> t.Any:
-    """What is wider than the window, and the tables that need a scroll bar in a wide one."""
+    """What is wider than its place: the page, its title, code, and in a wide window also tables."""
     return driver.execute_script(
         """
         const root = document.documentElement;
         const found = root.scrollWidth > window.innerWidth ? [`body: ${root.scrollWidth}`] : [];
-        if (window.innerWidth > 1000) {
-          for (const box of document.querySelectorAll(".wy-table-responsive")) {
-            if (box.scrollWidth > box.clientWidth) found.push(box.textContent.trim().slice(0, 60));
-          }
+        const boxes = [...document.querySelectorAll(".rst-content pre")];
+        if (window.innerWidth > 1000) boxes.push(...document.querySelectorAll(".wy-table-responsive"));
+        for (const box of boxes) {
+          if (box.scrollWidth > box.clientWidth + 1) found.push(box.textContent.trim().slice(0, 60));
+        }
+        const right = document.querySelector(".rst-content").getBoundingClientRect().right;
+        for (const heading of document.querySelectorAll("h1")) {
+          const text = document.createRange();
+          text.selectNodeContents(heading.firstChild);
+          if ([...text.getClientRects()].some((box) => box.right > right + 1)) found.push("h1");
         }
         return found;
         """
