@@ -232,7 +232,7 @@ ANYTHING = (
 )
 SECTIONS = {
     "The network": NETWORK,
-    "The document of a run": CACHE,
+    "The document that the lookups of a run share": CACHE,
     "Hostile values": HOSTILE,
     "Arbitrary data": ANYTHING,
 }
