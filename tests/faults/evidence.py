@@ -154,7 +154,7 @@ HOSTILE = (
     ),
     Trial(
         "Terminal escape sequences in tags, names, messages and headers",
-        "Never written unescaped to a terminal",
+        "Always escaped before they are written to a terminal",
         ((f"{_TARGET}/hostile.py", "on_a_terminal"),),
     ),
     Trial(
