@@ -261,7 +261,7 @@ BODIES = tuple(case._replace(content=True) for case in _BODIES)
 GROUPS = {
     "The status of the answer": STATUSES,
     "The connection": CONNECTIONS,
-    "The body of a 200": BODIES,
+    "The body of an answer with status 200": BODIES,
 }
 CASES = tuple(case for cases in GROUPS.values() for case in cases)
 # Every environment variable from which any HTTP library or program reads a proxy.

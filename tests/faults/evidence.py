@@ -154,7 +154,7 @@ HOSTILE = (
     ),
     Trial(
         "Terminal escape sequences in tags, names, messages and headers",
-        "Never written unescaped to a terminal",
+        "Always escaped before they are written to a terminal",
         ((f"{_TARGET}/hostile.py", "on_a_terminal"),),
     ),
     Trial(
@@ -232,7 +232,7 @@ ANYTHING = (
 )
 SECTIONS = {
     "The network": NETWORK,
-    "The document of a run": CACHE,
+    "The document that the lookups of a run share": CACHE,
     "Hostile values": HOSTILE,
     "Arbitrary data": ANYTHING,
 }
