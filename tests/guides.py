@@ -27,6 +27,11 @@ class Block(t.NamedTuple):
     name: str
     text: str
 
+    @property
+    def commands(self) -> list[str]:
+        """The commands of a shell block, one for each line that no backslash continues."""
+        return self.text.replace("\\\n", " ").splitlines()
+
 
 def blocks(guide: str) -> list[Block]:
     source = (GUIDES / f"{guide}.rst").read_text(encoding="utf-8") + "\n"

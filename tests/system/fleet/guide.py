@@ -24,8 +24,8 @@ def files() -> dict[str, str]:
 
 
 def commands() -> list[str]:
-    texts = [block.text for block in guides.blocks("fleet") if block.kind == "shell"]
-    return [line for text in texts for line in text.splitlines()]
+    shells = [block for block in guides.blocks("fleet") if block.kind == "shell"]
+    return [line for block in shells for line in block.commands]
 
 
 def write(folder: pathlib.Path, *wanted: str) -> None:

@@ -143,7 +143,7 @@ def beginner(tmp_path_factory: pytest.TempPathFactory) -> t.Iterator[Beginner]:
 
 
 def commands(blocks: list[guides.Block]) -> list[list[str]]:
-    return [block.text.splitlines() for block in blocks if block.kind == "shell"]
+    return [block.commands for block in blocks if block.kind == "shell"]
 
 
 def inventory_of(command: str) -> str:

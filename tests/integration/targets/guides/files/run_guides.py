@@ -68,7 +68,7 @@ def run_guide(name: str, url: str) -> int:
     playbook += ["-e", json.dumps(variables), *(["--check"] if name in CHECKED else [])]
     plays = playbook_of([b.text for b in blocks if b.kind == "yaml" and not b.name])
     (folder / "guide.yml").write_text(yaml.safe_dump(plays, sort_keys=False), encoding="utf-8")
-    lines = [line for b in blocks if b.kind == "shell" for line in b.text.splitlines()]
+    lines = [line for b in blocks if b.kind == "shell" for line in b.commands]
     failed = run(folder, playbook) if plays else 0
     for line in lines:
         failed = max(failed, run(folder, line))
