@@ -154,7 +154,8 @@ options:
   filters:
     description:
       - The VMs of the inventory. Each entry is C(include) or C(exclude) with a JMESPath expression over the VM's data, as in O(hostnames). The first
-        entry whose expression is true decides. If no expression is true, the VM is included.
+        entry whose expression is true decides. If no expression is true, the VM is included. To include only certain VMs, end the list with
+        C(exclude) and V(true).
       - Without O(strict), an expression that can't be evaluated for a VM counts as false, for example C(starts_with(tags.Env, 'test')) for a VM
         without that tag. One warning counts these VMs. With O(strict), it is an error that names the VM.
       - Put quotes around texts in expressions, as in C(tags.Env == 'test'). A warning names a comparison with a field that no VM has, such as
@@ -165,11 +166,11 @@ options:
     default: []
     suboptions:
       include:
-        description: The VM is included if this expression is true.
-        type: str
+        description: The VM is included if this expression is true. V(true) includes every VM that is left.
+        type: raw
       exclude:
-        description: The VM is excluded if this expression is true.
-        type: str
+        description: The VM is excluded if this expression is true. V(true) excludes every VM that is left.
+        type: raw
   gather_subset:
     description:
       - The parts of C(azure_imds) that become a host variable, as in M(imds.azure.instance_facts). Fewer parts save memory. O(group_by), O(hostnames)
@@ -218,6 +219,18 @@ documents:
   - snapshots/*.json
 filters:
   - exclude: tags.Env == 'test'
+
+---
+# prod.imds.yml: only VMs with one of two values of a tag
+plugin: imds.azure.instances
+sources:
+  - documents
+documents:
+  - snapshots/*.json
+filters:
+  - include: tags.Env == 'prod'
+  - include: tags.Env == 'staging'
+  - exclude: true
 
 ---
 # zz.imds.yml: the hosts of earlier inventory files, with facts from the fact cache

@@ -30,6 +30,7 @@ TYPES: dict[str, dict[str, t.Any]] = {
     "dict": {"type": "object"},
     "float": {"type": ["number", "string"]},  # a text, because it may be a template
     "int": {"type": ["integer", "string"]},
+    "raw": {"type": ["boolean", "string"]},
     "str": {"type": "string"},
 }
 

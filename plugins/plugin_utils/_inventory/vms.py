@@ -74,7 +74,7 @@ class Choices(t.NamedTuple):
     hostnames: list[str]
     address: str
     group_by: list[str]
-    filters: list[dict[str, str]]
+    filters: list[dict[str, str | bool]]
     subsets: frozenset[str]
     strict: bool = False  # an expression that can't be evaluated for a VM is an error
 
@@ -151,6 +151,7 @@ class Fleet:
             name: text
             for entry in choices.filters
             for text in entry.values()
+            if isinstance(text, str)
             for name in names_compared_with(text)
         }
         self._name_expressions = [name_expression(expression) for expression in choices.hostnames]
@@ -537,13 +538,18 @@ def _several_snapshots_warnings(hosts: set[str]) -> list[str]:
     ]
 
 
-def _filter_of(entry: dict[str, str]) -> tuple[bool, Expression]:
+def _filter_of(entry: dict[str, t.Any]) -> tuple[bool, Expression]:
     if not isinstance(entry, dict) or len(entry) != 1 or not {"include", "exclude"} & set(entry):
         raise OptionError(
             f"filters: {printable(str(entry))} is not one of include: EXPRESSION and exclude: EXPRESSION"
         )
     ((decision, text),) = entry.items()
-    return decision == "include", compiled(text, "filters")
+    expression = _for_every_vm if text is True else compiled(text, "filters")
+    return decision == "include", expression
+
+
+def _for_every_vm(_fields: t.Any) -> bool:
+    return True
 
 
 __all__ = ("Choices", "Fleet", "Vm")

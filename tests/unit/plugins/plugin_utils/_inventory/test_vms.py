@@ -309,18 +309,20 @@ def test_hosts_of_earlier_sources_keep_their_names() -> None:
         ([], ["a", "b", "c"]),
         ([{"exclude": "zone == '1'"}], ["b", "c"]),
         ([{"include": "zone == '1'"}, {"exclude": "`true`"}], ["a"]),
+        ([{"include": "zone == '1'"}, {"exclude": True}], ["a"]),
+        ([{"exclude": "zone == '1'"}, {"include": True}, {"exclude": True}], ["b", "c"]),
         ([{"include": "name == 'a'"}, {"exclude": "zone"}], ["a", "c"]),
         ([{"exclude": "tags.none"}], ["a", "b", "c"]),
         ([{"exclude": "contains(addresses.private, '10.0.0.4')"}], ["a", "b", "c"]),
     ],
 )
-def test_filters(filters: list[dict[str, str]], names: list[str]) -> None:
+def test_filters(filters: list[dict[str, t.Any]], names: list[str]) -> None:
     found = vms([vm("a", zone="1"), vm("b", zone="2"), vm("c")], filters=filters)
     assert [one.name for one in found] == names
 
 
-@pytest.mark.parametrize("value", [None, True, 5, ["name"]])
-def test_a_filter_is_a_text(value: t.Any) -> None:
+@pytest.mark.parametrize("value", [None, False, 1, 5, ["name"]])
+def test_a_filter_is_a_text_or_true(value: t.Any) -> None:
     with pytest.raises(OptionError, match=r"filters .* expression: it is no text"):
         fleet_of([], filters=[{"exclude": value}])
 
