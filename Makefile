@@ -33,7 +33,7 @@ demo: $(NOX) ## show the main features on simulated virtual machines
 
 # The longest sessions come first.
 test: $(NOX) ## run the linters, the unit tests and the integration tests
-	@$(TOGETHER) $(call of,integration,newest 2.16 2.19) $(call of,units,newest 2.19) lint types
+	@$(TOGETHER) $(call of,integration,newest 2.16) $(call of,units,newest 2.16) lint types
 
 test-system: $(NOX) ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
 	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke-2.16 smoke-newest simulator_guide eda
@@ -54,13 +54,13 @@ test-browser: $(NOX) ## test the site and the map of a fleet in a browser (ARGS=
 	@$(NOX) -s browser -- $(ARGS)
 
 units: $(NOX) ## run the unit tests (CORES=newest, ARGS="-k retry" for pytest)
-	@$(NOX) -s $(call of,units,2.19 newest) -- $(ARGS)
+	@$(NOX) -s $(call of,units,2.16 newest) -- $(ARGS)
 
 coverage: $(NOX) ## print the branches of the plugins that the unit tests do not cover
 	@$(NOX) -s coverage
 
 integration: $(NOX) ## run the integration targets (CORES=2.16, TARGETS="metadata instances")
-	@$(NOX) -s $(call of,integration,2.16 2.19 newest) -- $(TARGETS)
+	@$(NOX) -s $(call of,integration,2.16 newest) -- $(TARGETS)
 
 test-pythons: $(NOX) ## test the modules on every Python that managed nodes may have (CORES=2.16, ARGS="-k 3.7")
 	@$(NOX) -s $(call of,pythons,2.16 newest) -- $(ARGS)
