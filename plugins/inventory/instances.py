@@ -32,7 +32,7 @@ options:
       - imds.azure.instances
   sources:
     description:
-      - The sources of VMs, any of the three, in this order. If two sources have the same C(vmId), the later source is used.
+      - The sources of VMs, which are read in the order of this list. If two sources have the same C(vmId), the later source is used.
       - V(imds) is the VM on which Ansible runs.
       - V(facts) are the hosts of earlier inventory sources, with their facts in Ansible's fact cache. All of them stay in the inventory with their
         names and variables. Hosts without facts are in the group C(azure_unknown). Hosts whose cached facts can't be read are there as well, with one
@@ -83,15 +83,16 @@ options:
         V(tag:NAME) for the value of a tag. The casing of C(NAME) does not matter.
       - Two VMs never share a host. If several VMs would get the same name, all of them use their next expression, or C(NAME_VMID) if there is none
         left, with a warning. So a name never depends on the order of files.
-      - If no expression gives a name, the name is C(vm_VMID). Without a C(vmId), a snapshot has the stable name of its host instead, and any other
-        document has a hash of its content.
+      - If no expression gives a name, the name is C(vm_VMID). Without a C(vmId), a snapshot gets the name of its host instead, and any other document
+        gets C(vm_HASH) with a hash of its content.
       - A VM never gets the name of a group, or a name of the loopback interface, such as C(localhost) and C(127.1). Only O(keyed_groups) can
         still create a group with the name of a VM. A warning then names it.
-      - A VM whose snapshot is of one host never gets the name of another host that an earlier inventory source defines. Such a VM gets its next name,
-        with a warning. An inventory file of this plugin is therefore the last source of a folder. A document that names no host is an exception.
+      - A snapshot names its host. The VM of a snapshot never gets the name of another host that an earlier inventory source defines. Such a VM gets its
+        next name, with a warning. The plugin knows only earlier sources, so make its inventory file the last one of a folder. Other documents name no
+        host, so their VMs can be hosts of earlier sources.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
-        address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. A name that begins with C(__ansible_), to which
-        Ansible gives a special meaning, loses these underscores.
+        address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. Ansible gives names that begin with C(__ansible_) a
+        special meaning, so such a name loses its leading underscores.
       - Without O(strict), an expression that can't be evaluated for a VM gives no name, with one warning that counts these VMs. With O(strict), it is
         an error that names the VM.
     type: list

@@ -75,13 +75,13 @@ scheduled_event:
     - Curly brackets in its texts become round ones, because Ansible would evaluate them as templates. Azure's own texts have no curly brackets.
   type: dict
 previous_status:
-  description: The status before. Empty when it appeared.
+  description: The previous status of the event. Empty if the event has just appeared.
   type: str
 incarnation:
-  description: IMDS' count of the changes of its document.
+  description: IMDS' counter of changes.
   type: int
 resource:
-  description: The resource whose events these are.
+  description: The name of this VM in events, or the value of the option C(resource).
   type: str
 """
 
