@@ -33,7 +33,7 @@ def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
         bare = name[1:] if name.startswith("!") else name
         if bare not in SUBSETS and bare != "all":
             raise _errors.OptionError(
-                f"gather_subset has no {_errors.printable(name)!r}: it takes all, {_errors.listed(SUBSETS)}, "
+                f"gather_subset has no {_errors.printable(name)!r}: choose from all, {_errors.listed(SUBSETS)}, "
                 "and each of them with ! before it"
             )
         group = removed if name.startswith("!") else added
@@ -76,7 +76,7 @@ def azure_imds(
         if guessed:
             warnings.append(
                 "there is no tagsList (api-version before 2019-06-04), so the tags were split from "
-                "their text form. A value with a semicolon is cut short there, and what is behind the "
+                "their text form. A value with a semicolon is cut short there, and the text after the "
                 "semicolon can look like another tag"
             )
     if "addresses" in subsets:
@@ -111,8 +111,8 @@ def marks_notice(names: t.Collection[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"tags lacks {_errors.listed(sorted(set(names)), 10)}, because Ansible takes names that begin "
-        f"with {_document.MARK} for marks of its own: compute.tagsList has every tag"
+        f"tags lacks {_errors.listed(sorted(set(names)), 10)}, because Ansible gives names that begin "
+        f"with {_document.MARK} a special meaning: compute.tagsList has all tags"
     ]
 
 

@@ -57,7 +57,7 @@ _ADVICE = {
     405: "Check the route: this IMDS does not allow the request there",
     408: _TRY_LATER,
     410: f"IMDS is being updated. {_TRY_LATER}",
-    429: f"The VM asks IMDS more often than it allows (5 times a second). {_TRY_LATER}",
+    429: f"The VM sends more requests than IMDS allows (5 a second). {_TRY_LATER}",
     500: _IN_TROUBLE,
     502: _IN_TROUBLE,
     503: _IN_TROUBLE,

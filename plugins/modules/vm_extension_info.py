@@ -231,7 +231,7 @@ references:
       description: The replacement.
       type: str
       returned: always
-      sample: 'nothing: IMDS needs no port'
+      sample: 'nothing, because IMDS needs no port'
 unread:
   description: Files that could not be searched completely, with the reason.
   returned: success
@@ -399,7 +399,7 @@ def compared(
     resource = resource_from(option, lambda: document)
     imds = claims_or_error(lambda: imds_token(client, resource, identity, rate_limit))
     if port is None:
-        return comparison(*imds, None, "not asked, as nothing listens on its port")
+        return comparison(*imds, None, "not queried, because nothing listens on its port")
     extension = extension_endpoint(port, identity)
     return comparison(
         *imds, *claims_or_error(lambda: extension_token(client, extension, resource, identity))
@@ -453,10 +453,12 @@ def main() -> None:
     except OptionError as exc:
         module.fail_json(msg=str(exc))
     except ImdsError as exc:
-        module.warn(f"Only what is on this host's disks and ports is known: {exc}")
+        module.warn(
+            f"The names of this VM in Azure are unknown, and the tokens are not compared: {exc}"
+        )
         if option("compare"):
             result["tokens"] = comparison(
-                None, str(exc), None, "not asked, as IMDS does not answer"
+                None, str(exc), None, "not queried, because IMDS does not answer"
             )
     # File names may not be Unicode, but Ansible accepts only Unicode.
     module.exit_json(changed=False, state=state_of(result), **cleaned(result))

@@ -181,9 +181,8 @@ def name_in(document: dict[str, t.Any]) -> str:
     name = part(document, "compute").get("name")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name == ANYBODY:
         raise MalformedError(
-            "the instance document of this VM has no compute.name of at most "
-            f"{_LONGEST_NAME} characters to find its events by: set resource to the name that "
-            f"events give it, or to {ANYBODY!r} for all events"
+            "the name of this VM in events is unknown, because its instance document has no compute.name of at most "
+            f"{_LONGEST_NAME} characters: set resource to the name, or to {ANYBODY!r} for all events"
         )
     return name
 

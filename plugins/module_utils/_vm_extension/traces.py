@@ -74,8 +74,8 @@ VM_NAMES = (
 CHANGE_TO = {
     "endpoint": "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01 with the "
     "same resource, client_id and object_id and the same header, always as a GET request",
-    "port": "nothing: IMDS needs no port",
-    "name": "nothing: whatever installs, starts or reads the extension has to go with it",
+    "port": "nothing, because IMDS needs no port",
+    "name": "nothing. Remove everything that installs, starts or reads the extension",
 }
 
 

@@ -255,7 +255,7 @@ def test_a_date_is_never_replaced(path: str, rejection: Response) -> None:
         ask_route(client(send, api_version="2024-01-01"), path)
     message = str(caught.value)
     assert message.startswith(f"GET {url} failed: IMDS rejected api-version 2024-01-01 (status ")
-    assert message.endswith("use one of those that the VM's IMDS knows, or 'latest'.")
+    assert message.endswith("set api_version to one that it knows, or to 'latest'.")
 
 
 def test_a_date_is_used_as_it_is() -> None:
@@ -602,7 +602,7 @@ ADVICE = {
     405: "does not allow",
     408: "Try again later",
     410: "being updated",
-    429: "5 times a second",
+    429: "(5 a second)",
     500: "temporary problem",
     302: "does not answer like IMDS",
     204: "does not answer like IMDS",

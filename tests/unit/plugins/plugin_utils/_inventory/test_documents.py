@@ -196,9 +196,9 @@ def test_what_can_not_be_read(tmp_path: pathlib.Path) -> None:
     )
     assert read(tmp_path / "loop.json")[1][0].startswith("FILE: it can't be read: Too many levels")
     os.mkfifo(tmp_path / "fifo.ndjson")
-    assert read(tmp_path / "fifo.ndjson")[1] == ["FILE: it can't be read: it is a FIFO, no file"]
+    assert read(tmp_path / "fifo.ndjson")[1] == ["FILE: it can't be read: it is a FIFO, not a file"]
     (tmp_path / "zero.json").symlink_to("/dev/zero")
-    assert read(tmp_path / "zero.json")[1] == ["FILE: it can't be read: it is a device, no file"]
+    assert read(tmp_path / "zero.json")[1] == ["FILE: it can't be read: it is a device, not a file"]
 
 
 @pytest.mark.parametrize(

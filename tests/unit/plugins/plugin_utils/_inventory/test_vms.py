@@ -397,7 +397,7 @@ def test_tags_that_ansible_takes_for_marks_make_no_group_and_one_warning() -> No
     }
     (notice,) = said
     assert "lacks __ansible_type, __ansible_unsafe, __ansible_vault, because" in notice
-    assert notice.endswith("compute.tagsList has every tag (2 VMs)")
+    assert notice.endswith("compute.tagsList has all tags (2 VMs)")
 
 
 @pytest.mark.parametrize("tags", ["", "a vault", None, ["a"]])
