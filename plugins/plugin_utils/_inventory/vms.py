@@ -140,7 +140,7 @@ class Fleet:
     def __init__(self, choices: Choices) -> None:
         if choices.address not in ADDRESSES:
             raise OptionError(
-                f"address has no {printable(choices.address)!r}: it takes {listed(ADDRESSES)}"
+                f"address has no {printable(choices.address)!r}: choose from {listed(ADDRESSES)}"
             )
         self._address = choices.address
         self._subsets = choices.subsets
@@ -286,7 +286,7 @@ class Fleet:
                 failure = _Failure(exc.expression, exc.reason, printable(str(vm_name), 80))
             if self._strict:
                 raise OptionError(
-                    f"{failure.expression}: of the VM {failure.vm_name}: {failure.reason}"
+                    f"{failure.expression}: for the VM {failure.vm_name}: {failure.reason}"
                 )
             failures.append(failure)
             return None
@@ -299,7 +299,7 @@ class Fleet:
             texts = [text]
             notices = [*notices, f"hostnames: no expression gives a name, so it is {source}"]
         if any(map(has_unsafe_start, texts)):
-            notices = [*notices, "hostnames: a hyphen or a dot that a name begins with became _"]
+            notices = [*notices, "hostnames: a hyphen or a dot at the beginning of a name became _"]
         address, unusable = self._address_of(fact)
         groups = self._groups_of(compute, tags)
         return _UnnamedVm(
@@ -453,8 +453,8 @@ def _failed_expressions_warnings(vms: t.Iterable[_UnnamedVm]) -> list[str]:
 
 def _unknown_fields_warnings(names: dict[str, str]) -> list[str]:
     return [
-        f"filters {printable(text)!r}: no VM has a field {printable(name)}, which it compares with. "
-        f"A text is in quotes: '{printable(name)}'"
+        f"filters {printable(text)!r}: no VM has the field {printable(name)} of the comparison. "
+        f"Put a text in quotes: '{printable(name)}'"
         for name, text in names.items()
     ]
 
@@ -465,8 +465,8 @@ def _unusable_addresses_warnings(new_vms: list[_UnnamedVm], kind: str) -> list[s
         return []
     without = sum(not vm.address for vm in vms)
     return [
-        f"ansible_host: a {kind} address that is no IP address of another machine is not used "
-        f"({len(vms)} VMs, {without} of them without another), for example "
+        f"ansible_host: {kind} addresses that can't be IP addresses of another machine are ignored "
+        f"({len(vms)} VMs, {without} of them without another address), for example "
         f"{vms[0].unusable_address!r} of {vms[0].names[0]}"
     ]
 
@@ -511,9 +511,8 @@ def _claimed_by_several_warnings(claims: dict[str, tuple[str, str]]) -> list[str
         return []
     identity, (older, later) = next(iter(claims.items()))
     return [
-        f"{len(claims)} VMs are in documents of different names, of which only the later "
-        f"document counts, for example {printable(later, 80)} claims to be {printable(identity, 80)}, "
-        f"as {printable(older, 80)} does"
+        f"{len(claims)} VMs have several documents with different names, and only the last document is used, "
+        f"for example {printable(older, 80)} and {printable(later, 80)} both claim to be {printable(identity, 80)}"
     ]
 
 
@@ -522,8 +521,8 @@ def _shared_vm_ids_warnings(shared: dict[str, tuple[str, str]]) -> list[str]:
         return []
     vm_id, (first, last) = next(iter(shared.items()))
     return [
-        f"{len(shared)} VMs have several hosts, which have the same vmId in their facts, "
-        f"for example {printable(vm_id, 80)} has {printable(first, 80)} and {printable(last, 80)}"
+        f"{len(shared)} VMs have several hosts, because these have the same vmId in their facts, "
+        f"for example {printable(first, 80)} and {printable(last, 80)} have {printable(vm_id, 80)}"
     ]
 
 
@@ -531,15 +530,15 @@ def _several_snapshots_warnings(hosts: set[str]) -> list[str]:
     if not hosts:
         return []
     return [
-        f"{len(hosts)} hosts have several snapshots, of which at least one has no vmId. One with a vmId counts, "
-        f"or else the last one, for example of {printable(min(hosts), 80)}"
+        f"{len(hosts)} hosts have several snapshots, of which at least one has no vmId, for example {printable(min(hosts), 80)}. "
+        "A snapshot with a vmId is used, or else the last one"
     ]
 
 
 def _filter_of(entry: dict[str, str]) -> tuple[bool, Expression]:
     if not isinstance(entry, dict) or len(entry) != 1 or not {"include", "exclude"} & set(entry):
         raise OptionError(
-            f"filters: {printable(str(entry))} is not one of include: EXPRESSION and exclude: EXPRESSION"
+            f"filters: {printable(str(entry))} is neither include: EXPRESSION nor exclude: EXPRESSION"
         )
     ((decision, text),) = entry.items()
     return decision == "include", compiled(text, "filters")

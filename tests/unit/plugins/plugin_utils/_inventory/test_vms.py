@@ -234,7 +234,7 @@ def test_a_text_without_quotes_in_a_filter_is_named(expression: str, name: str) 
     fleet = [vm("a"), vm("b", zone="1", tagsList=tags(Env="prod"))]
     said = fleet_of(fleet, filters=[{"exclude": expression}], address="none").vms(())[1]
     assert said == [
-        f"filters {expression!r}: no VM has a field {name}, which it compares with. A text is in "
+        f"filters {expression!r}: no VM has the field {name} of the comparison. Put a text in "
         f"quotes: '{name}'"
     ] * bool(name)
     assert fleet_of([], filters=[{"exclude": expression}]).vms(())[1] == []
@@ -321,13 +321,13 @@ def test_filters(filters: list[dict[str, str]], names: list[str]) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 5, ["name"]])
 def test_a_filter_is_a_text(value: t.Any) -> None:
-    with pytest.raises(OptionError, match=r"filters .* expression: it is no text"):
+    with pytest.raises(OptionError, match=r"filters .* expression: it is not a text"):
         fleet_of([], filters=[{"exclude": value}])
 
 
 @pytest.mark.parametrize("entry", [{}, {"only": "x"}, {"include": "a", "exclude": "b"}, "x", None])
 def test_no_filters(entry: t.Any) -> None:
-    with pytest.raises(OptionError, match="is not one of include: EXPRESSION and exclude: EXP"):
+    with pytest.raises(OptionError, match="is neither include: EXPRESSION nor exclude: EXP"):
         fleet_of([], filters=[entry])
 
 
@@ -479,7 +479,7 @@ def test_several_snapshots_of_one_host_are_one_vm_with_a_warning() -> None:
         assert [one.name for one in found] == ["web-1"]
         assert found[0].fact == (whole if whole in order else later).data
         assert "1 hosts have several snapshots, of which at least one has no vmId" in said[-1]
-        assert "for example of web-1" in said[-1]
+        assert "for example web-1. A snapshot with a vmId is used" in said[-1]
     # Hosts are told apart, whatever else they say.
     assert [one.name for one in vms([part, snapshot("web-2", 1, network=NETWORK)])] == [
         "web-1",
@@ -535,8 +535,8 @@ def test_one_warning_counts_the_vms_with_an_unusable_address() -> None:
         [at("10.0.0.4", HOSTILE), at(HOSTILE, "10.0.0.5", name="b"), at(HOSTILE, name="c")]
     )
     assert fleet.vms(())[1] == [
-        "ansible_host: a private address that is no IP address of another machine is not used "
-        "(2 VMs, 1 of them without another), for example '-oProxyCommand=touch x' of b"
+        "ansible_host: private addresses that can't be IP addresses of another machine are ignored "
+        "(2 VMs, 1 of them without another address), for example '-oProxyCommand=touch x' of b"
     ]
 
 
@@ -554,7 +554,7 @@ def test_one_warning_counts_names_that_begin_like_an_option_or_a_path(hostnames:
     ]
     found, said = fleet_of(documents, hostnames=hostnames, address="none", group_by=[]).vms(())
     assert [one.name for one in found] == ["_oProxyCommand_touch_x", "_._x", "web"]
-    assert said == ["hostnames: a hyphen or a dot that a name begins with became _ (2 VMs)"]
+    assert said == ["hostnames: a hyphen or a dot at the beginning of a name became _ (2 VMs)"]
 
 
 def test_no_vm_has_a_name_that_leads_to_the_controller() -> None:
@@ -596,7 +596,9 @@ def test_a_failing_expression_leaves_all_vms_in_the_inventory(
         r"for example a: In function (starts_with|abs)\(\)",
         warning,
     )
-    with pytest.raises(OptionError, match=r"\): of the VM a: In function|\)[\"']: of the VM a: In"):
+    with pytest.raises(
+        OptionError, match=r"\): for the VM a: In function|\)[\"']: for the VM a: In"
+    ):
         fleet_of(documents, strict=True, **choices)
 
 
@@ -623,8 +625,8 @@ def test_a_vm_that_claims_to_be_another_is_named() -> None:
     earlier = Document(snapshots[0].data, is_fact=True, host="good")
     for claimed in (snapshots, [earlier, snapshots[1]], [snapshots[1], earlier]):
         (warning,) = fleet_of(claimed, address="none").vms(())[1]
-        assert warning.startswith("1 VMs are in documents of different names")
-        assert all(name in warning for name in ("good", "evil", " a, "))
+        assert warning.startswith("1 VMs have several documents with different names")
+        assert all(name in warning for name in ("good", "evil", "claim to be a"))
     for same in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
         assert fleet_of(same, address="none").vms(())[1] == []
 
@@ -634,7 +636,7 @@ def test_a_document_that_claims_to_be_another_vm_is_named() -> None:
     earlier = Document(azure_imds(vm("good", "A"), "")[0], is_fact=True, host="good.example")
     for pair in ([good, evil], [earlier, evil]):
         warnings = fleet_of(pair, address="none").vms(())[1]
-        assert [text for text in warnings if "evil claims to be a, as good does" in text]
+        assert [text for text in warnings if "good and evil both claim to be a" in text]
     for pair in ([good, same], [earlier, same]):
         assert fleet_of(pair, address="none").vms(())[1] == []
 
@@ -691,8 +693,8 @@ def test_two_earlier_hosts_with_the_same_vm_id_are_named() -> None:
     found, warnings = fleet_of(facts, address="none").vms(())
     assert [one.name for one in found] == ["web-1", "web-2"]
     assert warnings == [
-        "1 VMs have several hosts, which have the same vmId in their facts, "
-        "for example vm-1 has web-1 and web-2"
+        "1 VMs have several hosts, because these have the same vmId in their facts, "
+        "for example web-1 and web-2 have vm-1"
     ]
 
 
