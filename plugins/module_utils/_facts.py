@@ -18,7 +18,7 @@ _SOURCES = {
 # The time when a fact was gathered, in UTC, by the clock of the VM.
 GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
-# What every fact says of the machine, whatever its subsets.
+# The keys about the machine, which every fact has, with any subsets.
 OF_MACHINE = ("service", "resource_type")
 # The resource provider of Azure Arc-enabled servers.
 _ARC_PROVIDER = "microsoft.hybridcompute"
@@ -96,12 +96,12 @@ def resource_type(compute: dict[str, t.Any]) -> str:
     if "providers" not in names:
         return ""
     provider, *rest = parts[names.index("providers") + 1 :] or [""]
-    # Types and names take turns, because a resource may be within another one.
+    # Types and names alternate, because a resource may be within another one.
     return "/".join((provider, *rest[::2]))
 
 
 def service_of(compute: dict[str, t.Any]) -> str:
-    """The name of the service that such a document is of."""
+    """The name of the service that returns documents with such a compute."""
     provider = resource_type(compute).partition("/")[0].lower()
     return (_service.ARC if provider == _ARC_PROVIDER else _service.IMDS).name
 

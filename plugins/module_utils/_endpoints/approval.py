@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approval of a scheduled event: the options of the module scheduled_event, and its result by them. Private to imds.azure."""
+"""The approval of a scheduled event: the options and the result of the module scheduled_event. Private to imds.azure."""
 
 from __future__ import annotations
 

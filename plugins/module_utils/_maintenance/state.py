@@ -55,7 +55,7 @@ _FILE_LOCK_SECONDS = 20.0
 _LONGEST = 1e15
 # An answer of IMDS has at most 4 MiB, and JSON may escape one byte as six.
 _MAX_BYTES = 32 * 1024 * 1024
-# Of one run. Azure plans a few for a VM, and the tasks of the user run for each.
+# The maximum number of due events in one run. Azure plans only a few for a VM, and the tasks of the user run for each.
 MOST_DUE = 50
 
 Process = t.Dict[str, t.Any]

@@ -50,7 +50,7 @@ def _cloud(compute: _Compute) -> str:
 
 
 def _service(compute: _Compute) -> str:
-    # Nothing says of which service a document is that names no machine.
+    # The service of a document without a resource ID and a vmId is unknown.
     return service_of(compute) if compute.get("resourceId") or compute.get("vmId") else ""
 
 

@@ -87,7 +87,7 @@ def _content(snapshot: dict[str, t.Any]) -> bytes:
 
 
 def _older_snapshot(path: str) -> dict[str, t.Any]:
-    """The existing snapshot, or None if the file can't be read or is not a snapshot."""
+    """The existing snapshot; empty if the file can't be read or is not a snapshot."""
     try:
         with open_trusted(path) as file:
             older = parse_json(file.read(size_within(file, _MAX_OLDER)))

@@ -96,7 +96,7 @@ class _Failure(t.NamedTuple):
     vm_name: str
 
 
-# Of a VM: whether it has a vmId, and its identity. So no vmId is the fingerprint of another VM.
+# The key of a VM: whether it has a vmId, and its identity. So a vmId never equals the fingerprint of another VM.
 _Key = tuple[bool, str]
 
 
@@ -391,7 +391,7 @@ def _without_names_of_other_hosts(
 
 
 def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, str]) -> bool:
-    """Whether the name is not that of another host. A document without a host claims to be that host."""
+    """Whether the VM may have the name, which may be that of another host. The VM of a document without a host may be that host."""
     if not vm.host or name == vm.host or name not in hosts:
         return True
     # An earlier inventory file of this plugin made the host of the same VM.

@@ -83,7 +83,7 @@ def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
 
 
 def _services(facts: t.Any, required: t.Any) -> Mismatch | None:
-    """By compute, because a fact of an earlier version of this collection says nothing of its service."""
+    """Checks the service, which compute shows. A fact of an earlier version of this collection has no key `service`."""
     names = _texts("services", required)
     unknown = [name for name in names if name not in SERVICES]
     if unknown:

@@ -277,7 +277,7 @@ async def in_thread(function: t.Callable[[], T]) -> T:
     def run() -> None:
         try:
             value = function()
-        except BaseException as exc:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as exc:  # noqa: BLE001 - raised again in the coroutine that waits for the result
             finish(result.set_exception, exc)
         else:
             finish(result.set_result, value)
