@@ -175,7 +175,7 @@ def _removal(results: t.Mapping[str, _Result]) -> list[str]:
         lines += [*_removal_lines(removal, claims[removal.vm]), ""]
     if by_hand:
         lines += [
-            "Remove the extension by hand where a name has characters that are unsafe in a command:"
+            "Remove the extension by hand from these, because a name has characters that are unsafe in a command:"
         ]
         lines += [*by_hand][:_MAX_ROWS]
         if len(by_hand) > _MAX_ROWS:

@@ -408,7 +408,7 @@ def _clock(evidence: Evidence) -> t.Iterator[Cause]:
             "clock",
             CERTAIN if is_healthy(evidence) else POSSIBLE,
             f"the clock of this host is {abs(ahead):.0f} s {direction} that of the answering service",
-            f"it says {evidence.clock.now}; tokens and attested documents will be refused",
+            f"the time of this host is {evidence.clock.now}, so tokens and attested documents will be refused",
             ["timedatectl set-ntp true"],
             "An Azure VM can get the time from its Azure host, if chrony uses the clock /dev/ptp_hyperv.",
         )

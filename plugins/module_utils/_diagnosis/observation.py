@@ -236,7 +236,7 @@ def is_agent(response: Response) -> bool:
     return response.status == 503 or "error" in json_of(response)
 
 
-_NOT_ASKED = Versions(None, [], "not asked")
+_NOT_ASKED = Versions(None, [], "not requested")
 
 
 def read_versions(machine: Machine, endpoint: str, timeout: float) -> Versions:

@@ -92,7 +92,7 @@ class Found(t.NamedTuple):
 
 
 def ports_in_settings(folders: t.Iterable[str]) -> list[int]:
-    """The ports in the settings of the installed extension, of which there is one in practice."""
+    """The ports in the settings of the installed extension. In practice, there is one port."""
     ports: list[int] = []
     for folder in folders:
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), "config", "*.settings"))):

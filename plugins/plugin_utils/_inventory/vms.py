@@ -297,7 +297,7 @@ class Fleet:
         if not texts and is_included and not document.host:
             text, source = _fallback_name(vm_id, host, identity)
             texts = [text]
-            notices = [*notices, f"hostnames: no expression gives a name, so it is {source}"]
+            notices = [*notices, f"hostnames: no expression gives a name, so the name is {source}"]
         if any(map(has_unsafe_start, texts)):
             notices = [*notices, "hostnames: a hyphen or a dot at the beginning of a name became _"]
         address, unusable = self._address_of(fact)

@@ -189,7 +189,7 @@ def test_commands_of_a_host_are_not_used() -> None:
     text = text_of({"b": result(vm={**VM, "name": "x; reboot"})})
     assert "az vm" not in text
     assert (
-        "by hand where a name has characters that are unsafe in a command:\n VM x; reboot, resource group shop,"
+        "by hand from these, because a name has characters that are unsafe in a command:\n VM x; reboot, resource group shop,"
         in text
     )
 

@@ -95,7 +95,7 @@ PLAIN = {
         "code": "ETIMEDOUT",
         "refused_here": False,
     },
-    "versions": {"status": None, "versions": [], "reason": "not asked"},
+    "versions": {"status": None, "versions": [], "reason": "not requested"},
     "other_service": "",
     "route": {
         "interface": "eth0",

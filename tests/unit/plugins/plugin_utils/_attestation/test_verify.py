@@ -862,7 +862,10 @@ def with_long_identifier(place: str) -> bytes:
         ),
         (b"\x04\x80" + LONG_IDENTIFIER, "an element in it does not end"),
         (element(0x30, b"\x1f\x06" + LONG_IDENTIFIER[1:]), "it has a tag of an unsupported kind"),
-        (element(0x30, b"\x1f" + b"\xff" * 90_000 + b"\x01\0"), "it has a tag of an unsupported kind"),
+        (
+            element(0x30, b"\x1f" + b"\xff" * 90_000 + b"\x01\0"),
+            "it has a tag of an unsupported kind",
+        ),
         (b"\x30\x80" * 40_000, "it is nested too deeply"),
         (b"\x30\x84\xff\xff\xff\xff", "longer than the element around it"),
     ],

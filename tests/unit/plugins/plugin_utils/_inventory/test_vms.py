@@ -413,7 +413,9 @@ def test_converted_tags_of_an_older_fact_are_rebuilt(
 def test_an_invalid_vm_id_gives_a_valid_name() -> None:
     found, said = fleet_of([{"compute": {"vmId": "a b/{{ x }}"}}], address="none").vms(())
     assert [one.name for one in found] == ["vm_a_b_x_"]
-    assert said == ["hostnames: no expression gives a name, so it is made of the vmId (1 VMs)"]
+    assert said == [
+        "hostnames: no expression gives a name, so the name is made of the vmId (1 VMs)"
+    ]
 
 
 def snapshot(host: str, hour: int = 0, **fact: t.Any) -> Document:
@@ -428,7 +430,7 @@ def test_a_snapshot_without_compute_has_the_name_of_its_host_at_every_gathering(
             found, said = fleet_of([one, vm("web")], address="none").vms(())
             assert [each.name for each in found] == ["classic-1", "web"]
             assert said == [
-                "hostnames: no expression gives a name, so it is that of the host in the snapshot, which "
+                "hostnames: no expression gives a name, so the name is that of the host in the snapshot, which "
                 "has no vmId (1 VMs)"
             ]
 
