@@ -280,7 +280,7 @@ def test_vms_without_a_command_are_listed_up_to_a_limit() -> None:
     text = text_of(hosts)
     assert text.count("VM é") == 100
     assert " and 50 more\n" in text
-    assert "Remove it by hand" not in text_of({"a": result(vm={})})
+    assert "Remove the extension by hand" not in text_of({"a": result(vm={})})
 
 
 @pytest.mark.parametrize("name", ["references", "listening", "services", "files", "unread"])
