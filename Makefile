@@ -36,7 +36,7 @@ test: $(NOX) ## run the linters, the unit tests and the integration tests
 	@$(TOGETHER) $(call of,integration,newest 2.16 2.19) $(call of,units,newest 2.19) lint types
 
 test-system: $(NOX) ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
-	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke simulator_guide eda
+	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke-2.16 smoke-newest simulator_guide eda
 
 test-fleet: $(NOX) ## test over SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(NOX) -s fleet -- $(ARGS)
@@ -44,7 +44,7 @@ test-fleet: $(NOX) ## test over SSH to network namespaces, each with its own IMD
 test-diagnose: $(NOX) ## test the role diagnose in broken networks; needs root (ARGS="-k proxy")
 	@$(NOX) -s $(call of,diagnose,newest) -- $(ARGS)
 
-lint: $(NOX) ## check style, types, licences, documentation and the expiry of certificates
+lint: $(NOX) ## check style, types, licences and documentation
 	@$(NOX) -s lint types
 
 docs: $(NOX) ## build the documentation site in .venv/site
@@ -66,7 +66,7 @@ test-pythons: $(NOX) ## test the modules on every Python that managed nodes may 
 	@$(NOX) -s $(call of,pythons,2.16 newest) -- $(ARGS)
 
 test-package: $(NOX) ## build the tarball, check it with galaxy-importer, install it and try it
-	@$(NOX) -s package smoke
+	@$(NOX) -s package smoke-2.16 smoke-newest
 
 test-matrix: $(NOX) ## test every ansible-core on each of its Pythons; slow
 	@IMDS_TARGETS=all $(NOX) --no-error-on-missing-interpreters --tags units integration pythons

@@ -89,26 +89,36 @@ def for_each_core(test: Test) -> Test:
     return test
 
 
-def add_sessions(test: Test, core: str, versions: t.Sequence[str]) -> None:
-    """Adds a session for each Python version. The session of the first version has no version in its name."""
+def add_sessions(
+    test: Test,
+    core: str,
+    versions: t.Sequence[str],
+    kind: str = "core",
+    requires: t.Sequence[str] = (),
+) -> None:
+    """Adds a session for each Python version. The session of the first version has no version in its name.
+
+    A session installs the requirements `core-2.19`, or those of another kind.
+    """
     for version in dict.fromkeys(versions):
-        kind = test.__name__
-        name = f"{kind}-{core}" if version == versions[0] else f"{kind}-{core}-{version}"
+        name = f"{test.__name__}-{core}"
+        name = name if version == versions[0] else f"{name}-{version}"
 
         def session(session: nox.Session) -> None:
-            install_core(session, core)
+            install_core(session, core, kind)
             test(session, core)
 
         session.__doc__ = f"{test.__doc__} ansible-core {core}, Python {version}."
-        nox.session(name=name, python=version, tags=[kind])(session)
+        tags = [test.__name__]
+        nox.session(name=name, python=version, tags=tags, requires=requires)(session)
 
 
 def install(session: nox.Session, *names: str) -> None:
     session.install(*(f"--requirement={REQUIREMENTS / name}.txt" for name in names), *QUICKLY)
 
 
-def install_core(session: nox.Session, core: str) -> None:
-    install(session, f"core-{core}")
+def install_core(session: nox.Session, core: str, kind: str = "core") -> None:
+    install(session, f"{kind}-{core}")
     if core == NEWEST and session.python not in CORES[core].controllers:
         session.warn(f"{' or '.join(CORES[core].controllers)} is missing: an older ansible-core")
 
@@ -160,7 +170,7 @@ def require(session: nox.Session, **packages: str) -> None:
 
 @nox.session(python=TOOLS)
 def lint(session: nox.Session) -> None:
-    """Check style, licences, documentation, the changelog, and the expiry of certificates."""
+    """Check style, licences, documentation and the changelog."""
     install(session, "lint")
     documents = ("--plugin-docs", "--check-extra-docs-refs", "--validate-collection-refs=dependent")
     commands = (
@@ -168,16 +178,19 @@ def lint(session: nox.Session) -> None:
         "ruff format --quiet --check --diff .",
         "yamllint --strict .",
         "reuse lint --lines",
+        "lint-imports --no-cache --no-logo",
         # vermin checks that the code needs no newer Python than the oldest one on managed nodes.
         "vermin -q --no-tips --violations -t=3.7- plugins/module_utils plugins/modules",
         "antsibull-changelog lint",
         f"antsibull-docs lint-collection-docs {' '.join(documents)} .",
-        "python -m tools.certificates",
         "ansible-lint --offline --strict --profile=production --nocolor",
     )
     failed = []
     with copied() as tree:
-        env = environment(ANSIBLE_COLLECTIONS_PATH=tree.parents[2])
+        where = tree.parents[2]
+        env = environment(
+            ANSIBLE_COLLECTIONS_PATH=where, PYTHONPATH=f"{IMPORTABLE}{os.pathsep}{where}"
+        )
         for command in commands:
             with session.chdir(tree if command.startswith("ansible-lint") else ROOT):
                 try:
@@ -426,10 +439,8 @@ def package(session: nox.Session) -> None:
     session.run(*PYTEST, "tests/system/package", *session.posargs, env=env)
 
 
-@nox.session(python=NEW, requires=["package"])
-def smoke(session: nox.Session) -> None:
-    """Install the tarball in an environment with only requirements.txt, and use it."""
-    install(session, "execution")
+def smoke(session: nox.Session, _core: str) -> None:
+    """Install the tarball in an environment with only requirements.txt, and use it:"""
     (tarball,) = (VENVS / "package").glob("*.tar.gz")
     with tempfile.TemporaryDirectory() as folder:
         install_collection(session, tarball, folder)
@@ -448,6 +459,11 @@ def smoke(session: nox.Session) -> None:
         # The simulator runs in the environment that has its libraries. The commands use the programs of this session.
         python = str(VENVS / "envs" / "package" / "bin" / "python")
         session.run(*ISOLATED, python, f"{TESTS}/simulated.py", folder, *commands, env=env)
+
+
+for oldest_or_newest in (next(iter(CORES)), NEWEST):
+    best = (python_for(oldest_or_newest),)
+    add_sessions(smoke, oldest_or_newest, best, kind="execution", requires=["package"])
 
 
 def build(session: nox.Session, folder: str | pathlib.Path) -> pathlib.Path:

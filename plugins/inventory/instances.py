@@ -264,10 +264,9 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.plugins.loader import cache_loader
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
-    PARTS,
     cleaned,
+    has_parts,
     instance_document,
-    missing_parts,
     parse_json_text,
     part,
     without_nulls,
@@ -401,7 +400,7 @@ def _cached_document(text: t.Any) -> Document | None:
         data, api_version = instance_document(found["document"]), found["api_version"]
     except (ImdsError, ValueError, TypeError, KeyError):
         return None
-    if missing_parts(data) == list(PARTS):
+    if not has_parts(data):
         return None
     return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 

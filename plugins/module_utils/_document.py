@@ -42,6 +42,9 @@ _LISTS = frozenset(
 # Escapes that may encode a part of a mark (`\u005f` is an underscore) or a lone surrogate.
 _ESCAPES = re.compile(r"\\u(?:00[567]|[dD][89a-fA-F])")
 
+# Converts the value of a field to its documented type.
+_Converter = t.Callable[[t.Any], t.Any]
+
 
 def _boolean(value: t.Any) -> t.Any:
     return _BOOLEANS.get(value, value) if isinstance(value, str) else value
@@ -51,40 +54,70 @@ def _integer(value: t.Any) -> t.Any:
     return int(value) if isinstance(value, str) and _INTEGER.match(value) else value
 
 
-_SUBNET = {"prefix": _integer}
-_ADDRESSES = {"subnet": [_SUBNET], "ipAddressBlock": [_SUBNET]}
-_DISK: dict[str, t.Any] = {
-    "bytesPerSecondThrottle": _integer,
-    "diskCapacityBytes": _integer,
-    "diskSizeGB": _integer,
-    "isSharedDisk": _boolean,
-    "isUltraDisk": _boolean,
-    "lun": _integer,
-    "opsPerSecondThrottle": _integer,
-    "writeAcceleratorEnabled": _boolean,
-    "encryptionSettings": {"enabled": _boolean},
+def _object(converters: t.Mapping[str, _Converter]) -> _Converter:
+    """A converter that returns a copy of an object with these values converted. It shares all other values with the object."""
+
+    def convert(value: t.Any) -> t.Any:
+        if not isinstance(value, dict):
+            return value
+        copy = dict(value)
+        for key, converted in converters.items():
+            if key in value:
+                copy[key] = converted(value[key])
+        return copy
+
+    return convert
+
+
+def _each(converter: _Converter) -> _Converter:
+    def convert(value: t.Any) -> t.Any:
+        return [converter(element) for element in value] if isinstance(value, list) else value
+
+    return convert
+
+
+_SUBNETS = _each(_object({"prefix": _integer}))
+_ADDRESSES = _object({"subnet": _SUBNETS, "ipAddressBlock": _SUBNETS})
+_DISK = _object(
+    {
+        "bytesPerSecondThrottle": _integer,
+        "diskCapacityBytes": _integer,
+        "diskSizeGB": _integer,
+        "isSharedDisk": _boolean,
+        "isUltraDisk": _boolean,
+        "lun": _integer,
+        "opsPerSecondThrottle": _integer,
+        "writeAcceleratorEnabled": _boolean,
+        "encryptionSettings": _object({"enabled": _boolean}),
+    }
+)
+_STORAGE = {
+    "dataDisks": _each(_DISK),
+    "osDisk": _DISK,
+    "resourceDisk": _object({"size": _integer}),
+}
+_SECURITY = {
+    "encryptionAtHost": _boolean,
+    "secureBootEnabled": _boolean,
+    "virtualTpmEnabled": _boolean,
 }
 
-# The fields that are documented as booleans or quantities, by their place; a list means each element.
+# The fields that are documented as booleans or quantities.
 # Identifiers that look like numbers (zone, fault and update domains) stay text.
-_TYPES: dict[str, dict[str, t.Any]] = {
-    "compute": {
-        "isHostCompatibilityLayerVm": _boolean,
-        "isVmInStandbyPool": _boolean,
-        "additionalCapabilities": {"hibernationEnabled": _boolean},
-        "osProfile": {"disablePasswordAuthentication": _boolean},
-        "securityProfile": {
-            "encryptionAtHost": _boolean,
-            "secureBootEnabled": _boolean,
-            "virtualTpmEnabled": _boolean,
-        },
-        "storageProfile": {
-            "dataDisks": [_DISK],
-            "osDisk": _DISK,
-            "resourceDisk": {"size": _integer},
-        },
-    },
-    "network": {"interface": [{"ipv4": _ADDRESSES, "ipv6": _ADDRESSES}]},
+_TYPED = {
+    "compute": _object(
+        {
+            "isHostCompatibilityLayerVm": _boolean,
+            "isVmInStandbyPool": _boolean,
+            "additionalCapabilities": _object({"hibernationEnabled": _boolean}),
+            "osProfile": _object({"disablePasswordAuthentication": _boolean}),
+            "securityProfile": _object(_SECURITY),
+            "storageProfile": _object(_STORAGE),
+        }
+    ),
+    "network": _object(
+        {"interface": _each(_object({"ipv4": _ADDRESSES, "ipv6": _ADDRESSES}))},
+    ),
 }
 
 
@@ -194,11 +227,20 @@ def instance_document(data: t.Any) -> dict[str, t.Any]:
 
 def missing_parts(document: dict[str, t.Any]) -> list[str]:
     """The parts that are absent, null or empty. A network without an interface is empty."""
-    found = (any(part(document, "compute").values()), has_interface(document))
+    found = (_has_compute(document), _has_interface(document))
     return [name for name, is_there in zip(PARTS, found) if not is_there]
 
 
-def has_interface(document: dict[str, t.Any]) -> bool:
+def has_parts(document: dict[str, t.Any]) -> bool:
+    """Whether the document has at least one of its parts."""
+    return _has_compute(document) or _has_interface(document)
+
+
+def _has_compute(document: dict[str, t.Any]) -> bool:
+    return any(part(document, "compute").values())
+
+
+def _has_interface(document: dict[str, t.Any]) -> bool:
     return any(_dicts(part(document, "network").get("interface")))
 
 
@@ -216,20 +258,7 @@ def typed(name: str, part: dict[str, t.Any]) -> dict[str, t.Any]:
 
     The copy shares all other values with the original.
     """
-    return t.cast("dict[str, t.Any]", _typed(part, _TYPES[name]))
-
-
-def _typed(value: t.Any, types: t.Any) -> t.Any:
-    if isinstance(types, dict):
-        if not isinstance(value, dict):
-            return value
-        changed = {key: _typed(value[key], types[key]) for key in types if key in value}
-        return {**value, **changed}
-    if isinstance(types, list):
-        if not isinstance(value, list):
-            return value
-        return [_typed(element, types[0]) for element in value]
-    return types(value)
+    return t.cast("dict[str, t.Any]", _TYPED[name](part))
 
 
 def without_nulls(value: t.Any) -> t.Any:
@@ -335,6 +364,7 @@ __all__ = (
     "cleaned",
     "decode_json",
     "folded",
+    "has_parts",
     "instance_document",
     "kind_of",
     "marked_tags",

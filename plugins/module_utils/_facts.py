@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from . import _clouds, _document, _errors, _service, _times
@@ -20,6 +21,8 @@ GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
 # The keys about the machine, which every fact has, with any subsets.
 OF_MACHINE = ("service", "resource_type")
+# The segment before the provider in a resource id. Azure ignores its casing.
+_PROVIDERS = re.compile("/providers/", re.ASCII | re.IGNORECASE)
 # The resource provider of Azure Arc-enabled servers.
 _ARC_PROVIDER = "microsoft.hybridcompute"
 
@@ -63,7 +66,8 @@ def azure_imds(
     compute, network = _document.part(document, "compute"), _document.part(document, "network")
     warnings: list[str] = []
     facts: dict[str, t.Any] = {"api_version": api_version} if api_version else {}
-    facts.update(service=service_of(compute), resource_type=resource_type(compute))
+    kind = resource_type(compute)
+    facts.update(service=_service_of_type(kind), resource_type=kind)
     for name, content in (("compute", compute), ("network", network)):
         if name in subsets and isinstance(document.get(name), dict):
             facts[name] = dict(content) if raw else _document.typed(name, content)
@@ -91,18 +95,21 @@ def azure_imds(
 
 def resource_type(compute: dict[str, t.Any]) -> str:
     """The type in a resource id such as /subscriptions/S/resourceGroups/G/providers/PROVIDER/TYPE/NAME; "" without one."""
-    parts = _text(compute, "resourceId").split("/")
-    names = [part.lower() for part in parts]
-    if "providers" not in names:
+    _scope, *found = _PROVIDERS.split(_text(compute, "resourceId"), maxsplit=1)
+    if not found:
         return ""
-    provider, *rest = parts[names.index("providers") + 1 :] or [""]
+    provider, *rest = found[0].split("/")
     # Types and names alternate, because a resource may be within another one.
     return "/".join((provider, *rest[::2]))
 
 
 def service_of(compute: dict[str, t.Any]) -> str:
     """The name of the service that returns documents with such a compute."""
-    provider = resource_type(compute).partition("/")[0].lower()
+    return _service_of_type(resource_type(compute))
+
+
+def _service_of_type(kind: str) -> str:
+    provider = kind.partition("/")[0].lower()
     return (_service.ARC if provider == _ARC_PROVIDER else _service.IMDS).name
 
 

@@ -16,11 +16,10 @@ import os
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
-    PARTS,
     check_depth,
     decode_json,
+    has_parts,
     instance_document,
-    missing_parts,
     parse_json_text,
     without_nulls,
 )
@@ -327,7 +326,7 @@ def check_readable(content: bytes) -> None:
 def _checked_document(data: t.Any, has_nulls: bool) -> Document:
     is_fact = isinstance(data, dict) and FACT in data
     document = instance_document(data[FACT] if is_fact else data)
-    if not is_fact and missing_parts(document) == list(PARTS):
+    if not is_fact and not has_parts(document):
         raise MalformedError(
             "it has neither compute nor network, so it is not an instance document"
         )

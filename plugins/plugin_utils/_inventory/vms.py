@@ -269,6 +269,7 @@ class Fleet:
         if not isinstance(fact.get("tags", tags), dict):
             # In an older fact, Ansible may have converted the tags to another type.
             fact = {**fact, "tags": tags}
+        service = service_of(compute) if document.is_fact else fact["service"]
         fields = {**compute, **fact, "tags": tags}
         if document.snapshot_of:
             fields["inventory_hostname"] = document.snapshot_of
@@ -304,7 +305,7 @@ class Fleet:
         groups = self._groups_of(compute, tags)
         return _UnnamedVm(
             has_vm_id=bool(vm_id),
-            has_network=service_of(compute) != ARC.name,
+            has_network=service != ARC.name,
             identity=identity,
             host=host,
             azure_name=folded(str(compute.get("name") or "")),

@@ -146,6 +146,21 @@ def test_an_execution_environment_gets_the_requirements(tmp_path: pathlib.Path) 
     assert lines(found) == lines(ROOT / "requirements.txt")
 
 
+def test_the_example_of_an_execution_environment_can_be_built(tmp_path: pathlib.Path) -> None:
+    """ansible-builder writes everything that Podman or Docker then builds. The build itself needs one of them."""
+    definition = ROOT / "examples" / "execution-environment.yml"
+    command = ["ansible-builder", "create", f"--file={definition}", f"--context={tmp_path}"]
+    subprocess.run(
+        [*command, "--output-filename=Containerfile"], check=True, stdout=subprocess.DEVNULL
+    )
+    galaxy = (tmp_path / "_build" / "requirements.yml").read_text(encoding="utf-8")
+    assert "https://github.com/imds-azure/imds.azure.git" in galaxy
+    steps = (tmp_path / "Containerfile").read_text(encoding="utf-8").splitlines()
+    git = next(number for number, step in enumerate(steps) if "install git-core" in step)
+    collection = next(number for number, step in enumerate(steps) if "collection install" in step)
+    assert git < collection
+
+
 def lines(file: pathlib.Path) -> set[str]:
     texts = file.read_text(encoding="utf-8").splitlines()
     return {text.partition("#")[0].strip() for text in texts} - {""}

@@ -238,7 +238,7 @@ def test_exactly_these_values_change_their_type() -> None:
         if type(before) is not type(after)
     }
     assert len(changed) == 26, (
-        "count here the values of tests/unit/fixtures/everything.json with a type in _TYPES"
+        "count here the values of tests/unit/fixtures/everything.json with a type in _TYPED"
     )
     for before, after in changed.values():
         assert before.lower() == str(after).lower()
