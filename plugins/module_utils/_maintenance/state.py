@@ -440,7 +440,7 @@ def _state_by_name(path: str) -> State | None:
 def _unreadable(path: str, exc: Exception) -> str:
     reason = exc.strerror if isinstance(exc, OSError) else exc
     meaning = (
-        "This run assumes that the VM may be drained for the event of that name"
+        "The VM may be drained for the event of that name, so this run keeps a record of the event"
         if _state_by_name(path)
         else "If the VM is still drained for an event that is over, restore it by hand"
     )
