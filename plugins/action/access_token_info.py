@@ -22,7 +22,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
 from ansible_collections.imds.azure.plugins.plugin_utils._module_results import checked_result
 
 _RAW = ("exception", "module_stdout", "module_stderr")
-# How much is shown, and how much is logged.
+# The attributes of Display for the verbosity of the screen and of the log.
 _LEVELS = ("verbosity", "log_verbosity")
 _HARMLESS_LEVEL = 3
 _HIDDEN = "not shown, because there may be a token in it"
@@ -110,7 +110,7 @@ def _silence(*contexts: t.Any) -> t.Iterator[None]:
 
 @contextlib.contextmanager
 def _less_verbose() -> t.Iterator[None]:
-    """Before 2.19, winrm and psrp print all that commands answered from -vvvvv on, whatever their context says."""
+    """Before ansible-core 2.19, winrm and psrp print the output of all commands from -vvvvv on, even with no_log."""
     display = Display()
     before = {name: getattr(display, name) for name in _LEVELS if hasattr(display, name)}
     try:

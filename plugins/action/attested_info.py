@@ -160,7 +160,7 @@ class ActionModule(ActionBase):
         signature, version = answer.get("signature"), answer.get("api_version")
         if answer.get("failed") or not isinstance(signature, str) or not isinstance(version, str):
             shown = {key: answer[key] for key in _OF_A_FAILURE if key in answer}
-            shown.setdefault("msg", "the module attested_info came back without a document")
+            shown.setdefault("msg", "the module attested_info returned no document")
             said = {"msg", "reason"} & set(shown)
             shown.update({key: printable(str(shown[key]), _LONGEST) for key in said})
             return {**shown, "failed": True, "verified": False}

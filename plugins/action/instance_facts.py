@@ -33,7 +33,7 @@ class ActionModule(HostVariablesAction):
         except ImdsError as exc:
             # Returned and not raised, because an exception would ignore failed_when.
             del facts[FACT]
-            return {**result, "failed": True, "msg": f"the module returned no fact: {exc}"}
+            return {**result, "failed": True, "msg": f"the module returned an invalid fact: {exc}"}
         if isinstance(facts.get(FACT), dict):
             # A hostile host can return what the module of this collection leaves out.
             facts[FACT] = cleaned(facts[FACT])

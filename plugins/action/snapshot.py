@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         named = facts_named(variables, FOLDER_VARIABLE)
         if named:
             msg = (
-                f"this host has a fact with the name {named[0]}, and a host must not say where the "
+                f"this host has a fact with the name {named[0]}, and a host must not choose where the "
                 "controller writes, so no snapshot is written. Run the play with --flush-cache, and find "
                 "out what set the fact"
             )
@@ -60,7 +60,7 @@ class ActionModule(ActionBase):
                 keep_fuller=arguments["keep_fuller"],
             )
         except MalformedError as exc:
-            msg = f"azure_imds could not be read again, so no snapshot is written: {exc}"
+            msg = f"the inventory could not read this azure_imds, so no snapshot is written: {exc}"
             return dict(result, failed=True, msg=msg)
         except ImdsError as exc:
             return dict(result, failed=True, msg=str(exc))

@@ -28,10 +28,11 @@ options:
   api_version:
     description:
       - The API version of IMDS to use.
-      - V(latest) means the newest version that this collection is tested with (2025-04-07). If IMDS does not know that version yet, older versions are tried,
-        first the newest one that the error message of IMDS offers, then the newest one of V(/metadata/versions), and at last 2017-12-01.
-      - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, older versions are tried, first the newest one that
-        the agent offers, and at last 2019-08-15.
+      - V(latest) means the newest version that this collection is tested with (2025-04-07). If IMDS does not know that version yet, older versions are tried.
+        The first one is the newest version that the error message of IMDS offers, the next one is the newest version that V(/metadata/versions) lists, and
+        the last one is 2017-12-01.
+      - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, older versions are tried. The first one is the
+        newest version that the agent offers, and the last one is 2019-08-15.
       - A date is used unchanged and never replaced.
     type: str
     default: latest
@@ -45,7 +46,7 @@ options:
       - Seconds for all attempts and the waits between them.
       - The status codes 408, 410, 429, 500, 502, 503 and 504, timeouts, connection errors and answers that are not JSON are retried, with exponential
         backoff and jitter. A C(Retry-After) of the service takes precedence. 410 means that IMDS is being updated; it is retried for 70 seconds. 404
-        is retried for 30 seconds if the document always exists.
+        is retried for 30 seconds if every IMDS has the document, such as the instance document.
       - A connection that is refused or forbidden, or has no route, is retried for 15 seconds. Timeouts and resets are retried until the deadline.
       - If the firmware shows that the host is not in Azure, and the endpoint is the default one, there is a single attempt of 2 seconds. The same applies to
         the endpoint V(arc) if the agent is not installed.

@@ -14,7 +14,7 @@ class ModuleDocFragment:
 options:
   resource:
     description:
-      - The service that the token is for. It has to be exactly the value that the service expects, because the service checks it.
+      - The service that the token is for. Use exactly the value that the service expects, because the service checks it.
       - A URI, for example V(https://vault.azure.net), or the ID of an application.
       - V(resource_manager), V(key_vault) and V(storage) mean these services in the VM's own cloud, which is read from the instance document. In the
         public cloud, these are V(https://management.azure.com/), V(https://vault.azure.net) and V(https://storage.azure.com/).
@@ -36,7 +36,7 @@ options:
       - The Azure resource ID of the identity. IMDS calls this parameter C(msi_res_id).
       - Mutually exclusive with O(client_id) and O(object_id). The VM extension does not support it.
       - With O(client_id), O(object_id) or O(resource_id), the agent of an Azure Arc-enabled server must confirm the identity in its answer. Agents before 1.67
-        do not confirm it.
+        do not confirm it, so the request fails.
     type: str
   port:
     description:
@@ -47,7 +47,7 @@ options:
     description:
       - The API version of the request for the token. V(latest) means 2018-02-01, the version that all Azure SDKs use for tokens.
       - On an Azure Arc-enabled server, V(latest) means 2020-06-01. If the agent does not know that version, an older one is used, as for instance documents.
-      - The cloud of a named O(resource) is always read from the newest version of the instance document.
+      - With V(resource_manager), V(key_vault) or V(storage) as O(resource), the cloud is always read from the newest version of the instance document.
 """
 
     SOURCE = r"""
@@ -66,5 +66,5 @@ notes:
   - The agent of an Azure Arc-enabled server gives tokens only to root and the group C(himds).
   - Azure caches tokens. So it can take up to a day until a new role assignment takes effect.
   - IMDS limits each VM to 20 token requests a second and 5 at once, for all clients together. Transient failures are retried as for all other
-    documents of IMDS. 404 is retried for 30 seconds.
+    documents of IMDS. If IMDS returns 404, the request is retried for 30 seconds.
 """

@@ -11,7 +11,7 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.imds.azure.plugins.plugin_utils._migration import report
 from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_unsafe
 
-# What the role managed_identity_migration registers on each host.
+# The variable that the role managed_identity_migration registers on each host.
 _RESULT = "managed_identity_migration_report"
 
 

@@ -15,7 +15,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import make_uns
 def _mismatches(facts: t.Any, **requirements: t.Any) -> list[dict[str, str]]:
     if not isinstance(facts, t.Mapping):
         raise AnsibleFilterError(
-            "imds.azure.mismatches is for ansible_facts.azure_imds, which is a dictionary"
+            "imds.azure.mismatches needs a dictionary, such as ansible_facts.azure_imds"
         )
     try:
         # The messages quote untrusted texts, whose marks are lost in them.

@@ -32,7 +32,7 @@ options:
       - imds.azure.instances
   sources:
     description:
-      - The sources of VMs, any of the three, in this order. If two sources have the same C(vmId), the later source is used.
+      - The sources of VMs, which are read in the order of this list. If two sources have the same C(vmId), the later source is used.
       - V(imds) is the VM on which Ansible runs.
       - V(facts) are the hosts of earlier inventory sources, with their facts in Ansible's fact cache. All of them stay in the inventory with their
         names and variables. Hosts without facts are in the group C(azure_unknown). Hosts whose cached facts can't be read are there as well, with one
@@ -83,15 +83,16 @@ options:
         V(tag:NAME) for the value of a tag. The casing of C(NAME) does not matter.
       - Two VMs never share a host. If several VMs would get the same name, all of them use their next expression, or C(NAME_VMID) if there is none
         left, with a warning. So a name never depends on the order of files.
-      - If no expression gives a name, the name is C(vm_VMID). Without a C(vmId), a snapshot has the stable name of its host instead, and any other
-        document has a hash of its content.
+      - If no expression gives a name, the name is C(vm_VMID). Without a C(vmId), a snapshot gets the name of its host instead, and any other document
+        gets C(vm_HASH) with a hash of its content.
       - A VM never gets the name of a group, or a name of the loopback interface, such as C(localhost) and C(127.1). Only O(keyed_groups) can
         still create a group with the name of a VM. A warning then names it.
-      - A VM whose snapshot is of one host never gets the name of another host that an earlier inventory source defines. Such a VM gets its next name,
-        with a warning. An inventory file of this plugin is therefore the last source of a folder. A document that names no host is an exception.
+      - A snapshot names its host. The VM of a snapshot never gets the name of another host that an earlier inventory source defines. Such a VM gets its
+        next name, with a warning. The plugin knows only earlier sources, so make its inventory file the last one of a folder. Other documents name no
+        host, so their VMs can be hosts of earlier sources.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
-        address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. A name that begins with C(__ansible_), to which
-        Ansible gives a special meaning, loses these underscores.
+        address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. Ansible gives names that begin with C(__ansible_) a
+        special meaning, so such a name loses its leading underscores.
       - Without O(strict), an expression that can't be evaluated for a VM gives no name, with one warning that counts these VMs. With O(strict), it is
         an error that names the VM.
     type: list
@@ -429,7 +430,7 @@ def _vm_ids(inventory: InventoryData) -> dict[str, str]:
 def _reason_without_facts(inventory: InventoryData) -> str:
     """A known reason why no host can have cached facts; "" if there is none."""
     if not inventory.hosts:
-        return "no inventory source before this one named a host (a folder is read by names)"
+        return "no earlier inventory source has a host (Ansible reads the files of a folder in alphabetical order)"
     if C.CACHE_PLUGIN in _MEMORY_CACHES:
         return "Ansible keeps facts in memory only, unless ansible.cfg has fact_caching"
     return ""
@@ -465,7 +466,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if not is_ours and _names_this_plugin(path):
             # Ansible itself only reports that the plugin could not verify the file.
             self._warn(
-                f"{path}: it says plugin: {self.NAME}, so its name must end in {listed(_ENDINGS)}, "
+                f"{path}: the file has plugin: {self.NAME}, so its name must end in {' or '.join(_ENDINGS)}, "
                 f"for example {os.path.splitext(os.path.basename(path))[0]}.{_ENDINGS[0]}"
             )
         return is_ours
@@ -494,7 +495,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if unknown:
                 raise OptionError(
                     f"there is no option {listed(unknown)}: ansible-doc -t inventory {self.NAME} "
-                    "names those that are"
+                    "lists all options"
                 )
             with _no_garbage_collection():
                 self._populate(inventory, path, cache)
@@ -543,7 +544,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         }
         unknown = [name for name in wanted if name not in sources]
         if unknown:
-            raise OptionError(f"sources has no {listed(unknown)}: it takes {listed(sources)}")
+            raise OptionError(f"sources has no {listed(unknown)}: choose from {listed(sources)}")
         earlier: set[str] = set()
         for name in wanted:
             for document in sources[name]():
@@ -581,7 +582,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         except Exception as exc:  # noqa: BLE001
             # Each plugin may raise any error, for example if a server is down or a file is broken.
             self.display.warning(
-                f"{path}: the inventory cache can't be read, so IMDS is asked: {printable(str(exc))}"
+                f"{path}: the inventory cache can't be read, so IMDS is queried: {printable(str(exc))}"
             )
             return None
 
@@ -600,15 +601,15 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
     def _from_documents(self, path: str) -> t.Iterator[Document]:
         patterns = self.get_option("documents")
         if not patterns:
-            raise OptionError("the source documents needs the option documents")
+            raise OptionError("sources has documents, so the option documents must be set as well")
         files, without = matching_files(patterns, os.path.dirname(os.path.abspath(path)))
         if without:
             self._warn(f"{path}: documents: no file matches {listed(without)}")
         read, source = inventory_source_of(files)
         if source:
             self._warn(
-                f"{path}: documents: {read} is in the inventory source {source}, so Ansible reads it as "
-                f"an inventory file, too, {way_out(source, 'documents')}"
+                f"{path}: documents: {read} is in the inventory source {source}, so Ansible also reads it as "
+                f"an inventory file, {way_out(source, 'documents')}"
             )
         first, count = "", 0
 
@@ -652,7 +653,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         oldest = self._oldest()
         reason = _reason_without_facts(inventory)
         if reason:
-            self._warn(f"{path}: the source facts has nothing: {reason}")
+            self._warn(f"{path}: there are no cached facts for the source facts: {reason}")
         stale = 0
         for name, fact in _cached_facts(list(inventory.hosts), on_broken):
             if not isinstance(fact, dict) or not fact:
@@ -670,7 +671,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if max_age is None:
             return None
         if max_age < 0:
-            raise OptionError(f"max_age must be a number of seconds from 0 on, not {max_age}")
+            raise OptionError(f"max_age must be 0 or a positive number of seconds, not {max_age}")
         try:
             return time.strftime(GATHERED_AT, time.gmtime(time.time() - max_age))
         except (OverflowError, ValueError, OSError):
@@ -697,7 +698,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             ):
                 raise OptionError(
                     f"keyed_groups {printable(str(entry['key']))!r} has both default_value and "
-                    "trailing_separator, of which only one is possible"
+                    "trailing_separator, but only one of them is possible"
                 )
 
     def _construct(self, inventory: InventoryData, vms: list[Vm]) -> list[str]:
@@ -733,7 +734,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                         reason = f"{name}: {printable(str(exc))}"
                         key = printable(str(entry["key"]))
                         if strict:
-                            raise OptionError(f"keyed_groups {key!r}: of the VM {reason}") from exc
+                            raise OptionError(f"keyed_groups {key!r}: for the VM {reason}") from exc
                         failures_by_key[key].append(reason)
         finally:
             self.inventory = inventory
@@ -753,8 +754,8 @@ def _ambiguity_warnings(names: list[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"keyed_groups make groups with the names of VMs, {listed(names)}: a host pattern with such "
-        "a name means both. A prefix tells them apart"
+        f"keyed_groups creates groups with the names of VMs, {listed(names)}: a host pattern with such "
+        "a name means both. Use a prefix for these groups"
     ]
 
 

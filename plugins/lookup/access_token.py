@@ -13,7 +13,7 @@ description:
   - Gets an access token of a managed identity from the Azure Instance Metadata Service (IMDS), without any credentials.
   - Like every lookup, it runs on the controller. So the token belongs to B(the controller's own VM), for all hosts of the play. Use
     M(imds.azure.access_token_info) for the identities of the hosts.
-  - Each evaluation sends a request to IMDS. The lookup caches nothing, because Azure itself caches tokens.
+  - Each evaluation sends a request to IMDS. The lookup caches no tokens, because Azure itself caches them.
 requirements:
   - requests (on the controller)
 extends_documentation_fragment:

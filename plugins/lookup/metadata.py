@@ -166,8 +166,8 @@ class LookupModule(ImdsLookup):
         params = self._params()
         if root.lower() == "identity":
             raise OptionError(
-                "identity/... holds tokens, which this lookup does not read: use the lookup "
-                "imds.azure.access_token, which keeps them out of sight"
+                "the route identity/... returns tokens, which this lookup does not read: use the lookup "
+                "imds.azure.access_token"
             )
         if root != "instance":
             return self._ask("/".join(segments), params)
@@ -199,7 +199,7 @@ class LookupModule(ImdsLookup):
         if is_arc or self.get_option("complete"):
             if params:
                 reason = (
-                    "Azure Arc knows no params"
+                    "Azure Arc supports no params"
                     if is_arc
                     else "params and complete=true exclude each other"
                 )

@@ -44,7 +44,7 @@ class BodyFormat(t.NamedTuple):
     """How to read the body of a 200."""
 
     name: str  # for messages
-    parse: t.Callable[[bytes], t.Any]  # raises ValueError where the body is something else
+    parse: t.Callable[[bytes], t.Any]  # raises ValueError if the body has another form
 
 
 JSON = BodyFormat("JSON", _document.parse_json)
@@ -53,14 +53,14 @@ ANY_BODY = BodyFormat("bytes", bytes)
 
 
 class Endpoint(t.NamedTuple):
-    """A route, and what is special about it."""
+    """A route, and its properties."""
 
     path: str
-    # It always exists, so a 404 means "not yet" more often than "no".
+    # Every IMDS has it, so a 404 usually means that IMDS is still starting.
     always_there: bool = False
     # The newest version of this endpoint, which "latest" means here; "" if a request has no version.
     version: str | None = None
-    # Seconds that the first answer is known to take at most.
+    # The longest time in seconds that the first answer is known to take.
     timeout: float = 0.0
     advise: _failures.Advise | None = None
     # Its answers contain a secret, so no message quotes them.
@@ -115,7 +115,7 @@ class System(t.NamedTuple):
     jitter: t.Callable[[], float] = random.random
     in_azure: t.Callable[[], bool | None] = _firmware.firmware_says_azure
     has_arc_agent: t.Callable[[], bool] = _firmware.has_arc_agent
-    # Asked after each failed attempt that might be followed by another one.
+    # Called after each failed attempt that may be retried.
     may_retry: t.Callable[[], bool] = lambda: True
 
 
@@ -236,14 +236,14 @@ class ImdsClient:
     def sending_by(
         self, wrapped: t.Callable[[_transport.Transport], _transport.Transport]
     ) -> ImdsClient:
-        """The same client with another transport, which is made of its own."""
+        """A copy of this client. `wrapped` makes its transport from the transport of this client."""
         other = copy.copy(self)
         other._send = wrapped(self._send)
         return other
 
     @contextlib.contextmanager
     def _hint(self) -> t.Iterator[None]:
-        """Lets each failure of the default endpoint on an Azure Arc-enabled server say which endpoint works there."""
+        """On an Azure Arc-enabled server, adds the endpoint that works there to each error of the default endpoint."""
         try:
             yield
         except _errors.ImdsError as exc:

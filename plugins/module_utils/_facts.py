@@ -19,9 +19,9 @@ _SOURCES = {
 # The time when a fact was gathered, in UTC, by the clock of the VM.
 GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
-# What every fact says of the machine, whatever its subsets.
+# The keys about the machine, which every fact has, with any subsets.
 OF_MACHINE = ("service", "resource_type")
-# What stands before the provider in a resource id. Azure ignores its casing.
+# The segment before the provider in a resource id. Azure ignores its casing.
 _PROVIDERS = re.compile("/providers/", re.ASCII | re.IGNORECASE)
 # The resource provider of Azure Arc-enabled servers.
 _ARC_PROVIDER = "microsoft.hybridcompute"
@@ -36,7 +36,7 @@ def chosen_subsets(wanted: t.Iterable[str]) -> frozenset[str]:
         bare = name[1:] if name.startswith("!") else name
         if bare not in SUBSETS and bare != "all":
             raise _errors.OptionError(
-                f"gather_subset has no {_errors.printable(name)!r}: it takes all, {_errors.listed(SUBSETS)}, "
+                f"gather_subset has no {_errors.printable(name)!r}: choose from all, {_errors.listed(SUBSETS)}, "
                 "and each of them with ! before it"
             )
         group = removed if name.startswith("!") else added
@@ -80,7 +80,7 @@ def azure_imds(
         if guessed:
             warnings.append(
                 "there is no tagsList (api-version before 2019-06-04), so the tags were split from "
-                "their text form. A value with a semicolon is cut short there, and what is behind the "
+                "their text form. A value with a semicolon is cut short there, and the text after the "
                 "semicolon can look like another tag"
             )
     if "addresses" in subsets:
@@ -99,12 +99,12 @@ def resource_type(compute: dict[str, t.Any]) -> str:
     if not found:
         return ""
     provider, *rest = found[0].split("/")
-    # Types and names take turns, because a resource may be within another one.
+    # Types and names alternate, because a resource may be within another one.
     return "/".join((provider, *rest[::2]))
 
 
 def service_of(compute: dict[str, t.Any]) -> str:
-    """The name of the service that such a document is of."""
+    """The name of the service that returns documents with such a compute."""
     return _service_of_type(resource_type(compute))
 
 
@@ -118,8 +118,8 @@ def marks_notice(names: t.Collection[str]) -> list[str]:
     if not names:
         return []
     return [
-        f"tags lacks {_errors.listed(sorted(set(names)), 10)}, because Ansible takes names that begin "
-        f"with {_document.MARK} for marks of its own: compute.tagsList has every tag"
+        f"tags lacks {_errors.listed(sorted(set(names)), 10)}, because Ansible gives names that begin "
+        f"with {_document.MARK} a special meaning: compute.tagsList has all tags"
     ]
 
 

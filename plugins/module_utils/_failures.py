@@ -22,7 +22,7 @@ from . import _document, _errors, _retry, _transport
 # The advice for a failure by its status and cause, or "" for the usual advice.
 Advise = t.Callable[[t.Optional[int], str], str]
 
-DIAGNOSE = "The role imds.azure.diagnose says why there is no answer on a host"
+DIAGNOSE = "The role imds.azure.diagnose finds the cause on a host"
 _ROUTE = "that it has a route to the address on its primary network interface"
 _NO_ANSWER = (
     f"Check that this is an Azure VM, {_ROUTE} and that no firewall drops the request. {DIAGNOSE}"
@@ -57,7 +57,7 @@ _ADVICE = {
     405: "Check the route: this IMDS does not allow the request there",
     408: _TRY_LATER,
     410: f"IMDS is being updated. {_TRY_LATER}",
-    429: f"The VM asks IMDS more often than it allows (5 times a second). {_TRY_LATER}",
+    429: f"The VM sends more requests than IMDS allows (5 a second). {_TRY_LATER}",
     500: _IN_TROUBLE,
     502: _IN_TROUBLE,
     503: _IN_TROUBLE,

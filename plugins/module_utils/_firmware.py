@@ -9,7 +9,7 @@ import os
 
 _CHASSIS_ASSET_TAG = "/sys/class/dmi/id/chassis_asset_tag"
 AZURE_TAG = "7783-7084-3265-9085-8269-3286-77"
-# Every client of Microsoft knows an Azure Arc-enabled server by this program.
+# All clients of Microsoft detect the Azure Arc agent by this file.
 ARC_AGENT = "/opt/azcmagent/bin/himds"
 
 

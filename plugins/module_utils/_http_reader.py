@@ -51,7 +51,7 @@ def read_answer(
         body = read_body(answer.read, answer.length, limit)
         if answer.length:
             raise _errors.cut_short(len(body), answer.length)
-        # A header that is there several times is one with all values, as for the library requests.
+        # Several headers with one name become one header with all values, as in the library requests.
         headers = {
             name.lower(): answer.getheader(name) or "" for name, _value in answer.getheaders()
         }

@@ -28,12 +28,12 @@ MOST_REQUESTS = 3
 _MARK = "extended"
 _EXTENDED = ((_MARK, "true"),)
 _UNKNOWN = ". This IMDS does not know extended=true, so complete=true had no effect"
-# Where that role runs.
-DIAGNOSE = ", and see what the role imds.azure.diagnose finds on this host"
+# Not for hosts on which that role can't run.
+DIAGNOSE = ", and run the role imds.azure.diagnose on this host"
 _WAYS_OUT = (
-    f"Run it again later{DIAGNOSE}. With "
-    "complete=true (variable azure_imds_complete) IMDS fails instead of answering in part, and "
-    "nothing is said of a part that the VM really does not have"
+    f"Try again later{DIAGNOSE}. With "
+    "complete=true (variable azure_imds_complete), IMDS fails instead of returning an incomplete document, and "
+    "there is no warning about a part that the VM does not have"
 )
 _CLASSIC = ". Classic VMs, and VMs that were not changed since 2016, have no compute"
 
@@ -112,7 +112,7 @@ def _advice(status: int | None, _cause: str) -> str:
 def _notice(client: _Client, answer: _Instance, lacking: list[str], asked: int, remark: str) -> str:
     return (
         f"{client.describe(answer)} was answered without {' and '.join(lacking)}, after "
-        f"{_errors.count_of(asked, 'attempt')}, so all that follows from it is missing"
+        f"{_errors.count_of(asked, 'attempt')}, so all values that depend on it are missing"
         f"{_CLASSIC if 'compute' in lacking else ''}{remark}. {_WAYS_OUT}"
     )
 

@@ -77,7 +77,7 @@ class Rejection(t.NamedTuple):
             else "It names no version that it accepts"
         )
         todo = (
-            "use one of those that the VM's IMDS knows, or 'latest'" if fixed else "set api_version"
+            "set api_version to one that it knows, or to 'latest'" if fixed else "set api_version"
         )
         title = service[:1].upper() + service[1:]
         last = list(rejections.values())[-1]

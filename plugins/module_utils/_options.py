@@ -76,9 +76,9 @@ def endpoint_from(wanted: str, system: _client.System) -> str:
 
 
 def _is_in_vain(endpoint: str, wanted: str, system: _client.System) -> bool:
-    """Whether this machine says that nothing answers there.
+    """Whether the firmware or the files of this machine show that nothing answers at the endpoint.
 
-    Somebody who sets the URL of another endpoint has a reason, whatever the machine says.
+    This is never assumed of the URL of another endpoint, because the user has set it.
     """
     if endpoint == _client.DEFAULT_ENDPOINT:
         return system.in_azure() is False

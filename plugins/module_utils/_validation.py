@@ -13,7 +13,7 @@ from . import _errors, _service
 
 # A regular expression, because urlsplit ignores some characters, and any text after the brackets of IPv6.
 _ENDPOINT = r"http://([a-z0-9.]+|\[[0-9a-f:]+\])(?::([1-9][0-9]{0,4}))?/?\Z"
-# Instead of a URL.
+# The values of the option endpoint that are not URLs.
 WORDS = ("arc", "auto")
 _VERSION = r"20[0-9]{2}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z"
 
@@ -53,7 +53,7 @@ def _is_local(host: str) -> bool:
 def named_endpoint(
     endpoint: str, in_azure: t.Callable[[], bool | None], has_arc_agent: t.Callable[[], bool]
 ) -> str:
-    """The endpoint itself, or what a word in its place stands for on this machine."""
+    """The endpoint itself, or the URL that one of WORDS means on this machine."""
     if endpoint == "auto":
         is_arc = in_azure() is False and has_arc_agent()
         return (_service.ARC if is_arc else _service.IMDS).endpoint

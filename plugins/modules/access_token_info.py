@@ -40,8 +40,8 @@ notes:
     for this module, because its arguments are no secrets. But a task with a token among its arguments should use pipelining, also on the controller
     (C(ansible_pipelining=true) in C(vars) of the task).
   - Ansible's debug output (E(ANSIBLE_DEBUG)) shows the whole output of modules, including tokens.
-  - All processes of one user on the VM together send at most 20 requests a second and 5 at once. They coordinate by five small files in the system's
-    temp folder, which contain times and never a token.
+  - All processes of one user on the VM together send at most 20 token requests a second and 5 at once. They coordinate by five small files in the
+    system's temp folder, which contain times and never a token. On Windows hosts, the module does not limit its requests.
 seealso:
   - plugin: imds.azure.access_token
     plugin_type: lookup
@@ -91,7 +91,7 @@ token_type:
   type: str
   sample: Bearer
 client_id:
-  description: The client ID of the identity; empty if the service does not return it, such as the VM extension.
+  description: The client ID of the identity. Empty if the service does not return it. The VM extension does not.
   returned: success
   type: str
   sample: 059a91e1-c527-4279-91c3-42505f877031

@@ -61,7 +61,8 @@ options:
       - The default roots are Microsoft TLS RSA Root G2, which this collection includes, and DigiCert Global Root G2 and Microsoft RSA Root
         Certificate Authority 2017, as long as the Python library certifi includes them.
       - Relative paths are searched as in O(intermediates).
-      - Only regular files of up to 16 MiB are read. In a world-writable folder, only files of this user, of root and of the folder's owner are read.
+      - For this option and O(intermediates), only regular files of up to 16 MiB are read. In a world-writable folder, only files of this user, of root
+        and of the folder's owner are read.
     type: list
     elements: path
     default: []
@@ -81,9 +82,8 @@ options:
       - The name C(cloud) selects the cloud of the signer. It accepts the name or an alias of a known Azure cloud, in any casing, like the test
         P(imds.azure.cloud#test). A document from another cloud fails with RV(reason=wrong_subject). Without C(cloud), all four clouds are accepted.
         An unknown name is refused, even as V(=NAME), because the signing domain of such a cloud is unknown.
-      - An expectation that would compare nothing is refused before a request is sent, for example an empty dictionary or an empty variable. Only for
-        C(sku), C(licenseType) and the values of C(plan), an empty text is a value. With O(verify=false), nothing is compared, so O(expect) is
-        refused.
+      - An expectation that would compare nothing is refused before a request is sent, for example an empty dictionary or an empty variable. An empty
+        text is allowed only for C(sku), C(licenseType) and the values of C(plan). With O(verify=false), nothing is compared, so O(expect) is refused.
       - Azure never signs the VM's name, tags, zone or addresses. The message of RV(reason=unexpected_value) lists the fields of the document.
     type: dict
     default: {}
@@ -96,8 +96,8 @@ notes:
   - The module uses the clock of the controller. With a wrong clock, it treats every document as expired.
   - Classic VMs have only a C(vmId) in their documents. Documents of an O(api_version) before 2019-04-30 have no C(subscriptionId), those
     before 2019-11-01 no C(sku).
-  - According to the documentation, documents in Azure China lead to DigiCert Global Root CA, which is not among the default roots. Set
-    O(trusted_roots) and O(intermediates) there.
+  - According to Microsoft's documentation, the certificates of signers in Azure China lead to DigiCert Global Root CA, which is not among the default
+    roots. Set O(trusted_roots) and O(intermediates) there.
 seealso:
   - module: imds.azure.instance_facts
   - name: Attested data
@@ -245,7 +245,7 @@ api_version:
 reason:
   description:
     - The reason why the document is not accepted. The message has details.
-    - V(malformed) - it is no attested document, or does not have exactly one signer.
+    - V(malformed) - the answer is not an attested document, or does not have exactly one signer.
     - V(bad_signature) - the signature does not match the content or the certificate.
     - V(wrong_subject) - the signer does not have the name of an Azure cloud, or not that of the expected cloud.
     - V(untrusted_chain) - no valid chain leads from the signer to a trusted root.

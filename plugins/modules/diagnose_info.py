@@ -30,10 +30,12 @@ attributes:
 options:
   api_version:
     description:
-      - Ignored. The module uses 2017-12-01, a version that every IMDS supports. The option exists for C(module_defaults) of the action group.
+      - Ignored. The module uses 2017-12-01, a version that every IMDS supports, and 2019-08-15 for the agent of an Azure Arc-enabled server. The option
+        exists for C(module_defaults) of the action group.
   timeout:
     description:
-      - Seconds for each of at most three requests. The module detects a firewall on the host by its second refusal, after about a second.
+      - Seconds for each of at most three requests. Use at least 2 seconds. Linux sends an unanswered packet again after about a second, and the module
+        detects a firewall of the host when Linux can't send that packet.
     default: 5.0
   deadline:
     description:
@@ -63,7 +65,7 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ diagnosis.report }}"
 
-- name: Print only the command that fixes the most likely cause
+- name: Print only the commands for the most likely cause
   ansible.builtin.debug:
     msg: "{{ diagnosis.causes[0].mend }}"
   when: diagnosis.causes | length > 0
@@ -105,7 +107,8 @@ causes:
       returned: always
       sample: the route to 0.0.0.0/0 goes by eth1, and the primary one is eth0 (its DHCP lease has the default gateway)
     mend:
-      description: Commands that fix the cause until the next boot; empty if there are none.
+      description: Commands that fix the cause, or that help to find it. Empty if there are none. Changes of routes and firewall rules are lost at the
+        next boot.
       type: list
       elements: str
       returned: always
@@ -137,8 +140,8 @@ observed:
       sample: 80
     request:
       description:
-        - One plain request. C(url) is its URL, C(status) that of the answer (V(null) without an answer), C(headers) has the headers with names in
-          lower case, and C(body) the error text of IMDS. Any other body is left out, because it may be a document with user data.
+        - One plain request. C(url) is its URL. C(status) is the status of the answer (V(null) without an answer), C(headers) has its headers with names
+          in lower case, and C(body) has the error text of IMDS. Any other body is left out, because it may be a document with user data.
         - C(imds) shows whether Azure's IMDS answered, and C(has_compute) whether its document has C(compute).
         - Without an answer, C(reason) explains why, C(code) is the name of the error (C(ETIMEDOUT), C(ENETUNREACH), …), and C(refused_here) shows
           whether the kernel counted packets that it refused to send.
@@ -178,7 +181,8 @@ observed:
       elements: dict
       returned: always
     firmware:
-      description: C(azure) shows whether the chassis asset tag is that of Azure (V(null) if it can't be read). C(vendor) and C(product) are further texts.
+      description: C(azure) shows whether the chassis asset tag is that of Azure (V(null) if it can't be read). C(vendor) and C(product) are the names of
+        the machine's vendor and model.
       type: dict
       returned: always
     leases:
@@ -187,7 +191,8 @@ observed:
       elements: dict
       returned: always
     firewall:
-      description: C(rules) that block requests, each with the C(command) that removes it, and C(mentions) of the address in settings of firewalls.
+      description: C(rules) that block requests, and C(mentions) of the address in settings of firewalls. The C(command) of a rule removes it, or allows
+        the requests if the rule is the policy of a chain. It is empty if a name in it has unusual characters.
       type: dict
       returned: always
     clock:

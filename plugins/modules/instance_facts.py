@@ -251,7 +251,7 @@ ansible_facts:
               returned: always
               sample: [10.0.0.4]
             public:
-              description: Public addresses in the instance document. It does not have those of a Standard SKU.
+              description: Public addresses in the instance document, which lacks addresses of the Standard SKU.
               type: list
               elements: str
               returned: always

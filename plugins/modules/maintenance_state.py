@@ -43,7 +43,7 @@ options:
       - V(take) takes the lock. V(release) frees it.
       - V(plan) returns the next work.
       - V(draining), V(drained) and V(restoring) record the progress for O(event). V(restored) removes the record of O(event).
-      - If another run has the lock, V(release) does nothing, and all other steps fail.
+      - If another run has the lock, V(release) does nothing, and all other steps except V(begin) fail.
     type: str
     choices: [begin, take, plan, draining, drained, restoring, restored, release]
     required: true

@@ -111,7 +111,7 @@ events:
       elements: str
       sample: [web-0, web-1]
     NotBefore:
-      description: The time of the start, unless the event is approved earlier, as IMDS sent it. Empty after the start.
+      description: The time, as IMDS sent it, at which the event starts if it is not approved earlier. Empty after the start.
       returned: success
       type: str
       sample: Sat, 11 Apr 2026 22:26:58 GMT

@@ -10,8 +10,8 @@ module: vm_extension_info
 short_description: Find the uses of the retired VM extension for managed identities
 version_added: 0.1.0
 description:
-  - Finds traces of the retired VM extension C(ManagedIdentityExtensionForLinux) on a host, that is whether it listens, its service, its files, and
-    the configuration that names it.
+  - Finds traces of the retired VM extension C(ManagedIdentityExtensionForLinux) on a host. These are sockets on which it listens, its service, its
+    files, and configuration that names it or its port.
   - Requests a token from IMDS and one from the extension, and compares their audience, identity, tenant and application. The tokens never leave the
     VM. The module returns only these four claims.
   - Changes nothing. The role P(imds.azure.managed_identity_migration#role) prints a report of the results, with the commands that remove the
@@ -111,8 +111,8 @@ RETURN = r"""
 state:
   description:
     - V(clean), the host has no trace of the extension.
-    - V(ready), IMDS gives an equal token. All programs can use IMDS, and the extension can be removed.
-    - V(unproven), IMDS gives a token, but the extension gives none for the comparison.
+    - V(ready), IMDS gives an equal token. You can change all programs to IMDS, and then remove the extension.
+    - V(unproven), the tokens were not compared. The extension gave no token, or O(compare=false).
     - V(blocked), IMDS gives no token, or a different one.
     - V(not_applicable), the host is an Azure Arc-enabled server, which never has the extension. The host was not searched.
   returned: success
@@ -231,7 +231,7 @@ references:
       description: The replacement.
       type: str
       returned: always
-      sample: 'nothing: IMDS needs no port'
+      sample: 'nothing, because IMDS needs no port'
 unread:
   description: Files that could not be searched completely, with the reason.
   returned: success
@@ -399,7 +399,7 @@ def compared(
     resource = resource_from(option, lambda: document)
     imds = claims_or_error(lambda: imds_token(client, resource, identity, rate_limit))
     if port is None:
-        return comparison(*imds, None, "not asked, as nothing listens on its port")
+        return comparison(*imds, None, "not queried, because nothing listens on its port")
     extension = extension_endpoint(port, identity)
     return comparison(
         *imds, *claims_or_error(lambda: extension_token(client, extension, resource, identity))
@@ -453,10 +453,12 @@ def main() -> None:
     except OptionError as exc:
         module.fail_json(msg=str(exc))
     except ImdsError as exc:
-        module.warn(f"Only what is on this host's disks and ports is known: {exc}")
+        module.warn(
+            f"The names of this VM in Azure are unknown, and the tokens are not compared: {exc}"
+        )
         if option("compare"):
             result["tokens"] = comparison(
-                None, str(exc), None, "not asked, as IMDS does not answer"
+                None, str(exc), None, "not queried, because IMDS does not answer"
             )
     # File names may not be Unicode, but Ansible accepts only Unicode.
     module.exit_json(changed=False, state=state_of(result), **cleaned(result))

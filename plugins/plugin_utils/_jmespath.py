@@ -30,7 +30,7 @@ def compiled(text: t.Any, option: str) -> Expression:
     """The expression as a function of a document."""
     if not isinstance(text, str):
         raise OptionError(
-            f"{option} {printable(str(text))!r} is not a JMESPath expression: it is no text"
+            f"{option} {printable(str(text))!r} is not a JMESPath expression: it is not a text"
         )
     if _PLAIN_PATH.match(text):
         return _path(text.split("."))

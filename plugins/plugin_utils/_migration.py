@@ -24,16 +24,16 @@ from ansible_collections.imds.azure.plugins.plugin_utils._placement.location imp
 _CLEAN = "clean"
 _NOT_APPLICABLE = "not_applicable"
 _MEANINGS = {
-    "ready": "IMDS gives an equal token. Change what is listed, then remove the extension where it is installed.",
+    "ready": "IMDS gives an equal token. Make the listed changes, then remove the extension where it is installed.",
     "unproven": "IMDS gives a token, but the extension gave none to compare it with.",
     "blocked": "IMDS does not give an equal token. Do not remove the extension yet.",
-    _CLEAN: "nothing of the VM extension for managed identities is on these hosts.",
+    _CLEAN: "these hosts have no trace of the VM extension for managed identities.",
     _NOT_APPLICABLE: "these are Azure Arc-enabled servers, which never have the VM extension.",
 }
 _CLAIMS = ("aud", "oid", "tid", "appid")
 _RETIRED = (
-    "The extension is retired: it keeps credentials on the VM, where an attacker can take them along; it supports few",
-    "distributions; it takes 32 identities, IMDS takes 1000.",
+    "The extension is retired: it keeps credentials on the VM, where an attacker can steal them; it supports only a few",
+    "distributions and 32 identities. IMDS supports 1000 identities.",
 )
 _LONGEST = 1000
 # The texts of a column are padded for all hosts, so their limit is lower.
@@ -121,7 +121,7 @@ def _changes(rows: t.Sequence[tuple[str, ...]]) -> list[str]:
     lines = [f"  {kind}: {CHANGE_TO[kind]}" for kind in CHANGE_TO if kind in kinds]
     own = [kind for kind in ("listens", "service", "files") if kind in kinds]
     if own:
-        lines.append(f"  {', '.join(own)}: gone when the extension is removed")
+        lines.append(f"  {', '.join(own)}: nothing. They disappear with the extension")
     return ["Change to:", *lines] if lines else []
 
 
@@ -174,7 +174,9 @@ def _removal(results: t.Mapping[str, _Result]) -> list[str]:
     for removal in removals.values():
         lines += [*_removal_lines(removal, claims[removal.vm]), ""]
     if by_hand:
-        lines += ["Remove it by hand where a name is not plain enough for a command:"]
+        lines += [
+            "Remove the extension by hand from these, because a name has characters that are unsafe in a command:"
+        ]
         lines += [*by_hand][:_MAX_ROWS]
         if len(by_hand) > _MAX_ROWS:
             lines.append(f"  and {len(by_hand) - _MAX_ROWS} more")
@@ -183,7 +185,7 @@ def _removal(results: t.Mapping[str, _Result]) -> list[str]:
         return []
     return [
         *lines,
-        "Take it out of templates as well, or the next deployment brings it back.",
+        "Remove the extension from templates as well. Otherwise the next deployment installs it again.",
     ]
 
 
@@ -192,12 +194,14 @@ def _removal_lines(removal: _Removal, claimants: list[str]) -> list[str]:
     name, is_vm = commands["name"], commands["target"] == "vm"
     # A host can claim to be the VM of another host, which may not be ready.
     if is_vm and len(claimants) > 1:
-        return [f"Several hosts say that they are the VM {name}: {listed(claimants, 10)}."]
+        return [
+            f"Several hosts claim to be the VM {name}, so there is no command for it: {listed(claimants, 10)}."
+        ]
     kind = "VM" if is_vm else "scale set"
     # Without leading blanks, because Ansible's YAML output would quote such a command, and double its quotes.
     return [
-        f"Remove it from the {kind} {name} (by {listed(removal.hosts, 10)}), once nothing needs it any "
-        "more, with the Azure CLI:",
+        f"When nothing needs the extension any more, remove it from the {kind} {name} (found on {listed(removal.hosts, 10)}) "
+        "with the Azure CLI:",
         *commands["az"],
         "or with Azure PowerShell:",
         *commands["powershell"],

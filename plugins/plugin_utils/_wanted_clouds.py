@@ -41,16 +41,15 @@ def wanted_cloud(name: str) -> Cloud:
         own = text[len(_EXACT) :].strip()
         if not key_of(own):
             raise OptionError(
-                f"{printable(name, 80)!r} names no cloud: after the equals sign comes the "
-                "azEnvironment of a cloud that is not known yet"
+                f"{printable(name, 80)!r} names no cloud: write the azEnvironment of a cloud after the "
+                "equals sign"
             )
         return cloud_named(own)
     found = BY_KEY.get(key_of(text))
     if found is None:
         raise OptionError(
             f"there is no cloud {printable(name, 80)!r}: the known ones are {KNOWN}."
-            f"{_suggestion(text)} A cloud that is not known yet is named with an equals sign, "
-            "=NAME"
+            f"{_suggestion(text)} For a cloud that this collection does not know, write =NAME"
         )
     return found
 

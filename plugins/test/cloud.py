@@ -21,8 +21,8 @@ def cloud(value: t.Any, *names: t.Any) -> bool:
         value = value.get("name")
     if not names or not all(isinstance(name, str) for name in (value, *names)):
         raise AnsibleFilterError(
-            "imds.azure.cloud compares texts: azEnvironment is imds.azure.cloud('AzurePublicCloud'), "
-            "with one name or several"
+            "imds.azure.cloud compares a text with the names of one or more clouds, for example azEnvironment is "
+            "imds.azure.cloud('AzurePublicCloud')"
         )
     try:
         # Checks all names first: a misspelt name is an error even if another name matches.

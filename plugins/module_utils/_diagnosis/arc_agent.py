@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Azure Arc agent of a machine, by files and by the kernel's table of sockets. Pure; private to imds.azure."""
+"""The Azure Arc agent of a machine, as far as files and the kernel's table of sockets show it. Pure; private to imds.azure."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ AGENT_USER = "himds"
 
 
 class ArcAgent(t.NamedTuple):
-    """What makes a machine an Azure Arc-enabled server."""
+    """The observations about the Azure Arc agent of a machine."""
 
     installed: bool
     asked: bool  # the endpoint is that of the agent
-    listeners: list[str]  # the users who listen on its port; a number where it has no name
-    may_read_keys: bool | None  # whether this user may; None where there is no folder of keys
+    listeners: list[str]  # the users who listen on its port; a user without a name has a number
+    may_read_keys: bool | None  # whether this user may; None if there is no folder of keys
     user: str  # this user
 
     @property
     def strangers(self) -> list[str]:
-        """Users who listen in the place of the agent."""
+        """The listening users other than the user of the agent and root."""
         return [user for user in self.listeners if user not in (AGENT_USER, "root", _ROOT)]
 
 
 def owners_of_listeners(tables: t.Iterable[str], port: int, passwd: str) -> list[str]:
-    """The users who listen on a port, by the texts of /proc/net/tcp and tcp6 and of /etc/passwd."""
+    """The users who listen on a port. `tables` are the texts of /proc/net/tcp and tcp6, and `passwd` is that of /etc/passwd."""
     names: dict[str, str] = {}
     for line in passwd.splitlines():
         name, _password, number = (*line.split(":", 3), "", "", "")[:3]

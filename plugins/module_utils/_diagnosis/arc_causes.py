@@ -20,7 +20,9 @@ from .cause import CERTAIN, LIKELY, POSSIBLE, Cause, answered, ask_command, is_h
 from .evidence import Evidence
 from .shell import command, word
 
-_AGENT_LOG = "azcmagent show says how the agent is, and journalctl -u himdsd has its log."
+_AGENT_LOG = (
+    "azcmagent show prints the state of the agent, and journalctl -u himdsd prints its log."
+)
 
 
 def agent_not_asked(evidence: Evidence) -> t.Iterator[Cause]:
@@ -31,10 +33,10 @@ def agent_not_asked(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "arc_agent",
             CERTAIN,
-            "this is an Azure Arc-enabled server, and its agent was not asked",
-            f"{ARC_AGENT} is there, and the firmware is not that of Azure",
+            "this is an Azure Arc-enabled server, but the request did not go to its agent",
+            f"{ARC_AGENT} exists, and the firmware is not that of Azure",
             [],
-            "Set the variable azure_imds_endpoint to arc, or to auto for hosts of which only some are Azure "
+            "Set the variable azure_imds_endpoint to arc, or to auto if only some of your hosts are Azure "
             "Arc-enabled servers.",
         )
 
@@ -60,7 +62,7 @@ def agent_down(evidence: Evidence) -> t.Iterator[Cause]:
         "the Azure Arc agent is not installed",
         f"{nobody}, and there is no {ARC_AGENT}",
         [],
-        "Where this host is a VM of Azure, or no part of Azure, set azure_imds_endpoint to auto.",
+        "If this host is an Azure VM, or has nothing to do with Azure, set azure_imds_endpoint to auto.",
     )
 
 
@@ -71,10 +73,10 @@ def foreign_listener(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "arc_foreign_listener",
             CERTAIN,
-            f"somebody else than the Azure Arc agent listens on its port: {who}",
-            f"a socket that listens on port {evidence.port} is neither of {AGENT_USER} nor of root",
+            f"a program of another user listens on the port of the Azure Arc agent: {who}",
+            f"a socket that listens on port {evidence.port} belongs neither to {AGENT_USER} nor to root",
             [f"ss -tlnp 'sport = :{evidence.port}'", "systemctl status himdsd"],
-            "Do not believe what it says. End that program, and start the agent again.",
+            "Do not trust the answers of that program. End it, and start the agent again.",
         )
 
 
@@ -83,7 +85,7 @@ def not_connected(evidence: Evidence) -> t.Iterator[Cause]:
     if request.status not in (200, 404) or is_healthy(evidence):
         return
     if request.status == 200 and not request.imds:
-        why = "the answer is status 200 and no instance document"
+        why = "the answer is status 200, but it is not an instance document"
     elif request.status == 200:
         why = "the instance document has no compute"
     else:
@@ -94,7 +96,7 @@ def not_connected(evidence: Evidence) -> t.Iterator[Cause]:
         "the Azure Arc agent is not connected to Azure",
         why,
         ["azcmagent show", "azcmagent check"],
-        "azcmagent connect connects it. " + _AGENT_LOG,
+        "To connect it, run azcmagent connect. " + _AGENT_LOG,
     )
 
 
@@ -122,10 +124,10 @@ def key_unreadable(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "arc_key_unreadable",
             CERTAIN if is_healthy(evidence) else POSSIBLE,
-            "this user can't get tokens of the Azure Arc agent, and can get facts",
-            f"{arc.user} may not read {FOLDER}, where the agent lays its keys",
+            "this user can get facts but no tokens from the Azure Arc agent",
+            f"{arc.user} may not read {FOLDER}, where the agent writes its keys",
             [command(f"usermod -a -G {AGENT_USER} {word(arc.user)}")],
-            "Log in again afterwards. With become: true no group is needed.",
+            "Log in again afterwards. With become: true, the group is not needed.",
         )
 
 

@@ -35,7 +35,7 @@ def unanswered(evidence: Evidence) -> bool:
 
 
 def ask_command(evidence: Evidence) -> str:
-    """The same request by hand, at a version that every service of this kind has."""
+    """A command that sends the same request, with a version that every service of this kind has."""
     version = ARC.newest if evidence.arc.asked else "2021-02-01"
     return _ASK.format(endpoint=evidence.endpoint, version=version)
 

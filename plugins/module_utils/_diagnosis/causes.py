@@ -26,7 +26,7 @@ _ORDER = (CERTAIN, LIKELY, POSSIBLE)
 _CLOCK_TOLERANCE = 300
 
 _NO_COMMAND = (
-    "No command is given, because a name or a value that belongs into it has unusual characters."
+    "There is no command here, because it would contain a name or a value with unusual characters."
 )
 
 
@@ -80,11 +80,11 @@ def _own_address(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "own_address",
             CERTAIN if not evidence.request.imds else POSSIBLE,
-            "this host has given itself the address of IMDS, so no request leaves it",
+            "this host itself has the address of IMDS, so no request leaves it",
             f"{evidence.address} is one of its own addresses",
             [f"ip address delete {evidence.address}/32 dev lo"],
-            "If the address is on another interface than lo, name that one. Something put it there: "
-            "an emulator, a container network or an agent that hands out identities.",
+            "If another interface than lo has the address, put the name of that interface into the command. "
+            "An emulator, a container network or an agent for identities may have set the address.",
         )
 
 
@@ -128,7 +128,7 @@ def _no_route(evidence: Evidence) -> t.Iterator[Cause]:
         f"there is no route to {evidence.address}",
         why,
         _route_commands(evidence),
-        "To make it last, let DHCP set the routes of the primary interface again.",
+        "For a lasting fix, let DHCP set the routes of the primary interface again.",
     )
 
 
@@ -138,11 +138,15 @@ def _policy_route(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "policy_route",
             LIKELY,
-            "a routing rule takes the request away from the main routing table",
-            f"the main table says {route_in_words(route)}, and the kernel "
-            + (f"refuses ({route.refusal})" if route.refusal else f"uses {route.source}"),
+            "a routing rule overrides the main routing table for the request",
+            f"the route of the main table is {route_in_words(route)}, but the kernel "
+            + (
+                f"refuses the request ({route.refusal})"
+                if route.refusal
+                else f"sends from the address {route.source}"
+            ),
             [f"ip rule add to {evidence.address}/32 lookup main priority 100"],
-            "The rules there are: ip rule show.",
+            "To list the routing rules, run: ip rule show",
         )
 
 
@@ -192,14 +196,14 @@ def _firewall(evidence: Evidence) -> t.Iterator[Cause]:
     suspect = _suspect(evidence)
     whose = "of this host " if refused_here or firewall.rules else ""
     counted = "; the kernel counted packets that were refused before they left"
-    lasting = (f" It also stands in {m.file}, line {m.line}." for m in firewall.mentions[:3])
+    lasting = (f" Line {m.line} of {m.file} also names the address." for m in firewall.mentions[:3])
     yield Cause(
         "firewall",
         suspect.certainty,
         f"a firewall {whose}drops or refuses the request",
         suspect.why + (counted if request.refused_here else ""),
         suspect.commands,
-        "Network security groups can't block IMDS; only something in this VM can."
+        "Network security groups can't block IMDS. Only a firewall in this VM can."
         + "".join(lasting),
     )
 
@@ -219,14 +223,14 @@ def _suspect(evidence: Evidence) -> _Suspect:
         sure = refused_here or suspected[0].named
         return _Suspect(
             CERTAIN if sure else LIKELY if mentions else POSSIBLE,
-            f"a rule is in the way: {suspected[0].rule}",
+            f"this rule can block the request: {suspected[0].rule}",
             [rule.command for rule in suspected],
         )
     if mentions:
         first = mentions[0]
-        why = f"{first.file}, line {first.line}, is in the way: {first.text}"
+        why = f"line {first.line} of {first.file} names the address: {first.text}"
         return _Suspect(LIKELY, why, [accept])
-    why = "nothing came back, as when a packet is dropped"
+    why = "there was no answer at all, which is usual if a firewall drops packets"
     return _Suspect(LIKELY if refused_here else POSSIBLE, why, [accept])
 
 
@@ -239,8 +243,8 @@ def _silent_gateway(evidence: Evidence) -> t.Iterator[Cause]:
             f"{route.gateway or evidence.address} does not answer on {route.interface}",
             "no machine on the link has the address of the next hop",
             _route_commands(evidence),
-            "A gateway that is not Azure's own (the first address of the subnet) was probably set "
-            "by hand.",
+            "The gateway of Azure has the first address of the subnet. Any other gateway was "
+            "probably set by hand.",
         )
 
 
@@ -255,14 +259,15 @@ def _refused(evidence: Evidence) -> t.Iterator[Cause]:
             f"nothing on this host listens at {address}, port {port}",
             "the connection was refused, and it never left this host",
             [f"ss -tlnp 'sport = :{port}'"],
-            "Azure's own IMDS is at http://169.254.169.254: see which endpoint is asked, and why.",
+            "Azure's own IMDS is at http://169.254.169.254. Check the setting of another endpoint: the option endpoint, "
+            "the variable azure_imds_endpoint or the environment variable AZURE_IMDS_ENDPOINT.",
         )
         return
     yield Cause(
         "refused",
         LIKELY,
         f"the machine at {address} refuses the connection",
-        "a firewall that rejects, or another machine instead of IMDS",
+        "a firewall rejects the connection, or another machine has the address of IMDS",
         [rule.command for rule in evidence.firewall.rules]
         or [f"iptables -I OUTPUT -d {address} -p tcp --dport {port} -j ACCEPT"],
     )
@@ -293,24 +298,24 @@ def _foreign(evidence: Evidence) -> t.Iterator[Cause]:
     yield Cause(
         "foreign_service",
         CERTAIN if request.status != 200 or service != UNKNOWN_SERVICE else LIKELY,
-        f"it is not Azure's IMDS that answers there, but {service}",
+        f"{service} answers instead of Azure's IMDS",
         f"the answer is status {request.status}"
         + (f" from the server {server!r}" if server else "")
-        + " and has nothing of IMDS in it",
+        + ", and does not look like an answer of IMDS",
         [rule.command for rule in rules] or _route_commands(evidence),
         "If this host is not in Azure, there is nothing to fix: keep plays for Azure away from it, "
-        "with the role imds.azure.guard. In Azure, something has taken the address over: see "
-        f"ip route get {evidence.address} and what listens on port {evidence.port}.",
+        "with the role imds.azure.guard. In Azure, another program or machine has taken over the address: check "
+        f"ip route get {evidence.address} and which program listens on port {evidence.port}.",
     )
 
 
 _STATUS = {
-    400: (LIKELY, "IMDS does not understand the request", "It may be an older one."),
-    410: (CERTAIN, "IMDS is being updated", "That takes up to 70 seconds."),
+    400: (LIKELY, "IMDS does not understand the request", "This IMDS may be an older one."),
+    410: (CERTAIN, "IMDS is being updated", "An update takes up to 70 seconds."),
     429: (
         CERTAIN,
-        "this VM asks IMDS more often than 5 times a second",
-        "See which program it is: ss -tnp dst 169.254.169.254",
+        "this VM sends more than 5 requests a second to IMDS",
+        "To find the program that sends them, run: ss -tnp dst 169.254.169.254",
     ),
 }
 
@@ -322,7 +327,7 @@ def _status(evidence: Evidence) -> t.Iterator[Cause]:
     trouble = (
         LIKELY,
         "IMDS has a temporary problem",
-        "If it goes on, open a support request for this VM in the Azure portal.",
+        "If it continues, open a support request for this VM in the Azure portal.",
     )
     certainty, what, advice = _STATUS.get(request.status, trouble)
     yield Cause(
@@ -341,12 +346,12 @@ def _no_compute(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "no_compute",
             CERTAIN,
-            "IMDS answers, but knows nothing of this VM's compute",
-            "the instance document has no compute: this VM is a classic one, or older than "
-            "September 2016 and not changed since, or IMDS returns an incomplete document at the moment",
+            "IMDS answers, but with a document that has no compute",
+            "this VM is a classic one, or it was created before September 2016 and not changed since, "
+            "or IMDS returns an incomplete document at the moment",
             ["az vm update --resource-group GROUP --name VM --set tags.imds=refresh"],
-            "A tag, an extension or a data disk that is added or removed makes IMDS read the VM "
-            "again. Classic VMs must move to Resource Manager.",
+            "If a tag, an extension or a data disk of a VM is added or removed, IMDS reads the data of the VM again. "
+            "Classic VMs must move to Resource Manager.",
         )
 
 
@@ -403,9 +408,9 @@ def _clock(evidence: Evidence) -> t.Iterator[Cause]:
             "clock",
             CERTAIN if is_healthy(evidence) else POSSIBLE,
             f"the clock of this host is {abs(ahead):.0f} s {direction} that of the answering service",
-            f"it says {evidence.clock.now}; tokens and attested documents will be refused",
+            f"the time of this host is {evidence.clock.now}, so tokens and attested documents will be refused",
             ["timedatectl set-ntp true"],
-            "Azure VMs can take the time of their host: chrony with the clock /dev/ptp_hyperv.",
+            "An Azure VM can get the time from its Azure host, if chrony uses the clock /dev/ptp_hyperv.",
         )
 
 
@@ -415,14 +420,14 @@ def _unexplained(evidence: Evidence) -> t.Iterator[Cause]:
         yield Cause(
             "unexplained",
             POSSIBLE,
-            "IMDS does not answer this address of this VM for a reason outside of it",
-            f"{evidence.request.reason}, although the route is there",
+            "IMDS does not answer, and this host shows no reason for that",
+            f"{evidence.request.reason}, although there is a route",
             [
                 "az vm nic list --resource-group GROUP --vm-name VM",
                 ask_command(evidence),
             ],
-            "Compare the primary interface's MAC and address there with the ones here. If they are "
-            "the same, open a support request for this VM in the Azure portal.",
+            "The first command shows the primary interface of the VM in Azure. Compare its MAC and its address with those of this host. "
+            "If they are equal, open a support request for this VM in the Azure portal.",
         )
 
 

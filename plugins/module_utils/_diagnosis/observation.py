@@ -114,8 +114,8 @@ class Machine(t.NamedTuple):
     send: Transport
     run: t.Callable[[t.Sequence[str]], str]  # the output of a program; "" if it fails
     wall: t.Callable[[], float]
-    user: t.Callable[[], str]  # who this process is
-    may_read: t.Callable[[str], bool]  # whether this user may read what is in a folder
+    user: t.Callable[[], str]  # the user of this process
+    may_read: t.Callable[[str], bool]  # whether this user may read the files in a folder
 
 
 def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
@@ -125,7 +125,7 @@ def observe(machine: Machine, endpoint: str, timeout: float) -> Evidence:
     port = parts.port or 80
     before = failed_retransmits(machine.read("/proc/net/netstat"))
     service = service_at(endpoint)
-    # The oldest version is known everywhere, so that no answer is about the version.
+    # Every service knows its oldest version, so no answer rejects the version.
     request, answer = ask(machine, endpoint + _INSTANCE + service.floor, timeout)
     if service is ARC and answer is not None:
         request = request._replace(imds=request.imds or is_agent(answer))
@@ -171,7 +171,7 @@ def read_listeners(machine: Machine, port: int) -> list[str]:
 
 
 def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | None]:
-    """Sends one plain request. Returns what the report may show of the answer (or the error), and the answer."""
+    """Sends one plain request. Returns the part of the answer (or of the error) that the report may show, and the answer."""
     request = Request("GET", url, HEADERS)
     nothing = Probe(
         url=url,
@@ -201,7 +201,7 @@ def ask(machine: Machine, url: str, timeout: float) -> tuple[Probe, Response | N
 
 
 def code_of(cause: BaseException | None) -> str:
-    """The name of the error because of which a request got no answer."""
+    """The name of the error that left a request without an answer."""
     if isinstance(cause, socket.timeout):
         return "ETIMEDOUT"
     number = cause.errno if isinstance(cause, OSError) else None
@@ -232,11 +232,11 @@ def is_imds(response: Response, data: dict[str, t.Any]) -> bool:
 
 
 def is_agent(response: Response) -> bool:
-    """Was it the Azure Arc agent that answered? It has no header of its own."""
+    """Whether the Azure Arc agent answered. It has no header of its own."""
     return response.status == 503 or "error" in json_of(response)
 
 
-_NOT_ASKED = Versions(None, [], "not asked")
+_NOT_ASKED = Versions(None, [], "not requested")
 
 
 def read_versions(machine: Machine, endpoint: str, timeout: float) -> Versions:

@@ -36,15 +36,15 @@ def report(evidence: Evidence, found: t.Sequence[Cause], host: str) -> list[str]
                 lines.append("Also:")
             lines.append(f"{number + 1}. ({cause.certainty}) {cause.what}.")
         lines.append(f"   why:  {cause.why}.")
-        lines.extend(f"   mend: {text}" for text in cause.mend)
+        lines.extend(f"   fix:  {text}" for text in cause.mend)
         if cause.advice:
             lines.append(f"   note: {cause.advice}")
         lines.append("")
-    lines = [*lines, *([""] if not found else []), "What was looked at:", *_looked_at(evidence)]
+    lines = [*lines, *([""] if not found else []), "Observations:", *_observations(evidence)]
     return [one_line(line) for line in lines]
 
 
-def _looked_at(evidence: Evidence) -> list[str]:
+def _observations(evidence: Evidence) -> list[str]:
     request, primary = evidence.request, evidence.primary
     firmware, clock = evidence.firmware, evidence.clock
     rows = {
@@ -57,7 +57,7 @@ def _looked_at(evidence: Evidence) -> list[str]:
         else "unknown: no interface has an address",
         "interfaces": ", ".join(_interface(nic) for nic in evidence.interfaces) or "none",
         "proxies": ", ".join(f"{catch.variable} ({catch.where})" for catch in evidence.proxies)
-        or "none would have caught the request",
+        or "none applies to the request",
         "firmware": {True: "Azure", False: "not Azure", None: "unknown"}[firmware.azure]
         + (f" ({firmware.vendor} {firmware.product})" if firmware.vendor else ""),
         "DHCP": ", ".join(
@@ -68,7 +68,7 @@ def _looked_at(evidence: Evidence) -> list[str]:
         or "no leases found",
         "Arc agent": _agent(evidence),
         "clock": clock.now
-        + ("" if clock.ahead is None else f", {clock.ahead:+.0f} s from the answer's"),
+        + ("" if clock.ahead is None else f", {clock.ahead:+.0f} s compared with the answer"),
     }
     return [f"   {name + ':':<12}{text}" for name, text in rows.items()]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The approval of a scheduled event: the options of the module scheduled_event, and its result by them. Private to imds.azure."""
+"""The approval of a scheduled event: the options and the result of the module scheduled_event. Private to imds.azure."""
 
 from __future__ import annotations
 
@@ -104,18 +104,17 @@ class _Approval(t.NamedTuple):
         resource = self.resource or own_name(self.client)
         if is_alone(event, resource):
             return
-        said = f"event {printable(event['EventId'])} is not only for {printable(resource)!r}"
         others = [name for name in others_in(event, resource) if name]
         if others:
             raise NotAlone(
-                f"{said}, and an approval would be for {listed(others)} as well: approve it with "
-                "only_if_alone=false when they are also ready",
+                f"event {printable(event['EventId'])} is not only for {printable(resource)!r}, and an approval would "
+                f"be for {listed(others)} as well: approve it with only_if_alone=false when they are also ready",
                 event["Resources"],
             )
         raise NotAlone(
-            f"{said} as far as IMDS says: its Resources are missing, empty, or not a list of exactly "
-            "that one name. Find out what an approval would be for before you approve it with "
-            "only_if_alone=false",
+            f"event {printable(event['EventId'])} may be for other resources than {printable(resource)!r}: its "
+            "Resources are missing, empty, or not a list of exactly that one name. Find out which resources an "
+            "approval would affect before you approve it with only_if_alone=false",
             event["Resources"],
         )
 
@@ -128,7 +127,7 @@ class _Approval(t.NamedTuple):
         if not is_event_id(self.event_id):
             raise refusal
         if self.check_mode or self.only_if_alone:
-            msg = f"IMDS lists no event {self.event_id}: it is over, was cancelled or never was"
+            msg = f"IMDS lists no event {self.event_id}: it is over, was cancelled or never existed"
             return dict(_result({}, changed=False), msg=msg)
         try:
             start_event(self.client, self.event_id)

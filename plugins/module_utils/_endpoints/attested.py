@@ -17,7 +17,7 @@ from .._options import GetOption, shared_argument_spec
 def _advice(status: int | None, _cause: str) -> str:
     if status != 404:
         return ""
-    return "Check api_version, because there are no attested documents before 2018-10-01, and what serves this address"
+    return "Check api_version: attested documents exist since 2018-10-01. Also check what serves this address"
 
 
 ATTESTED = Endpoint("attested/document", always_there=True, advise=_advice)
@@ -41,8 +41,8 @@ def argument_spec() -> dict[str, t.Any]:
 def checked_nonce(nonce: str) -> str:
     if not _NONCE.match(nonce):
         raise OptionError(
-            f"nonce {printable(nonce)!r} is not 1 to 32 ASCII characters without blanks: leave it "
-            "out, and a fresh random one is made"
+            f"nonce {printable(nonce)!r} is not 1 to 32 ASCII characters without blanks. Without the option, "
+            "the nonce is random"
         )
     return nonce
 

@@ -25,7 +25,7 @@ NEWEST = "2020-07-01"
 
 
 def _advice(status: int | None, _cause: str) -> str:
-    """IMDS does not say that it rejects the version, so each of these statuses may mean it."""
+    """IMDS does not name a rejected version as the reason, so each of these statuses may have this reason."""
     if status not in (400, 404):
         return ""
     return f"Check the parameters, and the option api_version: scheduled events have versions of their own, up to {NEWEST}"
@@ -76,7 +76,7 @@ def argument_spec() -> dict[str, t.Any]:
 
 
 def events_by_options(option: GetOption, client: ImdsClient) -> dict[str, t.Any]:
-    """The result of that module. Seconds of notice are counted by the clock of the machine this runs on."""
+    """The result of that module. Seconds of notice are counted by the clock of the machine that runs this function."""
     resource = option("resource") or own_name(client)
     document = scheduled_events(client).data
     events = about(shaped_events(document, time.time()), resource)
@@ -94,7 +94,7 @@ def start_event(client: ImdsClient, event_id: str) -> None:
 
 
 def own_name(client: ImdsClient) -> str:
-    """The name of this VM in events. A service without events is not asked."""
+    """The name of this VM in events. Raises AbsentError, without a request, if the service has no events."""
     client.adapted(EVENTS)
     return name_in(client.newest_instance())
 
@@ -181,9 +181,8 @@ def name_in(document: dict[str, t.Any]) -> str:
     name = part(document, "compute").get("name")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME or name == ANYBODY:
         raise MalformedError(
-            "the instance document of this VM has no compute.name of at most "
-            f"{_LONGEST_NAME} characters to find its events by: set resource to the name that "
-            f"events give it, or to {ANYBODY!r} for all events"
+            "the name of this VM in events is unknown, because its instance document has no compute.name of at most "
+            f"{_LONGEST_NAME} characters: set resource to the name, or to {ANYBODY!r} for all events"
         )
     return name
 

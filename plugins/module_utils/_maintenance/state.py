@@ -55,7 +55,7 @@ _FILE_LOCK_SECONDS = 20.0
 _LONGEST = 1e15
 # An answer of IMDS has at most 4 MiB, and JSON may escape one byte as six.
 _MAX_BYTES = 32 * 1024 * 1024
-# Of one run. Azure plans a few for a VM, and the tasks of the user run for each.
+# The maximum number of due events in one run. Azure plans only a few for a VM, and the tasks of the user run for each.
 MOST_DUE = 50
 
 Process = t.Dict[str, t.Any]
@@ -200,7 +200,7 @@ class Folder:
                 if self.clock() >= end:
                     raise BusyError(
                         f"a process on the VM has locked {self.path}/{_LOCK} for more than "
-                        f"{_FILE_LOCK_SECONDS:.0f} s: end it, it may be stopped",
+                        f"{_FILE_LOCK_SECONDS:.0f} s and may be stopped: end that process",
                         {},
                     ) from None
             self.sleep(_NAP)
@@ -236,15 +236,15 @@ class Folder:
     def _busy(self, held: dict[str, t.Any]) -> str:
         left = max(0, round(held["expires"] - self.clock()))
         return (
-            f"another run of the role maintenance works on this VM since {held['since']} ({_started(held)}). "
-            "Nothing was done: run the role again later. A run that has died is taken over "
-            f"{left} s from now, unless it shows itself before, or when the VM restarts ({self.path}/{_LOCK})"
+            f"another run of the role maintenance has worked on this VM since {held['since']} ({_started(held)}). "
+            "Nothing was done: run the role again later. If the other run makes no progress, a new run can take over "
+            f"the lock {self.path}/{_LOCK} in {left} s, or as soon as the VM has restarted"
         )
 
     def _taken_over(self, held: dict[str, t.Any]) -> str:
         return (
             f"a run of the role maintenance that began at {held['since']} ({_started(held)}) did not end. "
-            "This run goes on where that one stopped"
+            "This run continues its work"
         )
 
     # The events.
@@ -312,7 +312,7 @@ class Folder:
         except LostError as exc:
             self._drain_again()
             raise LostError(
-                f"{exc}. This run has restored the VM, so the next run drains it again where that is due"
+                f"{exc}. This run has restored the VM, so the next run drains it again if an event is due"
             ) from None
 
     def _drain_again(self) -> None:
@@ -440,12 +440,12 @@ def _state_by_name(path: str) -> State | None:
 def _unreadable(path: str, exc: Exception) -> str:
     reason = exc.strerror if isinstance(exc, OSError) else exc
     meaning = (
-        "The VM may be drained for the event of that name, which this run assumes"
+        "The VM may be drained for the event of that name, so this run keeps a record of the event"
         if _state_by_name(path)
         else "If the VM is still drained for an event that is over, restore it by hand"
     )
     return (
-        f"{printable(path)} can't be read ({printable(str(reason))}), and is set aside as "
+        f"{printable(path)} can't be read ({printable(str(reason))}), and is renamed to "
         f"{printable(os.path.basename(path))}.unreadable. {meaning}"
     )
 
@@ -487,12 +487,12 @@ def _unapprovable(event: Event, ambiguous: bool) -> str:
     if not event_id or event_id != event_id.strip():
         return (
             f"IMDS lists an event by the identifier {printable(event_id)!r}, which is empty or has blanks "
-            "at its ends. The VM is drained for it, and it is not approved"
+            "at its ends. The VM is drained for the event, but the event is not approved"
         )
     if ambiguous:
         return (
             f"IMDS lists different events by the identifier {printable(event_id)!r}, in this casing or "
-            "another. The VM is drained once for all of them, and none is approved"
+            "another. The VM is drained once for all of them, but none of them is approved"
         )
     return ""
 

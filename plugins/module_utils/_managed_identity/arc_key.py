@@ -43,12 +43,11 @@ _ADVICE = {
     "holds no key": "Restart the agent: systemctl restart himdsd",
     "identity not found": "Assign a managed identity to the server, and check that one with the given client_id, "
     "object_id or resource_id is among those assigned to it",
-    "invalid_resource": "Check resource: it must be the URI of a service that exists in this cloud and tenant, to "
-    "the letter",
-    "use up the rate limit": "Ask for fewer tokens at once, or raise the option deadline",
+    "invalid_resource": "Check resource: it must be the exact URI of a service that exists in this cloud and tenant",
+    "use up the rate limit": "Request fewer tokens at once, or raise the option deadline",
 }
 _BY_STATUS = {
-    400: "Check resource and the identity that is asked for",
+    400: "Check resource and the requested identity",
     401: "The Azure Arc agent refused the key from its own file. Run the task again, or restart the agent: "
     "systemctl restart himdsd",
 }
@@ -141,7 +140,7 @@ def kind_of_identity(data: t.Mapping[str, t.Any], identity: t.Sequence[tuple[str
         said = data.get(name)
         if not isinstance(said, str) or said.lower() != wanted.lower():
             raise malformed_answer(
-                f"the Azure Arc agent returned a token, but does not confirm that it is of {name} {printable(wanted)}",
+                f"the Azure Arc agent returned a token, but does not confirm that it is for {name} {printable(wanted)}",
                 "An agent older than 1.67 ignores the requested identity and returns the token of the server itself: "
                 "update the agent, or leave the identity out",
             )

@@ -148,7 +148,7 @@ def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
     """
     token = data.get("access_token") if isinstance(data, dict) else None
     if not isinstance(token, str) or not _BEARER.match(token):
-        raise MalformedError("it has no access_token that could be used")
+        raise MalformedError("it has no usable access_token")
     result: dict[str, t.Any] = {"access_token": token}
     result.update({name: _text(data.get(name)) for name in _TEXTS})
     result.update({name: _number(name, data.get(name)) for name in NUMBERS})
@@ -164,8 +164,8 @@ def token_of(data: t.Any, unread: list[str] | None = None) -> dict[str, t.Any]:
 def unread_warning(name: str) -> str:
     """A warning that quotes nothing of the answer, because it may be a secret."""
     return (
-        f"the token came with a value of {name} that is neither a number nor a date that is understood, "
-        f"so {name} is null"
+        f"{name} of the token is null, because the value that came with the token is neither a number nor a "
+        "date in a known form"
     )
 
 
@@ -206,7 +206,7 @@ def different_claims(one: dict[str, str], other: dict[str, str]) -> list[str]:
 _BY_WORDS = (
     (
         "multiple user assigned identities exist",
-        "Say which one is meant: set client_id, object_id or resource_id",
+        "Choose one of them: set client_id, object_id or resource_id",
     ),
     (
         "identity not found",
@@ -215,18 +215,17 @@ _BY_WORDS = (
     ),
     (
         "invalid_resource",
-        "Check resource: it must be the URI of a service that exists in this cloud and tenant, to "
-        "the letter",
+        "Check resource: it must be the exact URI of a service that exists in this cloud and tenant",
     ),
     (
         "use up the rate limit",
-        "Ask for fewer tokens at once, or raise the option deadline",
+        "Request fewer tokens at once, or raise the option deadline",
     ),
 )
 _BY_STATUS = {
-    400: "Check resource and the identity that is asked for",
-    404: "The service that gives tokens is not ready, or this IMDS has none. Try again later",
-    429: "The VM asks for tokens more often than IMDS allows (20 times a second, 5 at once). "
+    400: "Check resource and the requested identity",
+    404: "The token service of this IMDS is not ready, or does not exist. Try again later",
+    429: "The VM requests tokens more often than IMDS allows (20 times a second, 5 at once). "
     "Try again later, or raise the option deadline",
 }
 _EXTENSION_GONE = (

@@ -74,8 +74,8 @@ VM_NAMES = (
 CHANGE_TO = {
     "endpoint": "http://169.254.169.254/metadata/identity/oauth2/token?api-version=2018-02-01 with the "
     "same resource, client_id and object_id and the same header, always as a GET request",
-    "port": "nothing: IMDS needs no port",
-    "name": "nothing: whatever installs, starts or reads the extension has to go with it",
+    "port": "nothing, because IMDS needs no port",
+    "name": "nothing. Remove everything that installs, starts or reads the extension",
 }
 
 
@@ -92,7 +92,7 @@ class Found(t.NamedTuple):
 
 
 def ports_in_settings(folders: t.Iterable[str]) -> list[int]:
-    """The ports in the settings of the installed extension, of which there is one in practice."""
+    """The ports in the settings of the installed extension. In practice, there is one port."""
     ports: list[int] = []
     for folder in folders:
         for path in sorted(glob.glob(os.path.join(glob.escape(folder), "config", "*.settings"))):

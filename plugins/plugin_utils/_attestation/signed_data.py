@@ -89,7 +89,7 @@ def signed_content(signature: str) -> Signed:
     except _PARSE_ERRORS as exc:
         raise malformed(f"it is not a PKCS#7 message ({printable(str(exc), 120)})") from None
     if message.certificate is None:
-        raise bad_signature("the certificate that the signer is named by is not in the message")
+        raise bad_signature("the certificate of the signer is not in the message")
     try:
         certificate = x509.load_der_x509_certificate(message.certificate)
         others = tuple(x509.load_der_x509_certificate(der) for der in message.others)
@@ -136,7 +136,7 @@ def _check_form(der: bytes) -> None:
         first, length, at = _header(der, at)
         end = limit if length is None else at + length
         if end > limit:
-            raise malformed("an element in it is longer than what it is in")
+            raise malformed("an element in it is longer than the element around it")
         if is_marked and first == length == 0:
             around.pop()
         elif first & _CONSTRUCTED:
@@ -155,7 +155,7 @@ def _header(der: bytes, at: int) -> tuple[int, int | None, int]:
     """The first byte of an element, its length (None if two zero bytes end it), and the start of its content."""
     first, size = der[at], der[at + 1]
     if first & _TAG == _TAG:
-        raise malformed("a tag in it is of a kind that is not in use")
+        raise malformed("it has a tag of an unsupported kind")
     at += 2
     length: int | None = size
     if size & 0x80:
@@ -175,7 +175,7 @@ def _message(der: bytes) -> _Message:
     signed = info["content"]
     signers = signed["signer_infos"]
     if len(signers) != 1:
-        raise malformed(f"it has {len(signers)} signers, where there must be exactly one")
+        raise malformed(f"it has {len(signers)} signers, but there must be exactly one")
     signer = signers[0]
     inner = signed["encap_content_info"]
     if inner["content_type"].native != "data" or isinstance(inner["content"], core.Void):
@@ -207,10 +207,10 @@ def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes
     others: list[bytes] = []
     for choice in choices:
         if choice.name != "certificate":
-            raise malformed("it has certificates of a kind that is not in use")
+            raise malformed("it has certificates of an unsupported kind")
         if choice.chosen["signature_value"].contents[:1] != b"\0":
             # The BIT STRING's count of unused bits is not covered by the signature, so only 0 is accepted.
-            raise malformed("the signature of a certificate in it does not end with a byte")
+            raise malformed("the signature of a certificate in it is not a number of whole bytes")
         body = choice.chosen["tbs_certificate"]
         is_named = (
             body["issuer"].dump() == sid.chosen["issuer"].dump()
@@ -218,7 +218,7 @@ def _certificates(choices: t.Any, sid: t.Any) -> tuple[bytes | None, tuple[bytes
         )
         (named if is_named else others).append(choice.chosen.dump())
     if len(named) > 1:
-        raise malformed("it has several certificates that the signer is named by")
+        raise malformed("it has several certificates of its signer")
     return (named[0] if named else None), tuple(others)
 
 

@@ -206,14 +206,14 @@ def _signed_in_name(certificate: x509.Certificate, cloud: Cloud | None) -> tuple
     if not known or len({found.name for _name, found in known}) > 1:
         raise AttestationError(
             "wrong_subject",
-            f"the attested document is signed in the name of {listed(names, 5)}, which is not an "
-            "Azure cloud's own name for it",
+            "the names of the attested document's signer are not those of one Azure cloud: "
+            f"{listed(names, 5)}",
         )
     name, found = known[0]
     if cloud is not None and cloud.name != found.name:
         raise AttestationError(
             "wrong_subject",
-            f"the attested document is signed by {found.name}, where expect.cloud has {cloud.name}",
+            f"the attested document is signed by {found.name}, but expect.cloud has {cloud.name}",
         )
     return name, found
 
@@ -255,9 +255,9 @@ def _trusted_chain(
     except GivenUpError:
         raise AttestationError(
             "untrusted_chain",
-            f"the attested document has {len(signed.others)} certificates besides its signer's, "
-            "with more possible chains than are tried, and none of the tried ones is a valid chain "
-            "to a trusted root. Documents of Azure have only the signer's certificate",
+            f"the attested document has {len(signed.others)} certificates besides its signer's, which "
+            "allow too many chains, and no chain that was tried leads to a trusted root. Documents of "
+            "Azure have only the signer's certificate",
         ) from None
     if chain is None:
         raise AttestationError("untrusted_chain", _untrusted(leaf, problem, send is not None))
@@ -325,8 +325,8 @@ def _check_nonce(document: dict[str, t.Any], nonce: str) -> None:
         there = repr(printable(found, 80)) if isinstance(found, str) else "none"
         raise AttestationError(
             "nonce_mismatch",
-            f"the attested document was made for another request: its nonce is {there}, asked for "
-            f"was {nonce!r}",
+            f"the attested document was made for another request: its nonce is {there}, but the nonce "
+            f"of this request is {nonce!r}",
         )
 
 
@@ -343,8 +343,8 @@ def _check_times(
     if not datetime.timedelta(0) <= expires - created <= MAX_LIFETIME:
         raise AttestationError(
             "expired",
-            f"the attested document claims to be valid from {_utc(created)} to {_utc(expires)}, "
-            "which is not a lifetime that Azure gives",
+            f"the attested document claims to be valid from {_utc(created)} to {_utc(expires)}, but "
+            "documents of Azure are valid for a few hours",
         )
 
 
@@ -386,8 +386,8 @@ def _check_field(document: dict[str, t.Any], path: tuple[str, ...], wanted: t.An
     if not _equal(path[-1], wanted, found):
         raise AttestationError(
             "unexpected_value",
-            f"the attested document has {printable(leaf_text(found), 80)!r} as {shown}, expected "
-            f"was {printable(leaf_text(wanted), 80)!r}",
+            f"the attested document has {printable(leaf_text(found), 80)!r} as {shown}, but expect "
+            f"has {printable(leaf_text(wanted), 80)!r}",
         )
 
 
@@ -402,8 +402,8 @@ def _hint(path: tuple[str, ...], document: dict[str, t.Any]) -> str:
     since = _SIGNED_SINCE.get(path[0])
     if since is not None and path[0] not in document:
         return (
-            f"Documents have {path[0]} since the api_version {since}, and those of classic VMs may "
-            "have nothing but vmId"
+            f"Documents have {path[0]} since the api_version {since}, and documents of classic VMs may "
+            "have only vmId"
         )
     return "Expect only signed fields, and cloud for the signer"
 

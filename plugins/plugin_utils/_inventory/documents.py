@@ -86,12 +86,12 @@ def matching_files(patterns: t.Iterable[str], folder: str) -> tuple[list[str], l
     without: list[str] = []
     for pattern in patterns:
         if not isinstance(pattern, str) or not pattern:
-            raise OptionError(f"documents: {printable(str(pattern))!r} is no name of a file")
+            raise OptionError(f"documents: {printable(str(pattern))!r} is not the name of a file")
         expanded = os.path.expanduser(pattern)
         named = os.path.normpath(os.path.join(folder, expanded))
         if os.path.isdir(named):
             raise OptionError(
-                f"documents: {printable(named)} is a folder: say which of its files, for example "
+                f"documents: {printable(named)} is a folder: name the files in it, for example "
                 f"{os.path.join(pattern, '*.json')}"
             )
         if os.path.lexists(named):  # The name of a file or a folder may look like a pattern.
@@ -175,7 +175,9 @@ def _content_as_utf8(path: str, file: t.BinaryIO, decrypted: Decrypted | None) -
             try:
                 return content.decode(encoding).encode()
             except ValueError:
-                raise MalformedError(f"{path}: it begins as {encoding} and is not") from None
+                raise MalformedError(
+                    f"{path}: it has the byte order mark of {encoding}, but is not {encoding}"
+                ) from None
     return content
 
 
@@ -325,9 +327,11 @@ def _checked_document(data: t.Any, has_nulls: bool) -> Document:
     is_fact = isinstance(data, dict) and FACT in data
     document = instance_document(data[FACT] if is_fact else data)
     if not is_fact and not has_parts(document):
-        raise MalformedError("it has neither compute nor network: this is no instance document")
+        raise MalformedError(
+            "it has neither compute nor network, so it is not an instance document"
+        )
     if is_fact and not document:
-        raise MalformedError(f"its {FACT} is empty: this host had no IMDS")
+        raise MalformedError(f"its {FACT} is empty, because the IMDS of this host did not answer")
     if has_nulls and not is_fact:
         document = without_nulls(document)
     name = data.get("inventory_hostname") if is_fact else None

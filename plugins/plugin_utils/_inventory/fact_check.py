@@ -34,7 +34,7 @@ def check_values(data: t.Any) -> None:
         for value in level:
             if isinstance(value, dict):
                 if not all(isinstance(key, str) for key in value):
-                    raise MalformedError("a key is no text")
+                    raise MalformedError("a key is not a text")
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)

@@ -38,7 +38,7 @@ def inventory_source_of(paths: t.Iterable[str]) -> tuple[str, str]:
 def way_out(source: str, what: str) -> str:
     """The advice at the end of a warning about files that Ansible reads for this source."""
     return (
-        f"with warnings and odd groups. Keep {what} in another place, or in a folder whose name begins "
+        f"with warnings and unwanted groups. Keep {what} in another place, or in a folder whose name begins "
         f"with a dot, for example {os.path.join(source, '.snapshots')}"
     )
 

@@ -49,10 +49,10 @@ def choice_of(
         return Choice(False)
     difference = (
         f"{host}: {what} of {printable(str(older.get('gathered_at') or 'unknown time'), 40)} has "
-        f"{' and '.join(lost)}, and the new one has not"
+        f"{' and '.join(lost)}, but the new one does not"
     )
     if _is_another_vm(older, newer):
-        return _choice(False, f"{difference}. It is replaced, because it is that of another VM")
+        return _choice(False, f"{difference}. It is replaced, because it belongs to another VM")
     if not keep_fuller:
         return _choice(False, f"{difference}. It is replaced, because keep_fuller is false")
     differ = [

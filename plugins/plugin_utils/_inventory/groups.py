@@ -50,7 +50,7 @@ def _cloud(compute: _Compute) -> str:
 
 
 def _service(compute: _Compute) -> str:
-    # Nothing says of which service a document is that names no machine.
+    # The service of a document without a resource ID and a vmId is unknown.
     return service_of(compute) if compute.get("resourceId") or compute.get("vmId") else ""
 
 
@@ -100,7 +100,7 @@ def group_function(
     names = list(group_by)
     unknown = [name for name in names if name not in GROUPINGS]
     if unknown:
-        raise OptionError(f"group_by has no {listed(unknown)}: it takes {listed(GROUPINGS)}")
+        raise OptionError(f"group_by has no {listed(unknown)}: choose from {listed(GROUPINGS)}")
     groupings = [_GROUPINGS[name] for name in names if name != _TAGS]
     with_tags = _TAGS in names
 
@@ -205,7 +205,9 @@ def shared_group_warnings(memberships: t.Iterable[Membership]) -> list[str]:
         return []
     more = len(shared) - _SHOWN
     shown = "; ".join(shared[:_SHOWN]) + (f"; and {more} more groups" if more > 0 else "")
-    return [f"group_by: a group name can't tell these values apart, so they share a group: {shown}"]
+    return [
+        f"group_by: different values lead to the same group name, so they share a group: {shown}"
+    ]
 
 
 def _alternatives(parent: str, sources: set[tuple[str, ...]]) -> str:

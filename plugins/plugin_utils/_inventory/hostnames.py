@@ -38,7 +38,7 @@ def name_expression(expression: t.Any) -> NameExpression:
     """A function that returns the text of an expression in the option hostnames; "" if there is none."""
     if isinstance(expression, dict):  # "tag: NAME", which YAML reads as a dictionary
         raise OptionError(
-            f"hostnames {printable(str(expression))} is no text: the value of a tag is tag:NAME, "
+            f"hostnames {printable(str(expression))} is not a text: for the value of a tag, write tag:NAME "
             "without a space"
         )
     if isinstance(expression, str) and expression.startswith(_TAG):

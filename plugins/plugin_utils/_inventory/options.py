@@ -49,8 +49,8 @@ def _value(name: str, value: t.Any, templar: t.Any) -> t.Any:
     except Exception as exc:
         # Filters and lookups in a template may raise any error.
         raise OptionError(
-            f"{name}: the template {printable(str(value))} has no value: {printable(str(exc))}. "
-            "It sees variables of --extra-vars, and none of hosts or groups"
+            f"{name}: the template {printable(str(value))} can't be evaluated: {printable(str(exc))}. "
+            "It can use variables of --extra-vars, but no variables of hosts or groups"
         ) from exc
 
 
@@ -63,7 +63,7 @@ def check_choices(given: _Options, definitions: t.Mapping[str, _Options]) -> Non
         unknown = [one for one in _values(value, definitions[name]) if one not in choices]
         if unknown:
             found = listed(map(str, unknown))
-            raise OptionError(f"{name} has no {found}: it takes {listed(choices)}")
+            raise OptionError(f"{name} has no {found}: choose from {listed(choices)}")
 
 
 def _values(value: t.Any, definition: _Options) -> list[t.Any]:

@@ -57,8 +57,8 @@ def write_snapshot(
         raise OptionError("folder is empty: set the folder of the snapshots")
     if not host or os.sep in host or "\0" in host or host.startswith("."):
         raise OptionError(
-            f"no snapshot is written for {printable(host)!r}: a host name with a slash, or with a "
-            "dot first, is no name for a file"
+            f"no snapshot is written for {printable(host)!r}: a host name that has a slash or begins with a "
+            "dot can't be the name of a file"
         )
     path = os.path.join(os.path.abspath(folder), f"{host}.json")
     snapshot = {FACT: fact, "inventory_hostname": host}
@@ -87,7 +87,7 @@ def _content(snapshot: dict[str, t.Any]) -> bytes:
 
 
 def _older_snapshot(path: str) -> dict[str, t.Any]:
-    """The existing snapshot, or None if the file can't be read or is not a snapshot."""
+    """The existing snapshot; empty if the file can't be read or is not a snapshot."""
     try:
         with open_trusted(path) as file:
             older = parse_json(file.read(size_within(file, _MAX_OLDER)))

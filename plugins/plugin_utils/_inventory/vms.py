@@ -96,7 +96,7 @@ class _Failure(t.NamedTuple):
     vm_name: str
 
 
-# Of a VM: whether it has a vmId, and its identity. So no vmId is the fingerprint of another VM.
+# The key of a VM: whether it has a vmId, and its identity. So a vmId never equals the fingerprint of another VM.
 _Key = tuple[bool, str]
 
 
@@ -140,7 +140,7 @@ class Fleet:
     def __init__(self, choices: Choices) -> None:
         if choices.address not in ADDRESSES:
             raise OptionError(
-                f"address has no {printable(choices.address)!r}: it takes {listed(ADDRESSES)}"
+                f"address has no {printable(choices.address)!r}: choose from {listed(ADDRESSES)}"
             )
         self._address = choices.address
         self._subsets = choices.subsets
@@ -288,7 +288,7 @@ class Fleet:
                 failure = _Failure(exc.expression, exc.reason, printable(str(vm_name), 80))
             if self._strict:
                 raise OptionError(
-                    f"{failure.expression}: of the VM {failure.vm_name}: {failure.reason}"
+                    f"{failure.expression}: for the VM {failure.vm_name}: {failure.reason}"
                 )
             failures.append(failure)
             return None
@@ -299,9 +299,9 @@ class Fleet:
         if not texts and is_included and not document.host:
             text, source = _fallback_name(vm_id, host, identity)
             texts = [text]
-            notices = [*notices, f"hostnames: no expression gives a name, so it is {source}"]
+            notices = [*notices, f"hostnames: no expression gives a name, so the name is {source}"]
         if any(map(has_unsafe_start, texts)):
-            notices = [*notices, "hostnames: a hyphen or a dot that a name begins with became _"]
+            notices = [*notices, "hostnames: a hyphen or a dot at the beginning of a name became _"]
         address, unusable = self._address_of(fact)
         groups = self._groups_of(compute, tags)
         return _UnnamedVm(
@@ -393,7 +393,7 @@ def _without_names_of_other_hosts(
 
 
 def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, str]) -> bool:
-    """Whether the name is not that of another host. A document without a host claims to be that host."""
+    """Whether the VM may have the name, which may be that of another host. The VM of a document without a host may be that host."""
     if not vm.host or name == vm.host or name not in hosts:
         return True
     # An earlier inventory file of this plugin made the host of the same VM.
@@ -455,8 +455,8 @@ def _failed_expressions_warnings(vms: t.Iterable[_UnnamedVm]) -> list[str]:
 
 def _unknown_fields_warnings(names: dict[str, str]) -> list[str]:
     return [
-        f"filters {printable(text)!r}: no VM has a field {printable(name)}, which it compares with. "
-        f"A text is in quotes: '{printable(name)}'"
+        f"filters {printable(text)!r}: no VM has the field {printable(name)} of the comparison. "
+        f"Put a text in quotes: '{printable(name)}'"
         for name, text in names.items()
     ]
 
@@ -467,8 +467,8 @@ def _unusable_addresses_warnings(new_vms: list[_UnnamedVm], kind: str) -> list[s
         return []
     without = sum(not vm.address for vm in vms)
     return [
-        f"ansible_host: a {kind} address that is no IP address of another machine is not used "
-        f"({len(vms)} VMs, {without} of them without another), for example "
+        f"ansible_host: {kind} addresses that can't be IP addresses of another machine are ignored "
+        f"({len(vms)} VMs, {without} of them without another address), for example "
         f"{vms[0].unusable_address!r} of {vms[0].names[0]}"
     ]
 
@@ -513,9 +513,8 @@ def _claimed_by_several_warnings(claims: dict[str, tuple[str, str]]) -> list[str
         return []
     identity, (older, later) = next(iter(claims.items()))
     return [
-        f"{len(claims)} VMs are in documents of different names, of which only the later "
-        f"document counts, for example {printable(later, 80)} claims to be {printable(identity, 80)}, "
-        f"as {printable(older, 80)} does"
+        f"{len(claims)} VMs have several documents with different names, and only the last document is used, "
+        f"for example {printable(older, 80)} and {printable(later, 80)} both claim to be {printable(identity, 80)}"
     ]
 
 
@@ -524,8 +523,8 @@ def _shared_vm_ids_warnings(shared: dict[str, tuple[str, str]]) -> list[str]:
         return []
     vm_id, (first, last) = next(iter(shared.items()))
     return [
-        f"{len(shared)} VMs have several hosts, which have the same vmId in their facts, "
-        f"for example {printable(vm_id, 80)} has {printable(first, 80)} and {printable(last, 80)}"
+        f"{len(shared)} VMs have several hosts, because these have the same vmId in their facts, "
+        f"for example {printable(first, 80)} and {printable(last, 80)} have {printable(vm_id, 80)}"
     ]
 
 
@@ -533,15 +532,15 @@ def _several_snapshots_warnings(hosts: set[str]) -> list[str]:
     if not hosts:
         return []
     return [
-        f"{len(hosts)} hosts have several snapshots, of which at least one has no vmId. One with a vmId counts, "
-        f"or else the last one, for example of {printable(min(hosts), 80)}"
+        f"{len(hosts)} hosts have several snapshots, of which at least one has no vmId, for example {printable(min(hosts), 80)}. "
+        "A snapshot with a vmId is used, or else the last one"
     ]
 
 
 def _filter_of(entry: dict[str, t.Any]) -> tuple[bool, Expression]:
     if not isinstance(entry, dict) or len(entry) != 1 or not {"include", "exclude"} & set(entry):
         raise OptionError(
-            f"filters: {printable(str(entry))} is not one of include: EXPRESSION and exclude: EXPRESSION"
+            f"filters: {printable(str(entry))} is neither include: EXPRESSION nor exclude: EXPRESSION"
         )
     ((decision, text),) = entry.items()
     expression = _for_every_vm if text is True else compiled(text, "filters")

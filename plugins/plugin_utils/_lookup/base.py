@@ -72,7 +72,9 @@ class ImdsLookup(LookupBase):
         unknown = sorted(set(given) - {*self.option_definitions, *_OF_ANSIBLE})
         if unknown:
             known = sorted(name for name in self.option_definitions if not name.startswith("_"))
-            raise OptionError(f"there is no option {listed(unknown)}: it takes {listed(known)}")
+            raise OptionError(
+                f"there is no option {listed(unknown)}: the options are {listed(known)}"
+            )
 
     def _document(self, user_data: bool) -> t.Any:
         """The instance document of this run, from the first process that requested it.

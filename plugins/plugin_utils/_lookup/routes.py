@@ -124,7 +124,7 @@ def _advice(path: str) -> t.Callable[[int | None, str], str]:
     def advise(status: int | None, _cause: str) -> str:
         if status not in (400, 404) or root in ROOTS:
             return ""
-        return f"Check the route: those of IMDS begin with {listed(ROOTS)}"
+        return f"Check the route: routes of IMDS begin with {listed(ROOTS)}"
 
     return advise
 

@@ -131,8 +131,8 @@ def _held(lock: int, patience: float) -> str:
     except (OSError, ValueError):
         holder = "another process"
     return (
-        f"no instance document within the deadline of {in_seconds(patience)}: {holder} of this run asks "
-        "IMDS for the document of all processes and has not finished. If that process is stopped, "
+        f"no instance document within the deadline of {in_seconds(patience)}: {holder} of this run requests "
+        "the document for all processes and has not finished. If that process is stopped, "
         "continue it or end it. Otherwise raise the option deadline"
     )
 

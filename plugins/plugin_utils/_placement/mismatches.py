@@ -39,7 +39,7 @@ class Mismatch(t.NamedTuple):
 
     @property
     def message(self) -> str:
-        own = f"has {self.actual}" if self.actual else "has none that is known"
+        own = f"has {self.actual}" if self.actual else "has no known value"
         return f"{self.what} requires {self.required}, and this host {own}"
 
     def to_dict(self) -> dict[str, str]:
@@ -50,7 +50,9 @@ def mismatches(facts: t.Any, **requirements: t.Any) -> list[Mismatch]:
     """The requirements that the VM of azure_imds does not meet. Empty requirements are ignored."""
     unknown = sorted(set(requirements) - set(_CHECKS))
     if unknown:
-        raise OptionError(f"there is no requirement {listed(unknown)}: there are {listed(_CHECKS)}")
+        raise OptionError(
+            f"there is no requirement {listed(unknown)}: choose from {listed(_CHECKS)}"
+        )
     found = (check(facts, requirements.get(what)) for what, check in _CHECKS.items())
     return [mismatch for mismatch in found if mismatch]
 
@@ -81,11 +83,11 @@ def _locations(facts: t.Any, required: t.Any) -> Mismatch | None:
 
 
 def _services(facts: t.Any, required: t.Any) -> Mismatch | None:
-    """By compute, because a fact of an earlier version of this collection says nothing of its service."""
+    """Checks the service, which compute shows. A fact of an earlier version of this collection has no key `service`."""
     names = _texts("services", required)
     unknown = [name for name in names if name not in SERVICES]
     if unknown:
-        raise OptionError(f"services has no {listed(unknown)}: it takes {listed(SERVICES)}")
+        raise OptionError(f"services has no {listed(unknown)}: choose from {listed(SERVICES)}")
     compute = part_of(facts, "compute")
     actual = service_of(dict(compute)) if compute else text_of(facts.get("service"))
     if not names or actual in names:

@@ -96,7 +96,9 @@ def _count(name: str, value: t.Any) -> int:
     except ValueError:
         count = -1
     if count < 0:
-        raise OptionError(f"{name} must be a whole number from 0 on, not {printable(str(value))!r}")
+        raise OptionError(
+            f"{name} must be 0 or a positive whole number, not {printable(str(value))!r}"
+        )
     return count
 
 
@@ -212,7 +214,7 @@ def _too_few_domains(
     hosts = [vm for location in locations for vm in location.hosts]
     others = [Part("", [vm for vm in hosts if vm.name not in kept])]
     message = (
-        f"the hosts are certainly in {count_of(domains, 'fault domain')} only, "
+        f"the hosts are provably in only {count_of(domains, 'fault domain')}, "
         f"and {_required(least)}"
     )
     move = _spare(counted, others, least - domains, moving)
@@ -280,7 +282,7 @@ def _too_full(
             within.append(f"{len(fullest) - 5} more")
         if loose:
             within.append(f"{count_of(len(loose), 'host')} without a {noun}")
-        place = f"what may be one {noun} ({', '.join(within)})"
+        place = f"a group of places that may be one {noun} ({', '.join(within)})"
         yield place, names, _surplus(numberings, loose, len(names) - allowed)
 
 

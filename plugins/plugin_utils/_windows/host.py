@@ -58,7 +58,7 @@ _CONSTRAINED = ("constrainedlanguage", "language mode")
 _SAID_BY_A_MODULE = ("msg", "module_stderr", "module_stdout")
 # The role imds.azure.diagnose is for Linux.
 _ADVICE = {
-    _failures.DIAGNOSE: "The guide to Windows hosts of this collection says what to look at",
+    _failures.DIAGNOSE: "The guide to Windows hosts of this collection lists the checks for this case",
     _incomplete_documents.DIAGNOSE: "",
 }
 

@@ -92,7 +92,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
     byId("rule-list").append(...data.rules.map((text) => make("li", { text })));
     byId("violation-list").append(...data.violations.map((text) => make("li", { text })));
     byId("verdict").className = bad ? "bad" : "good";
-    byId("verdict").textContent = bad ? `\u26A0\uFE0E ${plural(bad, "violation")}` : "\u2713 All rules hold";
+    byId("verdict").textContent = bad ? `\u26A0\uFE0E ${plural(bad, "violation")}` : "\u2713 All rules are met";
   }
 
   // ---- map
@@ -265,7 +265,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
       host.swatch.style.setProperty("--own", host.paint.colour);
       host.valueText.textContent = value || "–";
       host.valueCell.title = value;
-      const rule = host.violations.length ? (host.location ? ", would have to move" : ", marked because nothing is known of it") : "";
+      const rule = host.violations.length ? (host.location ? ", would have to move" : ", marked because its place is not known") : "";
       host.cell.setAttribute("aria-label", `${host.name}, ${placeOf(host)}, ${state.scheme.label}: ${value || "none"}${rule}`);
       host.cell.title = `${host.name}\n${placeOf(host)}\n${state.scheme.label}: ${value || "none"}${rule}`;
     }

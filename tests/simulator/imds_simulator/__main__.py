@@ -74,50 +74,62 @@ def _first_port(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="imds-simulator",
-        description="An Azure Instance Metadata Service to develop against, on loopback.",
+        description="Simulates the Azure Instance Metadata Service on loopback, for development and tests.",
     )
     add = parser.add_argument
-    add("--fleet", metavar="FILE", help="the virtual machines, JSON (default: a sample of eight)")
-    add("--host", default="127.0.0.1", help="a loopback or link-local address (%(default)s)")
+    add(
+        "--fleet",
+        metavar="FILE",
+        help="a JSON file with the virtual machines (default: eight sample machines)",
+    )
+    add(
+        "--host",
+        default="127.0.0.1",
+        help="the loopback or link-local address to listen on (default: %(default)s)",
+    )
     add(
         "--port",
         type=_port,
-        help=f"of the first virtual machine, the others count on from it; 0: any ({IMDS_PORT}, and {PORT} with --service arc)",
+        help=f"the port of the first virtual machine; each other one gets the next port; 0: any (default: {IMDS_PORT}, or {PORT} with --service arc)",
     )
     add(
         "--addresses",
         action="store_true",
-        help="one port for all, and an address for each, counting on from --host",
+        help="give all virtual machines the same port, and each one its own address, beginning with --host",
     )
-    add("--endpoints", metavar="FILE", help="write names and URLs there once all of them listen")
+    add(
+        "--endpoints",
+        metavar="FILE",
+        help="write the names and URLs of the virtual machines to this JSON file as soon as all of them listen",
+    )
     add(
         "--inventory",
         metavar="FILE",
         type=_inventory_file,
-        help="write an Ansible inventory of them there, in YAML",
+        help="write an Ansible inventory of the virtual machines to this YAML file",
     )
     add(
         "--preset",
         metavar="WORD",
         choices=sorted(PRESETS),
-        help=f"a state that all of them are in: {listed(PRESETS)}",
+        help=f"the state of all virtual machines: {listed(PRESETS)}",
     )
     add(
         "--rate-limit",
         metavar="N",
         type=_whole,
         default=RATE_LIMIT,
-        help="requests a second for each virtual machine; 0: no limit (%(default)s)",
+        help="the maximum number of requests a second for each virtual machine; 0: no limit (default: %(default)s)",
     )
     add(
         "--service",
         choices=("imds", SERVICE),
-        help="arc: the agent of Azure Arc-enabled servers, at one port with an address for each (default: what the fleet says)",
+        help="the service of all virtual machines; arc: the agent of Azure Arc-enabled servers, with --addresses (default: as in the fleet file)",
     )
     add(
         "--keys",
         metavar="FOLDER",
-        help=f"where the agents of Azure Arc-enabled servers lay the keys for tokens ({KEYS_FOLDER})",
+        help=f"the folder to which the agents of Azure Arc-enabled servers write the keys for tokens (default: {KEYS_FOLDER})",
     )
     add("--quiet", action="store_true", help="print nothing")
     return parser

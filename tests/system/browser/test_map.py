@@ -226,7 +226,7 @@ def test_the_replicas_that_would_have_to_move_are_marked(shop: Drawn, show: Open
     assert page.one("#verdict").text.endswith("2 violations")
     assert page.one("#rules-title").text == "Required of all (15 hosts)"
     assert page.one("#marks").text.startswith(
-        "Marked (\u26a0\ufe0e) are the replicas that would have"
+        "The sign \u26a0\ufe0e marks replicas that would have"
     )
     # The locations where something has to move come first.
     assert page.texts(".location h4 .bad") == ["\u26a0\ufe0e 1 to move", "\u26a0\ufe0e 3 to move"]

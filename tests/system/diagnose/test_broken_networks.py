@@ -235,7 +235,7 @@ def test_a_foreign_metadata_service(broken: network.Network) -> None:
     found = diagnose_by_role(broken)
     first = found["causes"][0]
     assert (first["name"], first["certainty"]) == ("foreign_service", "certain")
-    assert first["what"] == "it is not Azure's IMDS that answers there, but Amazon EC2"
+    assert first["what"] == "Amazon EC2 answers instead of Azure's IMDS"
     assert "status 401 from the server 'EC2ws'" in first["why"]
     assert found["observed"]["request"]["status"] == 401
     assert not found["healthy"]
@@ -260,7 +260,7 @@ def test_a_service_on_the_host_that_catches_the_requests(broken: network.Network
     ("status", "what"),
     [
         (410, "IMDS is being updated"),
-        (429, "this VM asks IMDS more often than 5 times a second"),
+        (429, "this VM sends more than 5 requests a second to IMDS"),
         (500, "IMDS has a temporary problem"),
     ],
 )
@@ -296,5 +296,5 @@ def test_check_mode_and_no_report(broken: network.Network) -> None:
     broken.serve(DOCUMENT)
     settings = {"result_file": str(broken.folder / "none.json"), "diagnose_print": "false"}
     printed = play(broken, settings, "--check", env={})
-    assert "What was looked at" not in printed
+    assert "Observations" not in printed
     assert not (broken.folder / "none.json").exists()

@@ -123,4 +123,4 @@ def test_a_bad_option_is_said(rulebook: Rulebook) -> None:
         "--rulebook", "imds.azure.maintenance", maintenance_drain_tasks="/x", maintenance_poll=0.1
     )
     assert rulebook.ended() != 0
-    assert "interval must be 1 second or more, not 0.1" in rulebook.text()
+    assert "interval must be at least 1 second, not 0.1" in rulebook.text()

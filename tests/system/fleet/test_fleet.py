@@ -67,8 +67,8 @@ def test_check_mode_in_batches_says_how_far_it_is_and_writes_nothing() -> None:
         " -e imds_snapshot_dir=snapshots -e imds_serial=2"
     )
     assert answer.status == 0, answer
-    assert re.findall(r"\d of \d hosts asked", answer.output) == [
-        f"{count} of 3 hosts asked" for count in (2, 3)
+    assert re.findall(r"\d of \d hosts queried", answer.output) == [
+        f"{count} of 3 hosts queried" for count in (2, 3)
     ], answer
     assert answer.asked == {f"web-{number}.example.net" for number in range(3)}
     assert not (controller.folder / "snapshots").exists()
@@ -252,7 +252,7 @@ def test_what_was_known_of_a_host_survives_its_failure(fleet: Fleet, gathered: G
     after = cached(facts)
     assert answer.status == 2, answer
     assert set(answer.failures) == {DOWN.name, THROTTLED_ONE.name}
-    assert "3 of 3 hosts asked" in answer.output
+    assert "3 of 3 hosts queried" in answer.output
     assert before[THROTTLED_ONE.name] == after[THROTTLED_ONE.name] != {}
     assert before[FLEET[1].name] != after[FLEET[1].name]
     for machine in (THROTTLED_ONE, FLEET[1]):

@@ -222,7 +222,7 @@ def test_the_source_survives_failures(
         async with Watch(vm, timeout=0.2) as watch:
             assert brief(await watch.next()) == ("appeared", "Scheduled", "")
             vm.faults = [fault]
-            while not any("Asking again in" in message for message in caplog.messages):
+            while not any("The next request is in" in message for message in caplog.messages):
                 await asyncio.sleep(0.02)
             vm.faults = []
             vm.maintenance.advance(900)
@@ -231,7 +231,7 @@ def test_the_source_survives_failures(
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
     # On a busy machine a good answer may come too late as well, and is one more.
-    failures = sum("Asking again in" in message for message in caplog.messages)
+    failures = sum("The next request is in" in message for message in caplog.messages)
     assert f"IMDS answers again, after {failures} failed requests" in caplog.messages
     assert not [message for message in caplog.messages if "Traceback" in message]
 
@@ -254,7 +254,7 @@ def test_an_empty_answer_means_that_there_are_no_events(
             assert brief(await watch.next()) == ("disappeared", "Scheduled", "Scheduled")
 
     asyncio.run(scenario())
-    assert not [message for message in caplog.messages if "Asking again" in message]
+    assert not [message for message in caplog.messages if "The next request is in" in message]
 
 
 def test_the_source_survives_a_missing_service_at_its_start(vm: Vm) -> None:
@@ -297,7 +297,9 @@ def test_waits_grow_during_failures(vm: Vm, caplog: pytest.LogCaptureFixture) ->
     assert all(2 <= seconds <= 16 for seconds in slept)
     assert slept[0] == 2  # never less than the interval
     assert slept[3] <= 3.375 < 5.6953125 <= slept[6] <= 11.390625
-    assert re.search(r"IMDS has a temporary problem.* Asking again in 2 s$", caplog.messages[0])
+    assert re.search(
+        r"IMDS has a temporary problem.* The next request is in 2 s$", caplog.messages[0]
+    )
 
 
 def test_the_interval_is_from_request_to_request(vm: Vm) -> None:
@@ -367,14 +369,14 @@ def test_an_event_has_no_templates() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"interval": 0.5}, "interval must be 1 second or more, not 0.5"),
+        ({"interval": 0.5}, "interval must be at least 1 second, not 0.5"),
         ({"interval": "often"}, "interval must be a number of seconds above 0, not 'often'"),
         ({"interval": 0}, "interval must be a number of seconds above 0"),
         ({"timeout": -1}, "timeout must be a number of seconds above 0"),
         ({"resource": 7}, "resource must be the name of a VM"),
         ({"endpoint": "http://example.com"}, "is refused"),
         ({"api_version": "new"}, "api_version 'new' is neither 'latest' nor a date"),
-        ({"intervall": 5}, "no option intervall: it takes api_version, endpoint, interval"),
+        ({"intervall": 5}, "no option intervall: the options are api_version, endpoint, interval"),
     ],
 )
 def test_invalid_options_end_the_source_with_a_message(

@@ -75,13 +75,13 @@ scheduled_event:
     - Curly brackets in its texts become round ones, because Ansible would evaluate them as templates. Azure's own texts have no curly brackets.
   type: dict
 previous_status:
-  description: The status before. Empty when it appeared.
+  description: The previous status of the event. Empty if the event has just appeared.
   type: str
 incarnation:
-  description: IMDS' count of the changes of its document.
+  description: IMDS' counter of changes.
   type: int
 resource:
-  description: The resource whose events these are.
+  description: The name of this VM in events, or the value of the option C(resource).
   type: str
 """
 
@@ -232,13 +232,13 @@ def checked_options(args: dict[str, t.Any]) -> dict[str, t.Any]:
     unknown = [name for name in given if name not in defaults]
     if unknown:
         raise _errors.OptionError(
-            f"the source has no option {_errors.listed(unknown)}: it takes {_errors.listed(defaults)}"
+            f"the source has no option {_errors.listed(unknown)}: the options are {_errors.listed(defaults)}"
         )
     options = {**defaults, **{name: value for name, value in given.items() if value is not None}}
     options["interval"] = _options.seconds("interval", options["interval"])
     if options["interval"] < _SHORTEST_INTERVAL:
         raise _errors.OptionError(
-            f"interval must be {_SHORTEST_INTERVAL:g} second or more, not {options['interval']:g}: "
+            f"interval must be at least {_SHORTEST_INTERVAL:g} second, not {options['interval']:g}: "
             "IMDS answers only 5 requests a second"
         )
     if not isinstance(options["resource"], (str, type(None))):
@@ -257,7 +257,7 @@ async def with_retries(ask: t.Callable[[], T], interval: float, system: System) 
         except _errors.ImdsError as exc:
             failures += 1
             wait = max(interval, _retry.backoff(failures, system.jitter()))
-            _LOG.warning("%s. Asking again in %.3g s", str(exc).rstrip("."), wait)
+            _LOG.warning("%s. The next request is in %.3g s", str(exc).rstrip("."), wait)
             await system.sleep(wait)
         else:
             if failures:
@@ -277,7 +277,7 @@ async def in_thread(function: t.Callable[[], T]) -> T:
     def run() -> None:
         try:
             value = function()
-        except BaseException as exc:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as exc:  # noqa: BLE001 - raised again in the coroutine that waits for the result
             finish(result.set_exception, exc)
         else:
             finish(result.set_result, value)

@@ -284,7 +284,7 @@ def test_a_vm_that_claims_to_be_verified(trust: dict[str, Any]) -> None:
     result = Action(trust, answer).run()
     assert (result["failed"], result["verified"], result["reason"]) == (True, False, "malformed")
     assert not set(result) & {"document", "cloud", "certificate", "ansible_facts"}
-    assert Action(trust, {}).run()["msg"] == "the module attested_info came back without a document"
+    assert Action(trust, {}).run()["msg"] == "the module attested_info returned no document"
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_fact_that_json_lacks_fails_the_task(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)
     result = found.run(task_vars={})
     assert result["failed"]
-    assert result["msg"].startswith("the module returned no fact: a ")
+    assert result["msg"].startswith("the module returned an invalid fact: a ")
     assert "azure_imds" not in result["ansible_facts"]
 
 
@@ -80,7 +80,7 @@ def written(tmp_path: pathlib.Path, fact: Any, facts: dict[str, Any]) -> Any:
 
 def test_a_host_does_not_choose_the_folder_of_its_snapshot(tmp_path: pathlib.Path) -> None:
     fact = HOSTILE["azure_imds"]
-    assert "must not say where" in written(tmp_path, fact, HOSTILE)["msg"]
+    assert "must not choose where" in written(tmp_path, fact, HOSTILE)["msg"]
     assert list(tmp_path.iterdir()) == []
     assert "failed" not in written(tmp_path, fact, {"azure_imds": fact})
 

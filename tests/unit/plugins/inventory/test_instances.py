@@ -379,13 +379,13 @@ def test_a_broken_cache_causes_a_warning(
     assert len(simulated.requests) == 2
     # Cores before 2.19 read the others as entries that are not of this plugin.
     if trust or text in ("", "{"):
-        assert "the inventory cache can't be read, so IMDS is asked" in warnings[-1]
+        assert "the inventory cache can't be read, so IMDS is queried" in warnings[-1]
 
 
 @pytest.mark.parametrize(
     ("hosts", "plugin", "reason"),
     [
-        ([], "jsonfile", "no inventory source before this one named a host"),
+        ([], "jsonfile", "no earlier inventory source has a host"),
         (["a"], "memory", "unless ansible.cfg has fact_caching"),
         (["a"], "jsonfile", ""),
     ],
@@ -423,7 +423,7 @@ def test_a_broken_document_is_reported_with_file_and_line(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"sources": ["documents"]}, "needs the option documents"),
+        ({"sources": ["documents"]}, "so the option documents must be set as well"),
         ({"sources": ["documents"], "documents": ["none.json"]}, "there is no file"),
         ({"endpoint": "http://example.com"}, "is refused"),
         ({"api_version": "newest"}, "neither 'latest' nor a date"),
@@ -434,12 +434,18 @@ def test_a_broken_document_is_reported_with_file_and_line(
             "filters: ",
         ),
         ({"hostnames": ["["]}, "is not a JMESPath expression"),
-        ({"hostnames": [5]}, "hostnames '5' is not a JMESPath expression: it is no text"),
-        ({"hostnames": [{"tag": "Name"}]}, "the value of a tag is tag:NAME, without a space"),
-        ({"sources": ["documents"], "documents": [5]}, "'5' is no name of a file"),
-        ({"sources": ["documents"], "documents": [""]}, "'' is no name of a file"),
+        ({"hostnames": [5]}, "hostnames '5' is not a JMESPath expression: it is not a text"),
+        (
+            {"hostnames": [{"tag": "Name"}]},
+            "for the value of a tag, write tag:NAME without a space",
+        ),
+        ({"sources": ["documents"], "documents": [5]}, "'5' is not the name of a file"),
+        ({"sources": ["documents"], "documents": [""]}, "'' is not the name of a file"),
         ({"sources": ["documents"], "documents": ["."]}, r"is a folder: .* example \./\*\.json"),
-        ({"sources": ["facts"], "max_age": -1}, "max_age must be a number of seconds from 0 on"),
+        (
+            {"sources": ["facts"], "max_age": -1},
+            "max_age must be 0 or a positive number of seconds",
+        ),
         ({"filter": []}, "there is no option filter: ansible-doc -t inventory"),
     ],
 )
@@ -454,12 +460,12 @@ def test_invalid_options(read: Read, options: dict[str, t.Any], message: str) ->
         (
             "group_by",
             ["zones"],
-            r"group_by has no zones: it takes zone, fault_domain, location, tag",
+            r"group_by has no zones: choose from zone, fault_domain, location, tag",
         ),
-        ("group_by", "zone, Tags", r"group_by has no Tags: it takes zone, fault_domain"),
-        ("sources", ["files"], r"sources has no files: it takes imds, facts, documents"),
-        ("address", "Public", r"address has no Public: it takes private, public, none"),
-        ("group_by", [["zone"]], r"group_by has no \['zone'\]: it takes zone"),
+        ("group_by", "zone, Tags", r"group_by has no Tags: choose from zone, fault_domain"),
+        ("sources", ["files"], r"sources has no files: choose from imds, facts, documents"),
+        ("address", "Public", r"address has no Public: choose from private, public, none"),
+        ("group_by", [["zone"]], r"group_by has no \['zone'\]: choose from zone"),
     ],
 )
 def test_a_value_that_is_no_choice_is_refused_with_the_choices(
@@ -526,11 +532,11 @@ def test_options_may_be_templates_but_documents_may_not(
     [
         (
             {"documents": ["{{ nowhere }}/*.json"]},
-            r"documents: the template .*nowhere.* has no val",
+            r"documents: the template .*nowhere.* can't be evaluated",
         ),
         (
             {"endpoint": "{{ nowhere }}"},
-            r"endpoint: the template .* sees variables of --extra-vars",
+            r"endpoint: the template .* can use variables of --extra-vars",
         ),
         ({"documents": "{{ 1 / 0 }}"}, r"imds\.yml: documents: the template"),
         ({"hostnames": ["{{ nowhere }}"]}, r"hostnames '\{\{ nowhere \}\}' is not a JMESPath"),
@@ -630,8 +636,8 @@ def everything_in(inventory: InventoryData) -> dict[str, t.Any]:
     [
         ({"compose": {"x": "azure_imds.tags.Role"}}, "Could not set x for host b"),
         ({"groups": {"web": "azure_imds.tags.Role == 'web'"}}, "Could not add host b to group web"),
-        ({"keyed_groups": [{"key": "azure_imds.tags.Role", "parent_group": "up"}]}, "of the VM b"),
-        ({"filters": [{"include": "length(tags.Role) > `0`"}]}, "of the VM b"),
+        ({"keyed_groups": [{"key": "azure_imds.tags.Role", "parent_group": "up"}]}, "for the VM b"),
+        ({"filters": [{"include": "length(tags.Role) > `0`"}]}, "for the VM b"),
         (
             {
                 "compose": {"kept": "'changed'", "ansible_user": "azure_imds.tags.Role"},
@@ -828,7 +834,7 @@ def test_a_vm_with_the_name_of_a_keyed_group_is_a_host_of_its_own(
     assert (inventory.hosts["web"].vars["role"], inventory.groups["web"].vars) == ("db", {})
     assert members(inventory, "all") == ["a", "c", "web"]
     (warning,) = warnings
-    assert warning.startswith("keyed_groups make groups with the names of VMs, web: ")
+    assert warning.startswith("keyed_groups creates groups with the names of VMs, web: ")
 
 
 def test_a_host_without_groups_with_the_name_of_a_group_stays_in_all(
@@ -881,7 +887,7 @@ def test_one_warning_names_what_makes_no_group(
     assert warning.startswith(
         "keyed_groups 'azure_imds.compute.vmSize' makes no group for 2 VMs, for example a: Invalid "
     )
-    with pytest.raises(AnsibleParserError, match=r"compute\.vmSize': of the VM a: Invalid empty"):
+    with pytest.raises(AnsibleParserError, match=r"compute\.vmSize': for the VM a: Invalid empty"):
         from_documents(read, strict=True, **options)
 
 
@@ -913,7 +919,7 @@ def test_groups_below_themselves_are_left_out(
         else "keyed_groups: a group can't be below itself, so this was left out: all below web, "
         "front below web, x below x"
     ]
-    with pytest.raises(AnsibleParserError, match=r"of the VM b: .* can't be below itself: front"):
+    with pytest.raises(AnsibleParserError, match=r"for the VM b: .* can't be below itself: front"):
         from_documents(read, strict=True, **options)
 
 

@@ -330,7 +330,11 @@ def test_params(look: Look, vm: Vm) -> None:
         (["compute/location"], {}, "did you mean 'instance/compute/location'?"),
         (["/metadata/network/interface/0"], {}, "mean 'instance/network/interface/0'?"),
         (["Compute"], {"default": ""}, "mean 'instance/compute'?"),
-        (["versions"], {"defualt": ""}, "there is no option defualt: it takes api_version, cache,"),
+        (
+            ["versions"],
+            {"defualt": ""},
+            "there is no option defualt: the options are api_version, cache,",
+        ),
     ],
 )
 def test_invalid_options(

@@ -67,7 +67,7 @@ def test_an_element_of_a_list_that_is_not_there(look: Look) -> None:
 
 
 def test_there_are_no_params(look: Look, agent: Vm) -> None:
-    with pytest.raises(AnsibleOptionsError, match="Azure Arc knows no params"):
+    with pytest.raises(AnsibleOptionsError, match="Azure Arc supports no params"):
         look("instance/compute", cache=False, params={"x": "y"})
     assert agent.requests == []
 

@@ -255,7 +255,7 @@ def test_a_date_is_never_replaced(path: str, rejection: Response) -> None:
         ask_route(client(send, api_version="2024-01-01"), path)
     message = str(caught.value)
     assert message.startswith(f"GET {url} failed: IMDS rejected api-version 2024-01-01 (status ")
-    assert message.endswith("use one of those that the VM's IMDS knows, or 'latest'.")
+    assert message.endswith("set api_version to one that it knows, or to 'latest'.")
 
 
 def test_a_date_is_used_as_it_is() -> None:
@@ -602,7 +602,7 @@ ADVICE = {
     405: "does not allow",
     408: "Try again later",
     410: "being updated",
-    429: "5 times a second",
+    429: "(5 a second)",
     500: "temporary problem",
     302: "does not answer like IMDS",
     204: "does not answer like IMDS",
@@ -631,9 +631,9 @@ def test_the_message_of_a_route_says_what_to_do() -> None:
     [
         (
             "location",
-            "Check the route: those of IMDS begin with instance, attested, scheduledevents",
+            "Check the route: routes of IMDS begin with instance, attested, scheduledevents",
         ),
-        ("Instance/compute", "Check the route: those of IMDS begin with instance, attested"),
+        ("Instance/compute", "Check the route: routes of IMDS begin with instance, attested"),
         ("attested/nothing", "Check the route: this IMDS has nothing there"),
         ("instance/computer", "Check the route: this IMDS has nothing there"),
     ],
@@ -657,8 +657,8 @@ def test_no_answer_at_all() -> None:
     assert str(caught.value) == (
         f"GET {instance_url(NEWEST_TESTED)} failed: no complete answer within 10 s, after 11 attempts in "
         "80.2 s. Check that this is an Azure VM, that it has a route to the address on its primary network "
-        "interface and that no firewall drops the request. The role imds.azure.diagnose says why there is "
-        "no answer on a host"
+        "interface and that no firewall drops the request. The role imds.azure.diagnose finds the "
+        "cause on a host"
     )
     assert (caught.value.status, caught.value.answered) == (None, False)
 
@@ -684,9 +684,7 @@ def test_the_advice_fits_the_kind_of_silence_and_names_the_role(code: int, advic
         message = str(caught.value)
         assert advice in message
         assert ("firewall drops" in message) is (code == errno.ETIMEDOUT)
-        assert message.endswith(
-            ". The role imds.azure.diagnose says why there is no answer on a host"
-        )
+        assert message.endswith(". The role imds.azure.diagnose finds the cause on a host")
         assert not caught.value.answered
 
 

@@ -208,7 +208,7 @@ def test_an_answer_without_a_token_shows_nothing_of_itself() -> None:
     imds = Imds(answer(200, {"accessToken": TOKEN}))
     with pytest.raises(MalformedError) as caught:
         imds_token(imds.client(), VAULT)
-    assert "was answered, but it has no access_token that could be used" in str(caught.value)
+    assert "was answered, but it has no usable access_token" in str(caught.value)
     assert "c2VjcmV0" not in str(caught.value)
 
 
@@ -442,7 +442,7 @@ def test_a_timeout_of_the_rate_limit_is_an_error() -> None:
         UnavailableError, match="other processes use up the rate limit, after 1"
     ) as caught:
         imds_token(client, VAULT, rate_limit=full)
-    assert "Ask for fewer tokens at once" in str(caught.value)
+    assert "Request fewer tokens at once" in str(caught.value)
     assert imds.urls == []
 
 
@@ -471,7 +471,10 @@ def test_the_extension_has_no_version() -> None:
     ("response", "advice"),
     [
         (answer(401, {"error": "unknown_source", "error_description": "x"}), "use source=imds"),
-        (answer(400, "api-version invalid, newest-versions"), "Check resource and the identity"),
+        (
+            answer(400, "api-version invalid, newest-versions"),
+            "Check resource and the requested identity",
+        ),
         (answer(404, "Invalid version requested"), "does not run, or not on this port"),
         (TransportError("connection refused", retry=False), "does not run, or not on this port"),
     ],

@@ -160,7 +160,7 @@ def test_approval_in_check_mode_sends_nothing(vm: Vm, run: Run) -> None:
     unlisted = run(scheduled_event, check_mode=True, event_id=OTHER_ID)
     assert not unlisted["changed"]
     # Nobody asked whether it ever was.
-    assert unlisted["msg"].endswith("it is over, was cancelled or never was")
+    assert unlisted["msg"].endswith("it is over, was cancelled or never existed")
     assert posts(vm) == []
 
 
@@ -208,7 +208,7 @@ def test_only_if_alone_refuses_odd_resources(vm: Vm, run: Run, resources: t.Any)
     vm.maintenance.add(Sequence("reboot", [], event_id=ID, fields={"Resources": resources}))
     result = run(scheduled_event, event_id=ID, only_if_alone=True, resource="web-0")
     assert result["failed"]
-    assert "is not only for 'web-0'" in result["msg"]
+    assert "may be for other resources than 'web-0'" in result["msg"]
     assert posts(vm) == []
 
 
@@ -235,7 +235,7 @@ def test_an_empty_identifier_is_refused_although_imds_lists_it(vm: Vm, run: Run)
 def test_only_if_alone_does_not_check_unlisted_events(vm: Vm, run: Run) -> None:
     result = run(scheduled_event, event_id=OTHER_ID, only_if_alone=True)
     assert not result["changed"]
-    assert result["msg"].endswith("it is over, was cancelled or never was")
+    assert result["msg"].endswith("it is over, was cancelled or never existed")
     assert posts(vm) == []
 
 

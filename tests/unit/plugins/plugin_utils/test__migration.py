@@ -56,7 +56,7 @@ def test_a_fleet_without_the_extension_is_one_line() -> None:
     lines = report({f"web-{number}": CLEAN for number in range(300)})
     assert len(lines) == 1
     assert lines[0].startswith("clean: 300 hosts (web-0, web-1, ")
-    assert "web-9 and 290 more). Nothing of the VM extension" in lines[0]
+    assert "web-9 and 290 more). These hosts have no trace of the VM extension" in lines[0]
 
 
 def test_servers_that_never_have_the_extension_are_one_line() -> None:
@@ -111,7 +111,7 @@ def test_a_scale_set_is_named_once() -> None:
     hosts = {f"web_{number}": result(vm={**machine, "name": f"web_{number}"}) for number in "012"}
     text = text_of(hosts)
     assert text.count("az vmss extension delete") == 1
-    assert text.count("Take it out of templates as well") == 1
+    assert text.count("Remove the extension from templates as well") == 1
 
 
 @pytest.mark.parametrize(
@@ -137,10 +137,13 @@ def test_no_host_removes_the_extension_of_another() -> None:
     blocked = result("blocked")
     lines = report({"honest": blocked, "liar": result(), "other": result(vm={**VM, "name": "b"})})
     text = "\n".join(lines)
-    assert "Several hosts say that they are the VM web-1: honest, liar." in text
+    assert (
+        "Several hosts claim to be the VM web-1, so there is no command for it: honest, liar."
+        in text
+    )
     assert "az vm extension delete" in text
     assert "=web-1" not in text
-    assert "Remove it from the VM b (by other), once" in text
+    assert "remove it from the VM b (found on other)" in text
 
 
 @pytest.mark.parametrize(
@@ -155,7 +158,7 @@ def test_no_host_removes_the_extension_of_another() -> None:
 @pytest.mark.parametrize("honest", [result("blocked"), CLEAN])
 def test_another_spelling_is_the_same_vm(honest: dict[str, t.Any], liar: dict[str, str]) -> None:
     text = "\n".join(report({"honest": honest, "liar": result(vm={**VM, **liar})}))
-    assert "Several hosts say that they are the VM" in text
+    assert "Several hosts claim to be the VM" in text
     assert "delete" not in text
 
 
@@ -186,7 +189,7 @@ def test_commands_of_a_host_are_not_used() -> None:
     text = text_of({"b": result(vm={**VM, "name": "x; reboot"})})
     assert "az vm" not in text
     assert (
-        "by hand where a name is not plain enough for a command:\n VM x; reboot, resource group shop,"
+        "by hand from these, because a name has characters that are unsafe in a command:\n VM x; reboot, resource group shop,"
         in text
     )
 
@@ -277,7 +280,7 @@ def test_vms_without_a_command_are_listed_up_to_a_limit() -> None:
     text = text_of(hosts)
     assert text.count("VM é") == 100
     assert " and 50 more\n" in text
-    assert "Remove it by hand" not in text_of({"a": result(vm={})})
+    assert "Remove the extension by hand" not in text_of({"a": result(vm={})})
 
 
 @pytest.mark.parametrize("name", ["references", "listening", "services", "files", "unread"])

@@ -49,7 +49,7 @@ def test_which_cloud(value: t.Any, names: tuple[str, ...], holds: bool) -> None:
     ],
 )
 def test_it_compares_texts(value: t.Any, names: tuple[t.Any, ...]) -> None:
-    with pytest.raises(AnsibleFilterError, match=r"imds\.azure\.cloud compares texts"):
+    with pytest.raises(AnsibleFilterError, match=r"imds\.azure\.cloud compares a text"):
         cloud(value, *names)
 
 

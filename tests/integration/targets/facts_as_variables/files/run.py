@@ -26,12 +26,12 @@ FACTS = {
 REFUSED = (
     "snapshot: this host has a fact with the name inventory_hostname",
     "attested_info: this host has facts that are variables: inventory_hostname, inventory_hostname_short, ordered_vm_id",
-    "guard: This host has facts with names of variables, which would replace yours: inventory_hostname",
-    "placement: This host has facts with names of variables, which would replace yours: inventory_hostname",
-    "maintenance: This host has facts with names of variables, which would replace yours: inventory_hostname",
-    "managed_identity_migration: This host has facts with names of variables, which would replace yours: inventory_hostname",
+    "guard: Facts of this host would replace variables of the same name: inventory_hostname",
+    "placement: Facts of this host would replace variables of the same name: inventory_hostname",
+    "maintenance: Facts of this host would replace variables of the same name: inventory_hostname",
+    "managed_identity_migration: Facts of this host would replace variables of the same name: inventory_hostname",
     "after clear_facts: attested_info expects honest",
-    "late: This host has facts with names of variables, which would replace yours: inventory_hostname",
+    "late: Facts of this host would replace variables of the same name: inventory_hostname",
 )
 
 

@@ -141,7 +141,7 @@ def second_run_while_the_first_restores(vm: Vm) -> None:
     vm.schedule(event("reboot", REBOOT))
     impatient, patient = vm.run(maintenance_lock_wait=0), vm.run()
     said = impatient.ends(2)
-    must("another run of the role maintenance works on this VM since" in said, said)
+    must("another run of the role maintenance has worked on this VM since" in said, said)
     vm.until_waiting(patient)
     must(vm.journal[-1] == "restore Freeze begins", f"{vm.journal}")
     vm.go_on("restore")
@@ -194,7 +194,7 @@ def killed_while_it_asks(vm: Vm) -> None:
     vm.until(lambda: vm.asked("GET"), "its request")
     killed.kill()
     said = vm.run().ends()
-    must("did not end. This run goes on where that one stopped" in said, said)
+    must("did not end. This run continues its work" in said, said)
     vm.expect(*both("drain Reboot"), approvals=1, remembered=1)
 
 

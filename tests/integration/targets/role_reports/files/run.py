@@ -31,7 +31,7 @@ SAID = (
     '"diagnose_result.report"',
     "silent ready not installed equal",
     "answer.yml for silent => (item=",
-    "is set aside as",
+    "is renamed to",
     "fleet: the place of these hosts is unknown: silent",
     "has 1 of 2 hosts, which is 50%",
     "1 of 2 hosts failed",

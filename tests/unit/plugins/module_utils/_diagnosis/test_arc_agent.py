@@ -116,7 +116,7 @@ def test_the_agent_is_not_installed() -> None:
     ("send", "why"),
     [
         (answering(200, '{"compute": {}, "network": {}}'), "has no compute"),
-        (answering(200, "{}"), "no instance document"),
+        (answering(200, "{}"), "not an instance document"),
         (answering(404, '{"error": "not connected"}'), "status 404, 'not connected'"),
     ],
 )
@@ -145,7 +145,9 @@ def test_a_stranger_on_the_port() -> None:
             evidence = look(files, ARC, send=send)
             assert first(evidence).name == "arc_foreign_listener"
             assert first(evidence).certainty == "certain"
-            assert first(evidence).what.endswith("listens on its port: mallory")
+            assert first(evidence).what.endswith(
+                "listens on the port of the Azure Arc agent: mallory"
+            )
             assert first(evidence).mend[0] == "ss -tlnp 'sport = :40342'"
 
 

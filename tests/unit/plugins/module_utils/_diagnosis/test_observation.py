@@ -95,7 +95,7 @@ PLAIN = {
         "code": "ETIMEDOUT",
         "refused_here": False,
     },
-    "versions": {"status": None, "versions": [], "reason": "not asked"},
+    "versions": {"status": None, "versions": [], "reason": "not requested"},
     "other_service": "",
     "route": {
         "interface": "eth0",
@@ -293,13 +293,41 @@ ACCEPT = "iptables -I OUTPUT -d 169.254.169.254 -p tcp --dport 80 -j ACCEPT"
 @pytest.mark.parametrize(
     ("send", "files", "listing", "certainty", "why", "mend"),
     [
-        (TIMEOUT, NFT, RULE, "certain", "a rule is in the way: ip daddr", "nft delete rule"),
-        (TIMEOUT, NFT, POLICY, "possible", "a rule is in the way: policy", "nft insert rule"),
-        (NOT_OUT, NFT, POLICY, "certain", "a rule is in the way: policy", "nft insert rule"),
-        (TIMEOUT, {**NFT, **MENTION}, POLICY, "likely", "a rule is in the way", "nft insert rule"),
-        (TIMEOUT, MENTION, "", "likely", "/etc/nftables.conf, line 2, is in the way", ACCEPT),
-        (NOT_OUT, {}, "", "likely", "nothing came back", ACCEPT),
-        (TIMEOUT, {}, "", "possible", "nothing came back", ACCEPT),
+        (
+            TIMEOUT,
+            NFT,
+            RULE,
+            "certain",
+            "this rule can block the request: ip daddr",
+            "nft delete rule",
+        ),
+        (
+            TIMEOUT,
+            NFT,
+            POLICY,
+            "possible",
+            "this rule can block the request: policy",
+            "nft insert rule",
+        ),
+        (
+            NOT_OUT,
+            NFT,
+            POLICY,
+            "certain",
+            "this rule can block the request: policy",
+            "nft insert rule",
+        ),
+        (
+            TIMEOUT,
+            {**NFT, **MENTION},
+            POLICY,
+            "likely",
+            "this rule can block the request",
+            "nft insert rule",
+        ),
+        (TIMEOUT, MENTION, "", "likely", "line 2 of /etc/nftables.conf names", ACCEPT),
+        (NOT_OUT, {}, "", "likely", "there was no answer at all", ACCEPT),
+        (TIMEOUT, {}, "", "possible", "there was no answer at all", ACCEPT),
     ],
 )
 def test_the_certainty_of_a_firewall(
@@ -311,7 +339,7 @@ def test_the_certainty_of_a_firewall(
     assert firewall.why.startswith(why)
     assert firewall.mend[0].startswith(mend)
     assert ("of this host" in firewall.what) is (send is NOT_OUT or bool(listing))
-    assert ("It also stands in" in firewall.advice) is ("/etc/nftables.conf" in files)
+    assert ("also names the address" in firewall.advice) is ("/etc/nftables.conf" in files)
 
 
 def test_a_document_is_not_quoted() -> None:
@@ -376,7 +404,7 @@ def test_no_command_has_a_value_or_a_file_that_is_not_plain(place: str, value: s
     cut = value[:2] in ("a;", "a'", 'a"') and place != "the environment" and "RUN" not in place
     assert [text for text in cause.mend if "RUN" in text] == []
     assert bool(cause.mend) is cut
-    assert ("No command is given, because a name or a value" in cause.advice) is not cut
+    assert ("There is no command here, because it would contain" in cause.advice) is not cut
 
 
 def test_a_command_has_no_blanks_of_a_list() -> None:
@@ -436,8 +464,8 @@ def test_odd_names_of_a_firewall_and_an_interface_are_in_no_command() -> None:
         odd = evidence._replace(primary=plain._replace(**{name: value}), route=route)
         cause = causes(odd)[0]
         assert cause.mend == []
-        assert "No command is given" in cause.advice
-        assert not [line for line in report(odd, [cause], "h") if "mend:" in line]
+        assert "There is no command here" in cause.advice
+        assert not [line for line in report(odd, [cause], "h") if "fix:" in line]
     (command,) = causes(evidence._replace(primary=plain, route=route))[0].mend
     assert command == "ip route replace 169.254.169.254/32 via 10.0.0.1 dev eth0 src 10.0.0.4"
 
@@ -473,7 +501,7 @@ def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) 
     lines = report(evidence, causes(evidence), "web-1")
     assert lines[0].startswith("IMDS on web-1 ")
     assert lines[2].startswith(("Most likely (", "Nothing is wrong."))
-    assert "What was looked at:" in lines
+    assert "Observations:" in lines
     assert not [line for line in lines if "\n" in line or '"' in line]
 
 

@@ -60,7 +60,7 @@ def test_a_404_is_retried_as_for_every_root_document() -> None:
 
 def test_a_version_from_before_there_were_any_is_named_as_the_cause() -> None:
     imds, _asked = client(*[(404, {})] * 9)
-    with pytest.raises(UnavailableError, match=r"status 404, .* Check api_version, .* 2018-10-01"):
+    with pytest.raises(UnavailableError, match=r"status 404, .* Check api_version: .* 2018-10-01"):
         attested_document(imds, "x")
 
 

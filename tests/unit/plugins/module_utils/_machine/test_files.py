@@ -23,7 +23,7 @@ def test_a_regular_file_is_opened(tmp_path: pathlib.Path) -> None:
         assert file.read() == b"12345"
         with pytest.raises(OSError, match="it is larger than 0 MiB"):
             files.size_within(file, 4)
-    with pytest.raises(OSError, match="it is a symbolic link, no file"):
+    with pytest.raises(OSError, match="it is a symbolic link, not a file"):
         files.open_regular(str(tmp_path / "link"), follow=False)
 
 
@@ -55,9 +55,9 @@ def loop(path: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (fifo, "it is a FIFO, no file"),
-        (unix_socket, "it is a socket, no file"),
-        (zeros, "it is a device, no file"),
+        (fifo, "it is a FIFO, not a file"),
+        (unix_socket, "it is a socket, not a file"),
+        (zeros, "it is a device, not a file"),
         (folder, "Is a directory"),
         (dangling, "No such file or directory"),
         (loop, "Too many levels of symbolic links"),
@@ -89,7 +89,7 @@ def test_a_file_that_is_replaced_during_the_open_is_refused(
         return opened[-1]
 
     monkeypatch.setattr(os, "open", swapped)
-    with pytest.raises(OSError, match="it is a FIFO, no file"):
+    with pytest.raises(OSError, match="it is a FIFO, not a file"):
         files.open_regular(str(path))
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(opened[0])

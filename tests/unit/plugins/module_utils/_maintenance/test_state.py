@@ -340,7 +340,7 @@ def test_a_truncated_file_is_renamed_and_its_name_is_used(folder: Folder, conten
     token = take(folder)
     (warning,) = folder.repair(token)
     assert f"{ID}.json can't be read" in warning
-    assert f"set aside as {ID}.json.unreadable" in warning
+    assert f"renamed to {ID}.json.unreadable" in warning
     assert (path.parent / f"{path.name}.unreadable").read_bytes() == content
     assert done(folder) == {ID: DRAINING}
     assert folder.repair(token) == []

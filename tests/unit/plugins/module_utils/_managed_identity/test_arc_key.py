@@ -516,7 +516,7 @@ def test_an_identity_that_the_agent_does_not_confirm(name: str, said: t.Any) -> 
     agent = Agent(challenge(), ok({**TOKEN, **other}))
     with pytest.raises(MalformedError) as raised:
         token(agent, identity=[(name, "ID-of-it")])
-    assert f"does not confirm that it is of {name} ID-of-it" in str(raised.value)
+    assert f"does not confirm that it is for {name} ID-of-it" in str(raised.value)
     assert "1.67" in str(raised.value)
     assert "arc-token" not in str(raised.value)
     assert len(agent.requests) == 2
@@ -553,4 +553,4 @@ def test_two_challenges_in_one_answer() -> None:
 
 def test_the_advice_when_other_processes_ask_for_tokens() -> None:
     found = arc_key.advice(None, "other processes use up the rate limit for tokens")
-    assert found == "Ask for fewer tokens at once, or raise the option deadline"
+    assert found == "Request fewer tokens at once, or raise the option deadline"

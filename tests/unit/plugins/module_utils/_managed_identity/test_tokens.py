@@ -167,7 +167,7 @@ def test_an_invalid_number_is_reported(name: str, value: t.Any) -> None:
     unread: list[str] = []
     assert token_of({**ANSWER, name: value}, unread)[name] is None
     assert unread == [name]
-    assert unread_warning(name).startswith(f"the token came with a value of {name} that")
+    assert unread_warning(name).startswith(f"{name} of the token is null")
 
 
 def test_seconds_can_not_be_a_date() -> None:
@@ -192,13 +192,13 @@ def test_missing_texts_are_empty() -> None:
     "token", [None, "", 1, "a b", "a\nb", "{{ 1 }}", "a'b", "tok\u0119n", ["a"], "=", "a=b"]
 )
 def test_a_token_must_be_valid_in_a_header(token: t.Any) -> None:
-    with pytest.raises(MalformedError, match=r"^it has no access_token that could be used$"):
+    with pytest.raises(MalformedError, match=r"^it has no usable access_token$"):
         token_of({**ANSWER, "access_token": token})
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 1, {}])
 def test_an_answer_without_a_token(data: t.Any) -> None:
-    with pytest.raises(MalformedError, match="no access_token"):
+    with pytest.raises(MalformedError, match="no usable access_token"):
         token_of(data)
 
 
@@ -249,10 +249,10 @@ def test_claims_that_both_lack_count_as_different() -> None:
     [
         (400, "Multiple user assigned identities exist, please", "set client_id, object_id or res"),
         (400, "'invalid_request: Identity not found'", "Assign a managed identity to the VM"),
-        (400, "'invalid_resource: AADSTS500011: the", "Check resource: it must be the URI"),
-        (400, "something new", "Check resource and the identity"),
+        (400, "'invalid_resource: AADSTS500011: the", "Check resource: it must be the exact URI"),
+        (400, "something new", "Check resource and the requested identity"),
         (404, "", "not ready"),
-        (None, "other processes use up the rate limit for tokens", "Ask for fewer tokens at once"),
+        (None, "other processes use up the rate limit for tokens", "Request fewer tokens at once"),
         (429, "Temporarily throttled", r"20 times a second, 5 at once"),
     ],
 )

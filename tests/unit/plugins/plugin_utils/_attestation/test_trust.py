@@ -69,8 +69,8 @@ def test_files_without_certificates(tmp_path: pathlib.Path, option: str) -> None
     # A search that starts again at each beginning would take hours.
     (tmp_path / "begun").write_text("-----BEGIN CERTIFICATE-----" * 500_000)
     reasons = {
-        "zero": "can't be read: it is a device, no file",
-        "fifo": "can't be read: it is a FIFO, no file",
+        "zero": "can't be read: it is a device, not a file",
+        "fifo": "can't be read: it is a FIFO, not a file",
         "sparse": "can't be read: it is larger than 16 MiB",
         "begun": "there is no certificate in PEM form in",
     }

@@ -854,17 +854,20 @@ def with_long_identifier(place: str) -> bytes:
         # The identifier is in what the element before it claims as its own, as only one reader sees it.
         (
             element(0x30, element(0x30, b"\x04\x83\x01\x38\x88"), LONG_IDENTIFIER),
-            "longer than what it is in",
+            "longer than the element around it",
         ),
         (
             element(0x30, element(0x30, b"\x30\x80\x05\0"), LONG_IDENTIFIER),
             "an element in it does not end",
         ),
         (b"\x04\x80" + LONG_IDENTIFIER, "an element in it does not end"),
-        (element(0x30, b"\x1f\x06" + LONG_IDENTIFIER[1:]), "a tag in it is of a kind"),
-        (element(0x30, b"\x1f" + b"\xff" * 90_000 + b"\x01\0"), "a tag in it is of a kind"),
+        (element(0x30, b"\x1f\x06" + LONG_IDENTIFIER[1:]), "it has a tag of an unsupported kind"),
+        (
+            element(0x30, b"\x1f" + b"\xff" * 90_000 + b"\x01\0"),
+            "it has a tag of an unsupported kind",
+        ),
         (b"\x30\x80" * 40_000, "it is nested too deeply"),
-        (b"\x30\x84\xff\xff\xff\xff", "longer than what it is in"),
+        (b"\x30\x84\xff\xff\xff\xff", "longer than the element around it"),
     ],
     ids=range(len(PLACES) + 10),
 )

@@ -109,9 +109,9 @@ def test_lines_that_only_look_like_ends(tmp_path: pathlib.Path) -> None:
         ("a.json", "[" * 100_000, "FILE:1: it is not JSON: it nests deeper than 64 levels"),
         ("a.json", "5", "FILE:1: it is a number, not an instance document"),
         ("a.json", "null", "FILE:1: it is null, not an instance document"),
-        ("a.json", "{}", "FILE:1: it has neither compute nor network: this is no instance docume"),
+        ("a.json", "{}", "FILE:1: it has neither compute nor network, so it is not an instance d"),
         ("a.json", '{"compute": []}', "FILE:1: its 'compute' is a list, not an object"),
-        ("a.json", '{"azure_imds": {}}', "FILE:1: its azure_imds is empty: this host had no IMDS"),
+        ("a.json", '{"azure_imds": {}}', "FILE:1: its azure_imds is empty, because the IMDS of"),
         ("a.json", '{"azure_imds": []}', "FILE:1: it is a list, not an instance document"),
         ("a.json", b'{"compute":\n {"name": "\xff"}}', "FILE:2: it is not UTF-8"),
         ("a.json", '{"compute": {}}'.encode("utf-16-le"), "FILE:1:2: it is not JSON"),
@@ -196,9 +196,9 @@ def test_what_can_not_be_read(tmp_path: pathlib.Path) -> None:
     )
     assert read(tmp_path / "loop.json")[1][0].startswith("FILE: it can't be read: Too many levels")
     os.mkfifo(tmp_path / "fifo.ndjson")
-    assert read(tmp_path / "fifo.ndjson")[1] == ["FILE: it can't be read: it is a FIFO, no file"]
+    assert read(tmp_path / "fifo.ndjson")[1] == ["FILE: it can't be read: it is a FIFO, not a file"]
     (tmp_path / "zero.json").symlink_to("/dev/zero")
-    assert read(tmp_path / "zero.json")[1] == ["FILE: it can't be read: it is a device, no file"]
+    assert read(tmp_path / "zero.json")[1] == ["FILE: it can't be read: it is a device, not a file"]
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,10 @@ def test_a_file_with_a_wrong_byte_order_mark(
     tmp_path: pathlib.Path, content: bytes, encoding: str
 ) -> None:
     path = written(tmp_path, "a.json", content)
-    assert read(path) == ([], [f"FILE: it begins as {encoding} and is not"])
+    assert read(path) == (
+        [],
+        [f"FILE: it has the byte order mark of {encoding}, but is not {encoding}"],
+    )
 
 
 @pytest.mark.parametrize("name", ["everything", "2017-08-01-scale-set"])

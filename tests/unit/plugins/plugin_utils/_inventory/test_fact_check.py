@@ -31,7 +31,7 @@ def nested(levels: int) -> t.Any:
 ODD = [
     ({"compute": 5}, "its 'compute' is a number"),
     ({"network": []}, "its 'network' is a list"),
-    ({"compute": {5: 6}}, "a key is no text"),
+    ({"compute": {5: 6}}, "a key is not a text"),
     ({"x": float("nan")}, "a number is not finite"),
     ({"x": [{"y": float("-inf")}]}, "a number is not finite"),
     ({"x": nested(300)}, "nests deeper than 63 levels"),

@@ -53,7 +53,7 @@ def test_a_fuller_fact_is_kept_with_a_warning(
         return
     when = "2026-01-31T12:00:00Z" if older is WHOLE else "unknown time"
     for choice in (kept, replaced):
-        assert choice.notice.startswith(f"web-1: the snapshot of {when} has {lost}, and the new")
+        assert choice.notice.startswith(f"web-1: the snapshot of {when} has {lost}, but the new")
     assert "It is kept" in kept.notice
     assert "It is replaced" in replaced.notice
 

@@ -142,7 +142,7 @@ def test_only_the_chosen_groups() -> None:
 
 def test_an_unknown_grouping() -> None:
     with pytest.raises(
-        OptionError, match="group_by has no zones, Tags: it takes zone, fault_domain"
+        OptionError, match="group_by has no zones, Tags: choose from zone, fault_domain"
     ):
         group_function(["zone", "zones", "Tags"])
 

@@ -227,10 +227,10 @@ def test_a_dry_run_writes_nothing(tmp_path: pathlib.Path) -> None:
     [
         ("", "web-1", FACT, "folder is empty"),
         (".", "web-1", {}, "azure_imds is empty: the older snapshot is kept"),
-        (".", "../web-1", FACT, "is no name for a file"),
-        (".", ".web-1", FACT, "is no name for a file"),
-        (".", "web\0-1", FACT, "is no name for a file"),
-        (".", "", FACT, "is no name for a file"),
+        (".", "../web-1", FACT, "can't be the name of a file"),
+        (".", ".web-1", FACT, "can't be the name of a file"),
+        (".", "web\0-1", FACT, "can't be the name of a file"),
+        (".", "", FACT, "can't be the name of a file"),
     ],
 )
 def test_invalid_facts_are_refused(

@@ -234,7 +234,7 @@ def test_a_text_without_quotes_in_a_filter_is_named(expression: str, name: str) 
     fleet = [vm("a"), vm("b", zone="1", tagsList=tags(Env="prod"))]
     said = fleet_of(fleet, filters=[{"exclude": expression}], address="none").vms(())[1]
     assert said == [
-        f"filters {expression!r}: no VM has a field {name}, which it compares with. A text is in "
+        f"filters {expression!r}: no VM has the field {name} of the comparison. Put a text in "
         f"quotes: '{name}'"
     ] * bool(name)
     assert fleet_of([], filters=[{"exclude": expression}]).vms(())[1] == []
@@ -323,13 +323,13 @@ def test_filters(filters: list[dict[str, t.Any]], names: list[str]) -> None:
 
 @pytest.mark.parametrize("value", [None, False, 1, 5, ["name"]])
 def test_a_filter_is_a_text_or_true(value: t.Any) -> None:
-    with pytest.raises(OptionError, match=r"filters .* expression: it is no text"):
+    with pytest.raises(OptionError, match=r"filters .* expression: it is not a text"):
         fleet_of([], filters=[{"exclude": value}])
 
 
 @pytest.mark.parametrize("entry", [{}, {"only": "x"}, {"include": "a", "exclude": "b"}, "x", None])
 def test_no_filters(entry: t.Any) -> None:
-    with pytest.raises(OptionError, match="is not one of include: EXPRESSION and exclude: EXP"):
+    with pytest.raises(OptionError, match="is neither include: EXPRESSION nor exclude: EXP"):
         fleet_of([], filters=[entry])
 
 
@@ -399,7 +399,7 @@ def test_tags_that_ansible_takes_for_marks_make_no_group_and_one_warning() -> No
     }
     (notice,) = said
     assert "lacks __ansible_type, __ansible_unsafe, __ansible_vault, because" in notice
-    assert notice.endswith("compute.tagsList has every tag (2 VMs)")
+    assert notice.endswith("compute.tagsList has all tags (2 VMs)")
 
 
 @pytest.mark.parametrize("tags", ["", "a vault", None, ["a"]])
@@ -415,7 +415,9 @@ def test_converted_tags_of_an_older_fact_are_rebuilt(
 def test_an_invalid_vm_id_gives_a_valid_name() -> None:
     found, said = fleet_of([{"compute": {"vmId": "a b/{{ x }}"}}], address="none").vms(())
     assert [one.name for one in found] == ["vm_a_b_x_"]
-    assert said == ["hostnames: no expression gives a name, so it is made of the vmId (1 VMs)"]
+    assert said == [
+        "hostnames: no expression gives a name, so the name is made of the vmId (1 VMs)"
+    ]
 
 
 def snapshot(host: str, hour: int = 0, **fact: t.Any) -> Document:
@@ -430,7 +432,7 @@ def test_a_snapshot_without_compute_has_the_name_of_its_host_at_every_gathering(
             found, said = fleet_of([one, vm("web")], address="none").vms(())
             assert [each.name for each in found] == ["classic-1", "web"]
             assert said == [
-                "hostnames: no expression gives a name, so it is that of the host in the snapshot, which "
+                "hostnames: no expression gives a name, so the name is that of the host in the snapshot, which "
                 "has no vmId (1 VMs)"
             ]
 
@@ -481,7 +483,7 @@ def test_several_snapshots_of_one_host_are_one_vm_with_a_warning() -> None:
         assert [one.name for one in found] == ["web-1"]
         assert found[0].fact == (whole if whole in order else later).data
         assert "1 hosts have several snapshots, of which at least one has no vmId" in said[-1]
-        assert "for example of web-1" in said[-1]
+        assert "for example web-1. A snapshot with a vmId is used" in said[-1]
     # Hosts are told apart, whatever else they say.
     assert [one.name for one in vms([part, snapshot("web-2", 1, network=NETWORK)])] == [
         "web-1",
@@ -537,8 +539,8 @@ def test_one_warning_counts_the_vms_with_an_unusable_address() -> None:
         [at("10.0.0.4", HOSTILE), at(HOSTILE, "10.0.0.5", name="b"), at(HOSTILE, name="c")]
     )
     assert fleet.vms(())[1] == [
-        "ansible_host: a private address that is no IP address of another machine is not used "
-        "(2 VMs, 1 of them without another), for example '-oProxyCommand=touch x' of b"
+        "ansible_host: private addresses that can't be IP addresses of another machine are ignored "
+        "(2 VMs, 1 of them without another address), for example '-oProxyCommand=touch x' of b"
     ]
 
 
@@ -556,7 +558,7 @@ def test_one_warning_counts_names_that_begin_like_an_option_or_a_path(hostnames:
     ]
     found, said = fleet_of(documents, hostnames=hostnames, address="none", group_by=[]).vms(())
     assert [one.name for one in found] == ["_oProxyCommand_touch_x", "_._x", "web"]
-    assert said == ["hostnames: a hyphen or a dot that a name begins with became _ (2 VMs)"]
+    assert said == ["hostnames: a hyphen or a dot at the beginning of a name became _ (2 VMs)"]
 
 
 def test_no_vm_has_a_name_that_leads_to_the_controller() -> None:
@@ -598,7 +600,9 @@ def test_a_failing_expression_leaves_all_vms_in_the_inventory(
         r"for example a: In function (starts_with|abs)\(\)",
         warning,
     )
-    with pytest.raises(OptionError, match=r"\): of the VM a: In function|\)[\"']: of the VM a: In"):
+    with pytest.raises(
+        OptionError, match=r"\): for the VM a: In function|\)[\"']: for the VM a: In"
+    ):
         fleet_of(documents, strict=True, **choices)
 
 
@@ -625,8 +629,8 @@ def test_a_vm_that_claims_to_be_another_is_named() -> None:
     earlier = Document(snapshots[0].data, is_fact=True, host="good")
     for claimed in (snapshots, [earlier, snapshots[1]], [snapshots[1], earlier]):
         (warning,) = fleet_of(claimed, address="none").vms(())[1]
-        assert warning.startswith("1 VMs are in documents of different names")
-        assert all(name in warning for name in ("good", "evil", " a, "))
+        assert warning.startswith("1 VMs have several documents with different names")
+        assert all(name in warning for name in ("good", "evil", "claim to be a"))
     for same in ([snapshots[0]] * 2, [earlier, snapshots[0]]):
         assert fleet_of(same, address="none").vms(())[1] == []
 
@@ -636,7 +640,7 @@ def test_a_document_that_claims_to_be_another_vm_is_named() -> None:
     earlier = Document(azure_imds(vm("good", "A"), "")[0], is_fact=True, host="good.example")
     for pair in ([good, evil], [earlier, evil]):
         warnings = fleet_of(pair, address="none").vms(())[1]
-        assert [text for text in warnings if "evil claims to be a, as good does" in text]
+        assert [text for text in warnings if "good and evil both claim to be a" in text]
     for pair in ([good, same], [earlier, same]):
         assert fleet_of(pair, address="none").vms(())[1] == []
 
@@ -693,8 +697,8 @@ def test_two_earlier_hosts_with_the_same_vm_id_are_named() -> None:
     found, warnings = fleet_of(facts, address="none").vms(())
     assert [one.name for one in found] == ["web-1", "web-2"]
     assert warnings == [
-        "1 VMs have several hosts, which have the same vmId in their facts, "
-        "for example vm-1 has web-1 and web-2"
+        "1 VMs have several hosts, because these have the same vmId in their facts, "
+        "for example web-1 and web-2 have vm-1"
     ]
 
 

@@ -241,7 +241,7 @@ def test_a_stopped_holder_blocks_no_longer_than_the_deadline(
         (said,) = set(in_processes(3, lambda: get(cache, slowly(calls), deadline=0.2)))
         assert said.startswith(
             f"UnavailableError: no instance document within the deadline of 0.2 s: the process {holder.pid} of "
-            "this run asks IMDS"
+            "this run requests the document"
         )
         assert "continue it or end it" in said
     finally:

@@ -83,7 +83,7 @@ def test_sets_with_one_name_get_distinguishing_labels() -> None:
     rules = {"max_share": 0.2}
     (share,) = found(uniform(), uniform("WEB", resourceGroupName="h"), **rules)["violations"]
     assert share["message"].startswith(
-        "what may be one fault domain (fault domain 0 of the scale set web (resource group g), "
+        "a group of places that may be one fault domain (fault domain 0 of the scale set web (resource group g), "
         "fault domain 0 of the scale set WEB (resource group h)) of westeurope has 2 of 2 hosts"
     )
     (share,) = found(uniform(), uniform(), **rules)["violations"]
@@ -149,7 +149,7 @@ def test_the_notice_about_zones_that_can_not_be_compared() -> None:
     ]
     assert [violation["message"] for violation in result["violations"]] == [
         "the hosts are in 1 zone, and 2 are required",
-        "what may be one zone (zone 1 of subscription a, zone 2 of subscription b) of westeurope "
+        "a group of places that may be one zone (zone 1 of subscription a, zone 2 of subscription b) of westeurope "
         "has 2 of 2 hosts, which is 100%, and at most 50% are allowed",
     ]
     assert [violation["move"] for violation in result["violations"]] == [["vm-01"], ["vm-01"]]
