@@ -13,7 +13,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     HostVariablesAction,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_values
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import (
     choice_of_facts,
 )
@@ -28,22 +28,23 @@ class ActionModule(HostVariablesAction):
     ) -> dict[str, t.Any]:
         result = super().run(tmp, task_vars)
         facts = result.get("ansible_facts", {})
+        if FACT not in facts:
+            return result
         try:
-            check_values(facts.get(FACT))
+            check_fact(facts[FACT])
         except ImdsError as exc:
             # Returned and not raised, because an exception would ignore failed_when.
             del facts[FACT]
             return {**result, "failed": True, "msg": f"the module returned an invalid fact: {exc}"}
-        if isinstance(facts.get(FACT), dict):
-            # A hostile host can return what the module of this collection leaves out.
-            facts[FACT] = cleaned(facts[FACT])
-            host, older = self._older(task_vars or {})
-            keep = self._task.args.get("keep_fuller", False)
-            choice = choice_of_facts(host, older, facts[FACT], result.get("incomplete"), keep)
-            if choice.notice:
-                self._display.warning(choice.notice)
-            if choice.keeps_older:
-                facts[FACT] = older
+        # A hostile host can return what the module of this collection leaves out.
+        facts[FACT] = cleaned(facts[FACT])
+        host, older = self._older(task_vars or {})
+        keep = self._task.args.get("keep_fuller", False)
+        choice = choice_of_facts(host, older, facts[FACT], result.get("incomplete"), keep)
+        if choice.notice:
+            self._display.warning(choice.notice)
+        if choice.keeps_older:
+            facts[FACT] = older
         return result
 
     def run_on_windows(self, task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:

@@ -32,6 +32,8 @@ def is_usable_address(address: t.Any) -> bool:
 # Names of loopback addresses in the hosts files of Linux distributions.
 _LOCAL_NAMES = frozenset(
     {
+        # Of systemd, for the addresses that this machine sends from.
+        "_outbound",
         "localhost",
         "localhost.localdomain",
         "localhost4",
@@ -40,7 +42,18 @@ _LOCAL_NAMES = frozenset(
         "localhost6.localdomain6",
         "ip6-localhost",
         "ip6-loopback",
+        "ipv6-localhost",
+        "ipv6-loopback",
     }
+)
+# For systemd, every name with these endings is a loopback address.
+_LOCAL_ENDINGS = (
+    ".localhost",
+    ".localhost.localdomain",
+    ".localhost4",
+    ".localhost4.localdomain4",
+    ".localhost6",
+    ".localhost6.localdomain6",
 )
 
 
@@ -51,7 +64,7 @@ def is_local_name(name: str) -> bool:
     """
     # Some connection plugins normalize names as browsers do, for example full-width digits.
     name = (name if name.isascii() else unicodedata.normalize("NFKC", name)).lower().rstrip(".")
-    if name in _LOCAL_NAMES or name.endswith(".localhost"):
+    if name in _LOCAL_NAMES or name.endswith(_LOCAL_ENDINGS):
         return True
     if not name[:1].isdigit():
         return False

@@ -54,11 +54,11 @@ _ENCODINGS = {
 _MARKS_OF_ORDER = tuple(_ENCODINGS)
 # The number of bytes that are read from an .ndjson file at once.
 _CHUNK = 256 * 1024
-# The maximum size of a file, and of a line. A hundred thousand documents have about 400 MiB, and no document of
+# The maximum size of a file, and of a document (a line or a snapshot). A hundred thousand documents have about 400 MiB, and no document of
 # IMDS has more than 4 MiB.
 _MAX_JSON = 1024**3
 _MAX_NDJSON = 8 * 1024**3
-_MAX_LINE = 16 * 1024**2
+MAX_DOCUMENT = 16 * 1024**2
 
 _Line = tuple[int, str, t.Any]  # its number, its text and its data
 
@@ -227,10 +227,10 @@ def _chunks_of_lines(file: t.BinaryIO, left: int) -> t.Iterator[list[bytes]]:
         lines: list[bytes] = []
         enough = left - _CHUNK
         while left > max(0, enough):
-            line = piece = file.readline(min(left, _MAX_LINE + 1))
+            line = piece = file.readline(min(left, MAX_DOCUMENT + 1))
             left -= len(piece)
-            while len(piece) > _MAX_LINE and not piece.endswith(b"\n"):
-                piece = file.readline(min(left, _MAX_LINE + 1))
+            while len(piece) > MAX_DOCUMENT and not piece.endswith(b"\n"):
+                piece = file.readline(min(left, MAX_DOCUMENT + 1))
                 left -= len(piece)
             if not line:
                 left = 0  # The file became shorter during the reading.
@@ -245,7 +245,7 @@ def _decoded_at_once(lines: list[bytes], above: int) -> t.Iterable[_Line] | None
     Documents that are decoded together share their keys: 100,000 documents take 1.3 GB of memory, but
     1.8 GB if they are decoded one by one.
     """
-    if max(map(len, lines), default=0) > _MAX_LINE:
+    if max(map(len, lines), default=0) > MAX_DOCUMENT:
         return None
     try:
         texts = [line.decode("utf-8-sig") for line in lines]
@@ -264,8 +264,8 @@ def _decoded_one_by_one(
     path: str, lines: list[bytes], above: int, on_broken: OnBroken
 ) -> t.Iterator[_Line]:
     for number, line in enumerate(lines, above + 1):
-        if len(line) > _MAX_LINE:
-            size = f"{_MAX_LINE // 1024**2} MiB"
+        if len(line) > MAX_DOCUMENT:
+            size = f"{MAX_DOCUMENT // 1024**2} MiB"
             on_broken(MalformedError(f"{path}:{number}: the line is longer than {size}"))
             continue
         text = _text_of_line(path, number, line.rstrip(b"\r\n"), on_broken)
@@ -320,6 +320,8 @@ def _document_or_broken(
 
 def check_readable(content: bytes) -> None:
     """Raises MalformedError or ValueError if a file with one document and this content would be broken."""
+    if len(content) > MAX_DOCUMENT:
+        raise MalformedError(f"it is larger than {MAX_DOCUMENT // 1024**2} MiB")
     _checked_document(parse_json_text(content.decode()), has_nulls=False)
 
 
@@ -381,6 +383,7 @@ class _ElementLines:
 
 __all__ = (
     "FACT",
+    "MAX_DOCUMENT",
     "Document",
     "EncryptedError",
     "check_readable",

@@ -16,9 +16,12 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     instance_document,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import MAX_DOCUMENT
 
 # A snapshot nests the fact one level deeper.
 _MAX_DEPTH = MAX_DEPTH - 1
+# A real fact has some hundred values. JSON with indentation needs up to a hundred bytes for the blanks before a value.
+_MAX_VALUES = 100_000
 
 
 def check_fact(fact: dict[str, t.Any]) -> None:
@@ -27,19 +30,28 @@ def check_fact(fact: dict[str, t.Any]) -> None:
 
 
 def check_values(data: t.Any) -> None:
-    """Raises MalformedError if the data has values that JSON lacks, or nests too deeply."""
+    """Raises MalformedError if the data has values that JSON lacks, nests too deeply, or is too large."""
     level: list[t.Any] = [data]
+    values = characters = 0
     for _depth in range(_MAX_DEPTH + 1):
+        values += len(level)
+        if values > _MAX_VALUES:
+            raise MalformedError(f"it has more than {_MAX_VALUES} values")
         below: list[t.Any] = []
         for value in level:
             if isinstance(value, dict):
                 if not all(isinstance(key, str) for key in value):
                     raise MalformedError("a key is not a text")
+                characters += sum(map(len, value))
                 below.extend(value.values())
             elif isinstance(value, list):
                 below.extend(value)
             elif isinstance(value, float) and not math.isfinite(value):
                 raise MalformedError("a number is not finite")
+            elif isinstance(value, str):
+                characters += len(value)
+        if characters > MAX_DOCUMENT:
+            raise MalformedError(f"its texts are longer than {MAX_DOCUMENT // 1024**2} MiB")
         if not below:
             return
         level = below

@@ -29,13 +29,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     FACT,
+    MAX_DOCUMENT,
     check_readable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import choice_of
 
 # The maximum size of an older snapshot. The document of a VM has at most 4 MiB.
-_MAX_OLDER = 64 * 1024**2
-
 
 class Written(t.NamedTuple):
     path: str
@@ -90,7 +89,7 @@ def _older_snapshot(path: str) -> dict[str, t.Any]:
     """The existing snapshot; empty if the file can't be read or is not a snapshot."""
     try:
         with open_trusted(path) as file:
-            older = parse_json(file.read(size_within(file, _MAX_OLDER)))
+            older = parse_json(file.read(size_within(file, MAX_DOCUMENT)))
     except (OSError, ValueError):
         return {}
     return older if isinstance(older, dict) and isinstance(older.get(FACT), dict) else {}

@@ -47,6 +47,18 @@ def test_a_fact_has_no_marks_of_ansible(monkeypatch: pytest.MonkeyPatch) -> None
     assert facts == {"azure_imds": {"tags": {"Owner": {}, "Role": "web"}}}
 
 
+@pytest.mark.parametrize("odd", [[{"__ansible_vault": "x"}], "{'a': 1}", 5, None, True])
+def test_a_fact_that_is_not_an_object_is_refused(
+    monkeypatch: pytest.MonkeyPatch, odd: Any
+) -> None:
+    found = action(instance_facts, {})
+    answer = {"ansible_facts": {"azure_imds": odd}}
+    monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)
+    result = found.run(task_vars={})
+    assert (result["failed"], result["ansible_facts"]) == (True, {})
+    assert "not an instance document" in result["msg"]
+
+
 @pytest.mark.parametrize("odd", [float("nan"), {1: 2}])
 def test_a_fact_that_json_lacks_fails_the_task(monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
     found = action(instance_facts, {})

@@ -329,7 +329,7 @@ def test_an_encrypted_file(tmp_path: pathlib.Path) -> None:
 def test_a_line_that_is_too_long_is_reported_and_the_others_are_read(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, filler: str, end: str
 ) -> None:
-    monkeypatch.setattr(documents, "_MAX_LINE", 100)
+    monkeypatch.setattr(documents, "MAX_DOCUMENT", 100)
     for length in (101, 102, 200, 201, 202, 1000, 300_000):
         long = json.dumps(WEB).ljust(length, filler)
         fits = json.dumps(WEB).ljust(99)

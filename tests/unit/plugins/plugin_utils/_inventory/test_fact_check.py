@@ -34,6 +34,10 @@ ODD = [
     ({"compute": {5: 6}}, "a key is not a text"),
     ({"x": float("nan")}, "a number is not finite"),
     ({"x": [{"y": float("-inf")}]}, "a number is not finite"),
+    ({"x": [0] * 100_001}, "more than 100000 values"),
+    ({"x": dict.fromkeys(map(str, range(100_001)))}, "more than 100000 values"),
+    ({"x": ["y" * 1024**2] * 17}, "its texts are longer than 16 MiB"),
+    ({"x": {"y" * 17 * 1024**2: 1}}, "its texts are longer than 16 MiB"),
     ({"x": nested(300)}, "nests deeper than 63 levels"),
     ({"x": nested(100_000)}, "nests deeper than 63 levels"),
 ]

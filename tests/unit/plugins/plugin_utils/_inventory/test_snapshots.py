@@ -33,6 +33,14 @@ def test_a_snapshot_is_a_document_of_its_host(tmp_path: pathlib.Path) -> None:
     assert (document.data, document.snapshot_of) == (FACT, "web-1")
 
 
+def test_a_snapshot_that_became_too_large_is_not_written(tmp_path: pathlib.Path) -> None:
+    # Each control character needs six bytes in JSON.
+    fact = {"compute": {"name": "a"}, "x": "\x01" * 3 * 1024**2}
+    with pytest.raises(ImdsError, match=r"web-1\.json can't be written: it is larger than 16 MiB"):
+        write_snapshot(str(tmp_path), "web-1", fact)
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_new_time_alone_is_written_but_is_not_a_change(tmp_path: pathlib.Path) -> None:
     write_snapshot(str(tmp_path), "web-1", FACT)
     path, changed, _notice = write_snapshot(str(tmp_path), "web-1", LATER)
