@@ -167,10 +167,10 @@ options:
     default: []
     suboptions:
       include:
-        description: The VM is included if this expression is true. V(true) includes every VM that is left.
+        description: The VM is included if this expression is true. V(true) includes all VMs for which no earlier entry is true.
         type: raw
       exclude:
-        description: The VM is excluded if this expression is true. V(true) excludes every VM that is left.
+        description: The VM is excluded if this expression is true. V(true) excludes all VMs for which no earlier entry is true.
         type: raw
   gather_subset:
     description:
