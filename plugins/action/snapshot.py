@@ -31,13 +31,18 @@ class ActionModule(ActionBase):
         self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None
     ) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        _validation, arguments = self.validate_argument_spec(
-            {
-                "folder": {"type": "path", "required": True},
-                "azure_imds": {"type": "dict", "required": True},
-                "keep_fuller": {"type": "bool", "default": True},
-            }
-        )
+        try:
+            _validation, arguments = self.validate_argument_spec(
+                {
+                    "folder": {"type": "path", "required": True},
+                    "azure_imds": {"type": "dict", "required": True},
+                    "keep_fuller": {"type": "bool", "default": True},
+                }
+            )
+        except RecursionError:
+            # Before ansible-core 2.19, Ansible evaluates a text as a Python literal.
+            msg = "azure_imds nests too deeply, so no snapshot is written"
+            return dict(result, failed=True, msg=msg)
         variables = task_vars or {}
         host = variables["inventory_hostname"]
         named = facts_named(variables, FOLDER_VARIABLE)

@@ -90,6 +90,7 @@ options:
       - A snapshot names its host. The VM of a snapshot never gets the name of another host that an earlier inventory source defines. Such a VM gets its
         next name, with a warning. The plugin knows only earlier sources, so make its inventory file the last one of a folder. Other documents name no
         host, so their VMs can be hosts of earlier sources.
+      - With several inventory files of this plugin, the VM of a later file never becomes the host of another VM. It gets another name, with a warning.
       - Characters other than letters, digits and C(._-) become C(_), and so does a hyphen or a dot at the beginning. A colon stays only in an IPv6
         address. A name of more than 200 bytes is shortened, and ends in a hash of the whole name. Ansible gives names that begin with C(__ansible_) a
         special meaning, so such a name loses its leading underscores.
@@ -104,6 +105,7 @@ options:
       - The kind of address for C(ansible_host). The first usable address of that kind is used. V(none) sets no C(ansible_host).
       - An IP address is usable if it can belong to another machine and has no scope ID. All other texts, and loopback, link-local, multicast and
         unspecified addresses, are ignored with one warning that counts the VMs, because a VM can return any text.
+      - A VM can return the address of another VM. A warning names two hosts with one address, because Ansible connects to the same machine for both.
       - Hosts of earlier inventory sources keep their connection settings. So C(ansible_host) is not set for them, with any of the O(sources).
       - The instance document lacks public addresses of the Standard SKU.
     type: str
@@ -270,6 +272,7 @@ import re
 import tempfile
 import time
 import typing as t
+import weakref
 
 from ansible import constants
 from ansible.errors import AnsibleParserError
@@ -321,7 +324,13 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.options impo
     templated,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.rollback import all_or_nothing
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import (
+    Choices,
+    EarlierHost,
+    Fleet,
+    Origin,
+    Vm,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
     make_plain,
     make_unsafe,
@@ -342,6 +351,8 @@ _ENDINGS = ("imds.yml", "imds.yaml")
 _PLUGIN = re.compile(rb"""^plugin:[ ]+["']?imds\.azure\.instances\b""", re.MULTILINE)
 _BEGINNING = 64 * 1024
 _UNKNOWN = "azure_unknown"
+# The VMs of the hosts that earlier inventory files of this run made.
+_ORIGINS: weakref.WeakKeyDictionary[Host, Origin] = weakref.WeakKeyDictionary()
 # Fact caches that do not keep facts after a run. The first is Ansible's default.
 _MEMORY_CACHES = ("memory", "ansible.builtin.memory", "ansible.legacy.memory")
 
@@ -418,12 +429,10 @@ def _cached_document(text: t.Any) -> Document | None:
     return Document(data, api_version=api_version) if isinstance(api_version, str) else None
 
 
-def _vm_ids(inventory: InventoryData) -> dict[str, str]:
-    """All hosts so far, with the vmId that an earlier inventory file of this plugin gave them, or ""."""
-    facts = {name: host.vars.get(FACT) for name, host in inventory.hosts.items()}
+def _earlier_hosts(inventory: InventoryData) -> dict[str, EarlierHost]:
     return {
-        name: str(part(fact, "compute").get("vmId") or "").lower() if isinstance(fact, dict) else ""
-        for name, fact in facts.items()
+        name: EarlierHost(str(host.vars.get("ansible_host") or name), _ORIGINS.get(host))
+        for name, host in inventory.hosts.items()
     }
 
 
@@ -519,7 +528,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._check_keyed_groups()
         wanted = self.get_option("sources")
         earlier = self._add_sources(fleet, wanted, inventory, path, cache)
-        vms, warnings = fleet.vms(self._reserved(inventory), _vm_ids(inventory))
+        vms, warnings = fleet.vms(self._reserved(inventory), _earlier_hosts(inventory))
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         with all_or_nothing(inventory):
@@ -791,6 +800,7 @@ def _add_host(inventory: InventoryData, vm: Vm) -> Host:
     host = inventory.hosts[inventory.add_host(vm.name)]
     variables: dict[str, t.Any] = {FACT: vm.fact}
     if is_new:
+        _ORIGINS[host] = vm.origin
         # Only for new hosts: a VM must not change the connection of a host from an earlier source.
         variables["ansible_host"] = vm.address
     for name, value in variables.items():

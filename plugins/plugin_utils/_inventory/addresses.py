@@ -29,6 +29,14 @@ def is_usable_address(address: t.Any) -> bool:
     return not getattr(parsed, "scope_id", None) and _is_of_another_machine(parsed)
 
 
+def canonical_address(address: str) -> str:
+    """The same text for all spellings of an IP address. Only IPv6 has several, because IPv4 is read strictly."""
+    if ":" not in address or not is_usable_address(address):
+        return address
+    parsed = ipaddress.ip_address(address)
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)
+
+
 # Names of loopback addresses in the hosts files of Linux distributions.
 _LOCAL_NAMES = frozenset(
     {
@@ -84,4 +92,4 @@ def _is_of_another_machine(address: _Address) -> bool:
     )
 
 
-__all__ = ("is_local_name", "is_usable_address")
+__all__ = ("canonical_address", "is_local_name", "is_usable_address")

@@ -37,25 +37,34 @@ def check_values(data: t.Any) -> None:
         values += len(level)
         if values > _MAX_VALUES:
             raise MalformedError(f"it has more than {_MAX_VALUES} values")
-        below: list[t.Any] = []
         for value in level:
-            if isinstance(value, dict):
-                if not all(isinstance(key, str) for key in value):
-                    raise MalformedError("a key is not a text")
-                characters += sum(map(len, value))
-                below.extend(value.values())
-            elif isinstance(value, list):
-                below.extend(value)
-            elif isinstance(value, float) and not math.isfinite(value):
-                raise MalformedError("a number is not finite")
-            elif isinstance(value, str):
-                characters += len(value)
+            _check_value(value)
+        characters += sum(map(_characters, level))
         if characters > MAX_DOCUMENT:
             raise MalformedError(f"its texts are longer than {MAX_DOCUMENT // 1024**2} MiB")
-        if not below:
+        level = [child for value in level for child in _children(value)]
+        if not level:
             return
-        level = below
     raise MalformedError(f"it nests deeper than {_MAX_DEPTH} levels")
+
+
+def _check_value(value: t.Any) -> None:
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        raise MalformedError("a key is not a text")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise MalformedError("a number is not finite")
+
+
+def _characters(value: t.Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(len, value))
+    return len(value) if isinstance(value, str) else 0
+
+
+def _children(value: t.Any) -> t.Iterable[t.Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 __all__ = ("check_fact", "check_values")

@@ -36,6 +36,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts
 
 # The maximum size of an older snapshot. The document of a VM has at most 4 MiB.
 
+
 class Written(t.NamedTuple):
     path: str
     changed: bool  # whether anything besides the time has changed

@@ -33,6 +33,7 @@ from ansible_collections.imds.azure.plugins.module_utils._facts import (
 )
 from ansible_collections.imds.azure.plugins.module_utils._service import ARC
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses import (
+    canonical_address,
     is_local_name,
     is_usable_address,
 )
@@ -79,15 +80,6 @@ class Choices(t.NamedTuple):
     strict: bool = False  # an expression that can't be evaluated for a VM is an error
 
 
-class Vm(t.NamedTuple):
-    name: str
-    fact: dict[str, t.Any]  # azure_imds with the wanted parts
-    address: str  # "" for none
-    groups: list[Membership]  # at most MAX_GROUPS
-    is_earlier: bool  # a host of an earlier inventory source
-    omitted_groups: int = 0  # groups beyond MAX_GROUPS
-
-
 class _Failure(t.NamedTuple):
     """An expression that can't be evaluated for a VM."""
 
@@ -98,6 +90,30 @@ class _Failure(t.NamedTuple):
 
 # The key of a VM: whether it has a vmId, and its identity. So a vmId never equals the fingerprint of another VM.
 _Key = tuple[bool, str]
+
+
+class Origin(t.NamedTuple):
+    """The VM that an inventory file of this plugin made a host for."""
+
+    key: _Key
+    host: str  # the host of its snapshot, or ""
+
+
+class EarlierHost(t.NamedTuple):
+    """A host of an earlier inventory source."""
+
+    address: str  # the address or name that Ansible connects to
+    origin: Origin | None = None  # if an earlier inventory file of this plugin made the host
+
+
+class Vm(t.NamedTuple):
+    name: str
+    fact: dict[str, t.Any]  # azure_imds with the wanted parts
+    address: str  # "" for none
+    groups: list[Membership]  # at most MAX_GROUPS
+    is_earlier: bool  # a host of an earlier inventory source
+    origin: Origin
+    omitted_groups: int = 0  # groups beyond MAX_GROUPS
 
 
 class _UnnamedVm(t.NamedTuple):
@@ -198,12 +214,12 @@ class Fleet:
             self._claims[vm.identity] = names
 
     def vms(
-        self, reserved: t.Collection[str], hosts: t.Mapping[str, str] | None = None
+        self, reserved: t.Collection[str], hosts: t.Mapping[str, EarlierHost] | None = None
     ) -> tuple[list[Vm], list[str]]:
         """The VMs that the filters include, and warnings about them.
 
-        `hosts` has the hosts of the inventory so far, with the vmIds that this plugin gave them or "". The
-        snapshot of one host is never that of another one.
+        `hosts` has the hosts of the inventory so far. A VM does not become the host of another VM, and the snapshot
+        of one host does not become another host.
         """
         earlier_vms = {host: vm for host, vm in self._earlier_vms.items() if vm.is_included}
         new_vms = [vm for vm in self._without_lesser_snapshots() if vm.is_included]
@@ -232,6 +248,7 @@ class Fleet:
             ),
             *self._missing_addresses_warnings(new_vms),
             *_unusable_addresses_warnings(new_vms, self._address),
+            *_shared_addresses_warnings(named_vms, hosts),
             *_clashing_names_warnings(clashes),
             *_names_of_other_hosts_warnings(renamed),
             *_claimed_by_several_warnings(self._claims),
@@ -377,7 +394,7 @@ def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
 
 
 def _without_names_of_other_hosts(
-    vms: list[_UnnamedVm], hosts: t.Mapping[str, str]
+    vms: list[_UnnamedVm], hosts: t.Mapping[str, EarlierHost]
 ) -> tuple[list[_UnnamedVm], list[_UnnamedVm]]:
     """The VMs with the names that they may have, and those that would have the name of another host."""
     allowed: list[_UnnamedVm] = []
@@ -392,20 +409,23 @@ def _without_names_of_other_hosts(
     return allowed, renamed
 
 
-def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, str]) -> bool:
-    """Whether the VM may have the name, which may be that of another host. The VM of a document without a host may be that host."""
-    if not vm.host or name == vm.host or name not in hosts:
+def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, EarlierHost]) -> bool:
+    """Whether the name is not that of another host. A document without a host claims to be an earlier host."""
+    if name not in hosts:
         return True
-    # An earlier inventory file of this plugin made the host of the same VM.
-    return vm.has_vm_id and hosts[name] == vm.identity
+    origin = hosts[name].origin
+    if origin is None:
+        return vm.host in ("", name)
+    return vm.key == origin.key and vm.host in ("", name, origin.host)
 
 
-def _fallback_names(vm: _UnnamedVm, hosts: t.Mapping[str, str]) -> list[str]:
+def _fallback_names(vm: _UnnamedVm, hosts: t.Mapping[str, EarlierHost]) -> list[str]:
     """Names that no other VM has. A VM chooses its vmId, but not the fingerprint of it."""
     last = vm.names[-1]
     by_vm_id = valid_hostname(f"{last}_{vm.identity}")
     by_fingerprint = valid_hostname(f"{last}_{fingerprint(vm.identity)}")
-    if by_vm_id in hosts and by_vm_id != vm.host:
+    is_host_of_user = by_vm_id in hosts and hosts[by_vm_id].origin is None
+    if not _may_be_named(vm, by_vm_id, hosts) or (is_host_of_user and by_vm_id != vm.host):
         return [by_fingerprint]
     return [by_vm_id, by_fingerprint]
 
@@ -424,11 +444,12 @@ def _named_vm(
         others = (one for own in groups for one in spellings.get(own, ()))
         groups = list(dict.fromkeys((*groups, *others)))
     omitted_groups = vm.omitted_groups + len(groups[MAX_GROUPS:])
-    return Vm(name, vm.fact, address, groups[:MAX_GROUPS], is_earlier, omitted_groups)
+    origin = Origin(vm.key, vm.host)
+    return Vm(name, vm.fact, address, groups[:MAX_GROUPS], is_earlier, origin, omitted_groups)
 
 
 def _distinct_names(
-    new_vms: list[_UnnamedVm], taken: t.Container[str], hosts: t.Mapping[str, str]
+    new_vms: list[_UnnamedVm], taken: t.Container[str], hosts: t.Mapping[str, EarlierHost]
 ) -> tuple[list[str], dict[str, int]]:
     def fallbacks(index: int) -> list[str]:
         return _fallback_names(new_vms[index], hosts)
@@ -476,9 +497,27 @@ def _unusable_addresses_warnings(new_vms: list[_UnnamedVm], kind: str) -> list[s
 def _names_of_other_hosts_warnings(vms: list[_UnnamedVm]) -> list[str]:
     if not vms:
         return []
+    first = vms[0]
     return [
-        f"{len(vms)} VMs have the name of another host of the inventory and get another name, for example "
-        f"the VM of {printable(vms[0].host, 80)}, which claims to be {printable(vms[0].names[0], 80)}"
+        f"{len(vms)} VMs would have the name of another host of the inventory and get another name, for example "
+        f"the VM of {printable(first.host or first.azure_name or first.identity, 80)}, which would be {printable(first.names[0], 80)}"
+    ]
+
+
+def _shared_addresses_warnings(vms: list[Vm], hosts: t.Mapping[str, EarlierHost]) -> list[str]:
+    owners = {canonical_address(host.address): name for name, host in hosts.items()}
+    shared = []
+    for vm in vms:
+        if vm.address and vm.name not in hosts:
+            owner = owners.setdefault(canonical_address(vm.address), vm.name)
+            if owner != vm.name:
+                shared.append((vm, owner))
+    if not shared:
+        return []
+    first, owner = shared[0]
+    return [
+        f"ansible_host: {len(shared)} VMs have the address of another host, so Ansible connects to the same machine for both, "
+        f"for example {printable(first.address, 80)} of {printable(first.name, 80)} and {printable(owner, 80)}"
     ]
 
 
@@ -551,4 +590,4 @@ def _for_every_vm(_fields: t.Any) -> bool:
     return True
 
 
-__all__ = ("Choices", "Fleet", "Vm")
+__all__ = ("Choices", "EarlierHost", "Fleet", "Origin", "Vm")

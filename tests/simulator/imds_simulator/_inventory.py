@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -44,9 +45,11 @@ def _text(value: str) -> str:
 
 def write(path: Path, text: str) -> None:
     """All of it or nothing: whoever waits for the file may read it as soon as it is there."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # Another user may be able to write to the folder, so the name is random, and a link is not followed.
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        draft.write_text(text, encoding="utf-8")
+        with open(draft, "x", encoding="utf-8") as file:
+            file.write(text)
         draft.replace(path)
     except OSError as exc:
         raise SimulatorError(f"cannot write {path}: {exc.strerror}") from exc
@@ -54,10 +57,14 @@ def write(path: Path, text: str) -> None:
 
 def check_own(path: Path) -> None:
     """Refuses a file that the simulator did not write, which may be an inventory of the user."""
-    try:
-        start = path.read_text(encoding="utf-8", errors="replace")[: len(_MARK)]
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return
+    start = ""
+    try:
+        # A FIFO would block.
+        if path.is_file():
+            with path.open(encoding="utf-8", errors="replace") as file:
+                start = file.read(len(_MARK))
     except OSError as exc:
         raise SimulatorError(f"cannot write {path}: {exc.strerror or exc}") from exc
     if start != _MARK:

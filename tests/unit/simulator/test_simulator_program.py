@@ -10,10 +10,11 @@ import json
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,27 @@ def test_a_port_in_use_costs_no_inventory(tmp_path: Path) -> None:
         port = simulator["web-1"].url.rpartition(":")[2]
         assert main(["--port", port, "--inventory", str(inventory)]) == 2
     assert inventory.read_text() == written
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_an_inventory_that_is_not_a_file_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "hosts.yml")
+    assert main(["--port", "0", "--inventory", str(tmp_path / "hosts.yml")]) == 2
+    assert "hosts.yml exists, and the simulator did not write it" in capsys.readouterr().err
+
+
+def test_an_inventory_follows_no_link(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_text("kept")
+    # The name of the draft is random, so a link with a name from an earlier version has no effect.
+    (tmp_path / f".hosts.yml.{os.getpid()}").symlink_to(mine)
+    with Simulator([Vm("web-1", {})]) as simulator:
+        simulator.write_inventory(tmp_path / "hosts.yml")
+    assert mine.read_text() == "kept"
+    assert not (tmp_path / "hosts.yml").is_symlink()
+    assert stat.S_IMODE((tmp_path / "hosts.yml").stat().st_mode) & 0o600 == 0o600
 
 
 def test_an_inventory_of_the_user_is_kept(

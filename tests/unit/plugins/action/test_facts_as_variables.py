@@ -48,9 +48,7 @@ def test_a_fact_has_no_marks_of_ansible(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize("odd", [[{"__ansible_vault": "x"}], "{'a': 1}", 5, None, True])
-def test_a_fact_that_is_not_an_object_is_refused(
-    monkeypatch: pytest.MonkeyPatch, odd: Any
-) -> None:
+def test_a_fact_that_is_not_an_object_is_refused(monkeypatch: pytest.MonkeyPatch, odd: Any) -> None:
     found = action(instance_facts, {})
     answer = {"ansible_facts": {"azure_imds": odd}}
     monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)

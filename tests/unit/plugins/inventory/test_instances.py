@@ -147,6 +147,21 @@ def test_a_later_source_replaces_the_fact_also_where_dictionaries_are_merged(
     assert set(fact["compute"]) == {"name", "vmId", "location"}
 
 
+def test_a_snapshot_of_another_host_does_not_join_a_host_of_an_earlier_file(
+    read: Read, tmp_path: pathlib.Path, warnings: list[str]
+) -> None:
+    def snapshot(host: str, vm_id: str) -> dict[str, t.Any]:
+        return {"azure_imds": vm("web-1", vmId=vm_id, location=host), "inventory_hostname": host}
+
+    inventory = InventoryData()
+    for host in ("web-1", "evil", "evil"):
+        written(tmp_path, a=snapshot(host, "w1"))
+        from_documents(read, inventory=inventory)
+    assert set(inventory.hosts) == {"web-1", "web-1_w1"}
+    assert inventory.hosts["web-1"].vars["azure_imds"]["compute"]["location"] == "web-1"
+    assert sum("which would be web-1" in text for text in warnings) == 2
+
+
 def test_the_host_variables(read: Read, tmp_path: pathlib.Path) -> None:
     written(tmp_path, a=EVERYTHING)
     (host,) = from_documents(read).hosts.values()

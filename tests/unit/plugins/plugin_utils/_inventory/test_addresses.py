@@ -44,7 +44,10 @@ def test_addresses(address: t.Any, usable: bool) -> None:
         *((name, True) for name in ("a.localhost.localdomain", "a.localhost6.localdomain6")),
         *((name, True) for name in ("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.1")),
         *((name, True) for name in ("0", "0.0.0.0", "127.0.0.1.", "１２７.0.0.1", "ｌocalhost")),
-        *((name, False) for name in ("web-1", "localhost-1", "outbound", "mylocalhost", "10.0.0.4", "5")),
+        *(
+            (name, False)
+            for name in ("web-1", "localhost-1", "outbound", "mylocalhost", "10.0.0.4", "5")
+        ),
         *((name, False) for name in ("", "127.0.0.1.example", "127-1", "1web", "2001:db8::4")),
     ],
 )

@@ -30,7 +30,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.groups impor
     GROUPINGS,
     MAX_GROUPS,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import Choices, Fleet, Vm
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.vms import (
+    Choices,
+    EarlierHost,
+    Fleet,
+    Vm,
+)
 
 EVERYTHING = load("everything")
 
@@ -713,11 +718,11 @@ def test_the_snapshot_of_one_host_is_not_that_of_another_host() -> None:
     liar = Document(azure_imds(vm("db1", "vm-9"), "")[0], is_fact=True, snapshot_of="evil")
     honest = Document(azure_imds(vm("web-1", "vm-1"), "")[0], is_fact=True, snapshot_of="web-1")
     fleet = fleet_of([liar, honest], address="none")
-    found, warnings = fleet.vms((), dict.fromkeys(("db1", "evil", "web-1"), ""))
+    found, warnings = fleet.vms((), of_user("db1", "evil", "web-1"))
     assert [one.name for one in found] == ["db1_vm-9", "web-1"]
     assert warnings == [
-        "1 VMs have the name of another host of the inventory and get another name, "
-        "for example the VM of evil, which claims to be db1"
+        "1 VMs would have the name of another host of the inventory and get another name, "
+        "for example the VM of evil, which would be db1"
     ]
 
 
@@ -725,13 +730,89 @@ def test_no_vm_id_makes_the_name_of_another_host() -> None:
     liar = Document(azure_imds(vm("web", "db"), "")[0], is_fact=True, snapshot_of="evil")
     for hosts in (["web", "web_db", "evil"], ["web_db", "evil"]):
         fleet = fleet_of([liar, vm("web", "vm-2")], address="none")
-        names = [one.name for one in fleet.vms((), dict.fromkeys(hosts, ""))[0]]
+        names = [one.name for one in fleet.vms((), of_user(*hosts))[0]]
         assert names[0].startswith("web_")
         assert "web_db" not in names
 
 
-def test_a_second_inventory_file_finds_the_same_host() -> None:
-    snapshot = Document(azure_imds(vm("web-azure", "w1"), "")[0], is_fact=True, snapshot_of="web")
-    fleet = fleet_of([snapshot], address="none")
-    found, warnings = fleet.vms((), {"web-azure": "w1"})
-    assert ([one.name for one in found], warnings) == (["web-azure"], [])
+def of_user(*names: str) -> dict[str, EarlierHost]:
+    return {name: EarlierHost(name) for name in names}
+
+
+def snapshot_of(name: str, vm_id: str, host: str, address: str = "10.0.0.4") -> Document:
+    document = {"compute": {"name": name, "vmId": vm_id}, "network": network_of(address)}
+    return Document(azure_imds(document, "")[0], is_fact=True, snapshot_of=host)
+
+
+def network_of(address: str) -> dict[str, t.Any]:
+    return {"interface": [{"ipv4": {"ipAddress": [{"privateIpAddress": address}]}}]}
+
+
+def two_files(
+    first: Document | dict[str, t.Any], second: Document | dict[str, t.Any]
+) -> tuple[list[str], list[str], list[str]]:
+    """The names of the VMs of two inventory files, and the warnings of the second one."""
+    before, _warnings = fleet_of([first]).vms(())
+    hosts = {one.name: EarlierHost(one.address or one.name, one.origin) for one in before}
+    after, warnings = fleet_of([second]).vms((), hosts)
+    return [one.name for one in before], [one.name for one in after], warnings
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (
+            snapshot_of("web-azure", "w1", "web", "10.0.0.4"),
+            snapshot_of("web-azure", "w1", "web", "10.0.0.4"),
+        ),
+        (snapshot_of("web", "w1", "web"), snapshot_of("web", "W1", "web")),
+        (snapshot_of("web", "w1", "web"), vm("web", "w1")),
+        (vm("web", "w1"), vm("web", "w1")),
+        (vm("web", "w1"), snapshot_of("web", "w1", "web")),
+        (snapshot_of("web", "", "web"), snapshot_of("web", "", "web")),
+    ],
+)
+def test_a_second_inventory_file_finds_the_same_host(first: t.Any, second: t.Any) -> None:
+    names, again, warnings = two_files(first, second)
+    assert names == again
+    assert [text for text in warnings if "another" in text] == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        # The second VM claims to be the first one.
+        (snapshot_of("web-1", "w1", "web-1"), snapshot_of("web-1", "w1", "evil")),
+        (vm("web-1", "w1"), snapshot_of("web-1", "W1", "evil")),
+        # The first VM has the name of the second one.
+        (snapshot_of("web-1", "e1", "evil"), snapshot_of("web-1", "w1", "web-1")),
+        (vm("web-1", "e1"), vm("web-1", "w1")),
+        (snapshot_of("web-1", "", "evil"), snapshot_of("web-1", "", "web-1")),
+    ],
+)
+def test_a_second_inventory_file_makes_no_vm_the_host_of_another_vm(
+    first: t.Any, second: t.Any
+) -> None:
+    names, others, warnings = two_files(first, second)
+    assert names == ["web-1"]
+    assert others[0].startswith("web-1_")
+    (warning,) = [text for text in warnings if "the name of another host" in text]
+    assert "which would be web-1" in warning
+
+
+@pytest.mark.parametrize("address", ["10.0.0.4", "2001:DB8::4", "::ffff:10.0.0.4"])
+def test_a_warning_names_vms_with_one_address(address: str) -> None:
+    same = address.lower().replace("::ffff:", "")
+    documents = [
+        {**vm("a"), "network": network_of(same)},
+        {**vm("b"), "network": network_of(address)},
+    ]
+    (warning,) = fleet_of(documents).vms(())[1]
+    assert warning == (
+        "ansible_host: 1 VMs have the address of another host, so Ansible connects to the same machine for both, "
+        f"for example {address} of b and a"
+    )
+    earlier = {"old": EarlierHost(same), "other": EarlierHost("web.example")}
+    (warning,) = fleet_of(documents[1:]).vms((), earlier)[1]
+    assert warning.endswith(f"for example {address} of b and old")
+    assert fleet_of(documents, address="none").vms(())[1] == []
