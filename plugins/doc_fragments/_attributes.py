@@ -50,7 +50,8 @@ attributes:
     platforms: posix, windows
     details:
       - On Windows hosts, this action sends its requests from the host by C(ansible.windows.win_uri).
-      - The collection has not yet been run on Windows. Its guide to Windows hosts describes the differences.
+      - The collection has not yet been run on Windows. The guide
+        R(Windows hosts,ansible_collections.imds.azure.docsite.windows) describes the differences.
 requirements:
   - the collection ansible.windows (on the controller), only for Windows hosts
 notes:

@@ -33,7 +33,8 @@ attributes:
       - Ansible keeps the results of asynchronous tasks in files, which must not contain tokens.
 notes:
   - On a Windows host, the token is part of the output of PowerShell. Transcription and module logging of PowerShell can record it in files and in the
-    event log of the host, where others may read it. The guide to Windows hosts of this collection lists the settings to check.
+    event log of the host, where others may read it. The guide R(Windows hosts,ansible_collections.imds.azure.docsite.windows)
+    lists the settings to check.
   - The token is a secret, and the mark does not protect it in other tasks. Set C(no_log=true) on every task that has the token among its arguments,
     and do not store it with M(ansible.builtin.set_fact). A registered result is in the controller's memory until the run ends, and in no file.
   - Without pipelining, Ansible writes the arguments of each task to a file on the controller and on the host that runs the task. This does not matter

@@ -141,8 +141,8 @@ removal:
   description:
     - Commands that remove the extension, from the scale set if the VM is in one, and from the VM if it has its own extensions.
     - In Azure Government and Azure China, the first command selects the cloud.
-    - Empty if the extension is not installed. Also empty if a name has characters other than ASCII letters, digits, C(_), C(.), C(-), C((\)) and
-      C(\)), or if the subscription is not a GUID, because people paste the commands into a shell. In these cases, remove the extension by hand.
+    - Empty if the extension is not installed. Also empty if a name has characters other than ASCII letters, digits, C(_), C(.), C(-) and
+      parentheses, or if the subscription is not a GUID, because people paste the commands into a shell. In these cases, remove the extension by hand.
   returned: success
   type: list
   elements: dict
