@@ -16,7 +16,8 @@ description:
     currently valid certificates leads from the signer to a trusted root; the signer has the name of an Azure cloud; the document was made for the
     nonce of this request and is valid now; and it has every value of O(expect).
   - IMDS sometimes returns a cached document of an earlier request. The module then requests the document once more before the task fails.
-  - The guide R(Attested documents,ansible_collections.imds.azure.docsite.attested_documents) explains what a verified document proves and what it does not prove.
+  - The guide R(Attested documents,ansible_collections.imds.azure.docsite.attested_documents) explains what a verified document
+    proves and what it does not prove.
 author:
   - The imds.azure contributors (@imds-azure)
 requirements:
