@@ -32,6 +32,7 @@ CONTENTS = (
     "LICENSES/*.txt",
     "CONTRIBUTING.md",
     "requirements.txt",
+    "CHANGELOG.md",
     "changelogs/changelog.yaml",
     "docs/benchmarks.md",
     "docs/docsite/*",
@@ -52,8 +53,6 @@ CONTENTS = (
     "roles/*/templates/*",
     "roles/*/vars/*.yml",
 )
-# With the first release.
-LATER = ("CHANGELOG.md",)
 LINK = re.compile(r"\]\(https://github\.com/imds-azure/imds\.azure/(?:blob|tree)/main/([^)#]+)")
 RELATIVE = re.compile(r"\]\((?!https?:)[^)]+")
 # What galaxy-importer must have found a description of, and the files that it comes from.
@@ -74,8 +73,7 @@ def names() -> set[str]:
 
 
 def wanted(names: t.Iterable[str]) -> set[str]:
-    patterns = (*CONTENTS, *LATER)
-    return {name for name in names if any(fnmatch.fnmatch(name, each) for each in patterns)}
+    return {name for name in names if any(fnmatch.fnmatch(name, each) for each in CONTENTS)}
 
 
 def test_it_has_nothing_that_users_do_not_need(names: set[str]) -> None:
