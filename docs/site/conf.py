@@ -60,6 +60,8 @@ New here? :ref:`Start here <ansible_collections.imds.azure.docsite.start_here>`.
   ansible-galaxy collection install git+https://github.com/imds-azure/imds.azure.git
 
 """
+# Examples with a format that ansible-test does not check. The page shows them as text, with the name of the format.
+FORMAT = re.compile(r"\.\. code-block:: text\n\n +# fmt: (\S+)\n")
 PLUGIN_PAGE = re.compile(
     r"^    ((\w+)_(?:filter|inventory|lookup|module|role|test))$", re.MULTILINE
 )
@@ -69,6 +71,11 @@ def setup(app: Sphinx) -> None:
     app.add_lexer("yaml", YamlJinjaLexer)
     app.connect("missing-reference", refer_to_ansible)
     app.connect("source-read", complete_start_page)
+    app.connect("source-read", set_formats)
+
+
+def set_formats(_app: Sphinx, _docname: str, source: list[str]) -> None:
+    source[0] = FORMAT.sub(r".. code-block:: \1\n\n", source[0])
 
 
 def complete_start_page(_app: Sphinx, docname: str, source: list[str]) -> None:

@@ -209,6 +209,7 @@ notes:
 """
 
 EXAMPLES = r"""
+# fmt: yaml+jinja
 ---
 # imds.yml: the VM on which Ansible runs
 plugin: imds.azure.instances

@@ -142,7 +142,8 @@ if not t.TYPE_CHECKING:
 class Queue(t.Protocol):
     """The queue from which ansible-rulebook reads events."""
 
-    async def put(self, item: dict[str, t.Any], /) -> None: ...
+    async def put(self, item: dict[str, t.Any], /) -> None:
+        """Adds an event."""
 
 
 class System(t.NamedTuple):
