@@ -70,7 +70,7 @@ test-package: $(NOX) ## build the tarball, check it with galaxy-importer, instal
 
 test-matrix: $(NOX) ## test every ansible-core on each of its Pythons; slow
 	@IMDS_TARGETS=all $(NOX) --no-error-on-missing-interpreters --tags units integration pythons
-	@$(NOX) -s sanity-2.19 sanity-2.20 sanity-newest
+	@$(NOX) --tags sanity
 
 test-eda: $(NOX) ## test the event source in ansible-rulebook; needs Java 17
 	@$(NOX) -s eda -- $(ARGS)
