@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from actions import action_plugins
+from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 from ansible.playbook.task import Task
 from ansible.template import Templar
@@ -212,3 +214,10 @@ def test_a_host_does_not_set_the_statistics_of_the_run(
     answer = {"ansible_stats": {"data": ["odd"]}, "results": [{"unreachable": "odd"}]}
     monkeypatch.setattr(found, "_execute_module", lambda **_options: answer)
     assert not set(answer) & set(found.run(task_vars={}))
+
+
+def test_a_text_that_python_can_not_evaluate_is_no_fact(tmp_path: pathlib.Path) -> None:
+    fact = "{1: " + "- " * 3000 + "1}"
+    with contextlib.suppress(AnsibleError):
+        assert written(tmp_path, fact, {})["failed"]
+    assert list(tmp_path.rglob("*.json")) == []
