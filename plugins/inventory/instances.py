@@ -306,6 +306,7 @@ from ansible_collections.imds.azure.plugins.module_utils._machine.files import o
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.constructed import (
     ForComposedGroups,
     ForKeyedGroups,
+    is_above,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
     FACT,
@@ -432,9 +433,15 @@ def _cached_document(text: t.Any) -> Document | None:
 
 def _earlier_hosts(inventory: InventoryData) -> dict[str, EarlierHost]:
     return {
-        name: EarlierHost(str(host.vars.get("ansible_host") or name), _ORIGINS.get(host))
+        name: EarlierHost(_address_of(host) or name, _ORIGINS.get(host))
         for name, host in inventory.hosts.items()
     }
+
+
+def _address_of(host: Host) -> str:
+    address = host.vars.get("ansible_host")
+    # Other types are encrypted values, which may have no password.
+    return str(address) if isinstance(address, str) else ""
 
 
 def _reason_without_facts(inventory: InventoryData) -> str:
@@ -533,8 +540,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         for warning in warnings:
             self._warn(f"{path}: {warning}")
         with all_or_nothing(inventory):
-            _add_vms(inventory, vms)
-            for warning in self._construct(inventory, vms):
+            for warning in (*_add_vms(inventory, vms), *self._construct(inventory, vms)):
                 self._warn(f"{path}: {warning}")
         if only_prints(path):
             _print_plainly(inventory, vms, [FACT, "ansible_host", *self.get_option("compose")])
@@ -780,19 +786,27 @@ def _add_to_ungrouped(inventory: InventoryData) -> None:
             inventory.groups["ungrouped"].add_host(host)
 
 
-def _add_vms(inventory: InventoryData, vms: list[Vm]) -> None:
-    """Adds the VMs as hosts, with variables and groups."""
+def _add_vms(inventory: InventoryData, vms: list[Vm]) -> list[str]:
+    """Adds the VMs as hosts, with variables and groups. Returns warnings."""
     parents = {group: parent for vm in vms for group, parent, _source in vm.groups}
+    loops = []
     # Parents are set before hosts are added, because a group updates all its hosts for each new parent.
     for group, parent in sorted(parents.items()):
         inventory.add_group(parent)
         inventory.add_group(group)
-        inventory.add_child(parent, group)
+        # An earlier source may have made the groups in another order.
+        if is_above(inventory, group, parent):
+            loops.append(f"{group} below {parent}")
+        else:
+            inventory.add_child(parent, group)
     for vm in vms:
         host = _add_host(inventory, vm)
         for group, _parent, _source in vm.groups:
             # By object, because an earlier host and a group may share a name.
             inventory.groups[group].add_host(host)
+    if not loops:
+        return []
+    return [f"group_by: a group can't be below itself, so this was left out: {listed(loops, 10)}"]
 
 
 def _add_host(inventory: InventoryData, vm: Vm) -> Host:

@@ -21,8 +21,11 @@ GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
 # The keys about the machine, which every fact has, with any subsets.
 OF_MACHINE = ("service", "resource_type")
-# The segment before the provider in a resource id. Azure ignores its casing.
-_PROVIDERS = re.compile("/providers/", re.ASCII | re.IGNORECASE)
+# A resource ID. It is read by position, because users choose names such as that of the resource group. Azure ignores its casing.
+_RESOURCE_ID = re.compile(
+    r"/subscriptions/[^/]*(?:/resourceGroups/[^/]*)?/providers/(.+)",
+    re.ASCII | re.IGNORECASE | re.DOTALL,
+)
 # The resource provider of Azure Arc-enabled servers.
 _ARC_PROVIDER = "microsoft.hybridcompute"
 
@@ -95,10 +98,10 @@ def azure_imds(
 
 def resource_type(compute: dict[str, t.Any]) -> str:
     """The type in a resource id such as /subscriptions/S/resourceGroups/G/providers/PROVIDER/TYPE/NAME; "" without one."""
-    _scope, *found = _PROVIDERS.split(_text(compute, "resourceId"), maxsplit=1)
+    found = _RESOURCE_ID.match(_text(compute, "resourceId"))
     if not found:
         return ""
-    provider, *rest = found[0].split("/")
+    provider, *rest = found.group(1).split("/")
     # Types and names alternate, because a resource may be within another one.
     return "/".join((provider, *rest[::2]))
 

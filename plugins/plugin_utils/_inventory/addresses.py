@@ -40,8 +40,12 @@ def canonical_address(address: str) -> str:
 # Names of loopback addresses in the hosts files of Linux distributions.
 _LOCAL_NAMES = frozenset(
     {
-        # Of systemd, for the addresses that this machine sends from.
+        # Of systemd, for addresses of this machine.
+        "_localdnsproxy",
+        "_localdnsstub",
         "_outbound",
+        # Of Docker Desktop.
+        "kubernetes.docker.internal",
         "localhost",
         "localhost.localdomain",
         "localhost4",

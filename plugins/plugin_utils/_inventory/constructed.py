@@ -66,15 +66,18 @@ class ForKeyedGroups(_Inventory):
         self._add_host(host, group)
 
     def add_child(self, parent: str, group: str) -> None:
-        above, below = self._inventory.groups[parent], self._inventory.groups[group]
-        if below in above.child_groups:
-            return
         # Ansible later puts each group below "all". So "all" below a group would be a loop, and
         # "ungrouped" below a group would add hosts of other sources.
-        if group in ("all", "ungrouped") or below is above or below in above.get_ancestors():
+        if group in ("all", "ungrouped") or is_above(self._inventory, group, parent):
             self._refuse("keyed_groups: a group can't be below itself", f"{group} below {parent}")
         else:
-            above.add_child_group(below)
+            # By object, because a host and a group may share a name.
+            self._inventory.groups[parent].add_child_group(self._inventory.groups[group])
 
 
-__all__ = ("ForComposedGroups", "ForKeyedGroups")
+def is_above(inventory: InventoryData, group: str, other: str) -> bool:
+    """Whether a group is the other group or above it, so that it can't be below it."""
+    return group == other or inventory.groups[group] in inventory.groups[other].get_ancestors()
+
+
+__all__ = ("ForComposedGroups", "ForKeyedGroups", "is_above")

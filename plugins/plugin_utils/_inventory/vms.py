@@ -10,6 +10,7 @@ parts that the user wants are kept.
 from __future__ import annotations
 
 import collections
+import itertools
 import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
@@ -251,6 +252,7 @@ class Fleet:
             *_shared_addresses_warnings(named_vms, hosts),
             *_clashing_names_warnings(clashes),
             *_names_of_other_hosts_warnings(renamed),
+            *_earlier_vm_ids_warnings(new_vms, hosts),
             *_claimed_by_several_warnings(self._claims),
             *_shared_vm_ids_warnings(self._shared_vm_ids),
             *_several_snapshots_warnings(self._repeated),
@@ -413,21 +415,32 @@ def _may_be_named(vm: _UnnamedVm, name: str, hosts: t.Mapping[str, EarlierHost])
     """Whether the name is not that of another host. A document without a host claims to be an earlier host."""
     if name not in hosts:
         return True
-    origin = hosts[name].origin
-    if origin is None:
-        return vm.host in ("", name)
-    return vm.key == origin.key and vm.host in ("", name, origin.host)
+    is_of_user = hosts[name].origin is None
+    return (is_of_user and not vm.host) or _is_own(vm, name, hosts[name])
+
+
+def _is_own(vm: _UnnamedVm, name: str, host: EarlierHost) -> bool:
+    """Whether an earlier source made the host for the VM."""
+    if host.origin is None:
+        return name == vm.host
+    # A document without a host is of the host with its name.
+    return vm.key == host.origin.key and (vm.host or name) == (host.origin.host or name)
 
 
 def _fallback_names(vm: _UnnamedVm, hosts: t.Mapping[str, EarlierHost]) -> list[str]:
-    """Names that no other VM has. A VM chooses its vmId, but not the fingerprint of it."""
+    """Two names that no other host has. A VM chooses its vmId, but not the fingerprint of it."""
+    free = (
+        name for name in _numbered_names(vm) if name not in hosts or _is_own(vm, name, hosts[name])
+    )
+    return list(itertools.islice(free, 2))
+
+
+def _numbered_names(vm: _UnnamedVm) -> t.Iterator[str]:
     last = vm.names[-1]
-    by_vm_id = valid_hostname(f"{last}_{vm.identity}")
-    by_fingerprint = valid_hostname(f"{last}_{fingerprint(vm.identity)}")
-    is_host_of_user = by_vm_id in hosts and hosts[by_vm_id].origin is None
-    if not _may_be_named(vm, by_vm_id, hosts) or (is_host_of_user and by_vm_id != vm.host):
-        return [by_fingerprint]
-    return [by_vm_id, by_fingerprint]
+    yield valid_hostname(f"{last}_{vm.identity}")
+    yield valid_hostname(f"{last}_{fingerprint(vm.identity)}")
+    for number in itertools.count():
+        yield valid_hostname(f"{last}_{fingerprint([vm.identity, number])}")
 
 
 def _named_vm(
@@ -501,6 +514,24 @@ def _names_of_other_hosts_warnings(vms: list[_UnnamedVm]) -> list[str]:
     return [
         f"{len(vms)} VMs would have the name of another host of the inventory and get another name, for example "
         f"the VM of {printable(first.host or first.azure_name or first.identity, 80)}, which would be {printable(first.names[0], 80)}"
+    ]
+
+
+def _earlier_vm_ids_warnings(
+    vms: list[_UnnamedVm], hosts: t.Mapping[str, EarlierHost]
+) -> list[str]:
+    earlier = {each.origin.key: each.origin.host for each in hosts.values() if each.origin}
+    others = [
+        vm
+        for vm in vms
+        if vm.has_vm_id and vm.host and earlier.get(vm.key, "") not in ("", vm.host)
+    ]
+    if not others:
+        return []
+    first = others[0]
+    return [
+        f"{len(others)} VMs have the vmId of another host of an earlier inventory file, for example "
+        f"the VM of {printable(first.host, 80)} has the vmId of {printable(earlier[first.key], 80)}"
     ]
 
 

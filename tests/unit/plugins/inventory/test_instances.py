@@ -162,6 +162,39 @@ def test_a_snapshot_of_another_host_does_not_join_a_host_of_an_earlier_file(
     assert sum("which would be web-1" in text for text in warnings) == 2
 
 
+class Encrypted:
+    """A value that can't be decrypted."""
+
+    def __str__(self) -> str:
+        raise AnsibleError("no vault secrets found")
+
+
+def test_an_earlier_address_that_can_not_be_decrypted(read: Read, tmp_path: pathlib.Path) -> None:
+    inventory = InventoryData()
+    inventory.add_host("secret")
+    inventory.hosts["secret"].vars["ansible_host"] = Encrypted()
+    written(tmp_path, a=vm("a"))
+    assert set(from_documents(read, inventory=inventory).hosts) == {"secret", "a"}
+
+
+def test_groups_of_an_earlier_source_that_would_make_a_loop(
+    read: Read, tmp_path: pathlib.Path, warnings: list[str]
+) -> None:
+    inventory = InventoryData()
+    for group in ("zones", "zone_1"):
+        inventory.add_group(group)
+    inventory.add_child("zone_1", "zones")
+    written(tmp_path, a=vm("a", zone="1", location="x"))
+    from_documents(read, inventory=inventory)
+    assert members(inventory, "location_x") == members(inventory, "zone_1") == ["a"]
+    assert any(
+        text.endswith(
+            "group_by: a group can't be below itself, so this was left out: zone_1 below zones"
+        )
+        for text in warnings
+    )
+
+
 def test_the_host_variables(read: Read, tmp_path: pathlib.Path) -> None:
     written(tmp_path, a=EVERYTHING)
     (host,) = from_documents(read).hosts.values()

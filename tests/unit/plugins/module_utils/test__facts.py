@@ -78,6 +78,20 @@ def test_the_whole_fact() -> None:
             "microsoft.hybridcompute/machines",
             "arc",
         ),
+        # Users choose the names of resource groups.
+        *(
+            (
+                f"/subscriptions/s/resourceGroups/{name}/providers/Microsoft.HybridCompute/machines/m",
+                "Microsoft.HybridCompute/machines",
+                "arc",
+            )
+            for name in ("providers", "Providers", "microsoft.compute")
+        ),
+        (
+            "/subscriptions/providers/providers/Microsoft.HybridCompute/machines/m",
+            "Microsoft.HybridCompute/machines",
+            "arc",
+        ),
         (
             "/subscriptions/s/resourceGroups/Microsoft.HybridCompute/providers/Microsoft.Compute/virtualMachines/vm",
             "Microsoft.Compute/virtualMachines",

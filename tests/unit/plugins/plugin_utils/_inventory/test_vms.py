@@ -788,6 +788,9 @@ def test_a_second_inventory_file_finds_the_same_host(first: t.Any, second: t.Any
         (snapshot_of("web-1", "e1", "evil"), snapshot_of("web-1", "w1", "web-1")),
         (vm("web-1", "e1"), vm("web-1", "w1")),
         (snapshot_of("web-1", "", "evil"), snapshot_of("web-1", "", "web-1")),
+        # It also has the vmId of the second one.
+        (snapshot_of("web-1", "w1", "evil"), snapshot_of("web-1", "w1", "web-1")),
+        (snapshot_of("web-1", "w1", "evil"), vm("web-1", "w1")),
     ],
 )
 def test_a_second_inventory_file_makes_no_vm_the_host_of_another_vm(
@@ -816,3 +819,27 @@ def test_a_warning_names_vms_with_one_address(address: str) -> None:
     (warning,) = fleet_of(documents[1:]).vms((), earlier)[1]
     assert warning.endswith(f"for example {address} of b and old")
     assert fleet_of(documents, address="none").vms(())[1] == []
+
+
+def test_no_earlier_vm_has_all_other_names() -> None:
+    fingerprint = hostnames.fingerprint("w1")
+    names = ["web-1", "web-1_w1", f"web-1_{fingerprint}"]
+    liars = [snapshot_of(name, f"e{number}", f"evil-{number}") for number, name in enumerate(names)]
+    before, _warnings = fleet_of(liars).vms(())
+    assert [one.name for one in before] == names
+    made = {one.name: EarlierHost(one.name, one.origin) for one in before}
+    for hosts in (made, of_user(*names[1:]) | {"web-1": made["web-1"]}):
+        (found,) = fleet_of([snapshot_of("web-1", "w1", "web-1")]).vms((), hosts)[0]
+        assert found.name.startswith("web-1_")
+        assert found.name not in hosts
+
+
+def test_a_warning_names_a_vm_id_of_two_inventory_files() -> None:
+    names, others, warnings = two_files(
+        snapshot_of("web-1", "w1", "web-1"), snapshot_of("liar", "W1", "evil")
+    )
+    assert (names, others) == (["web-1"], ["liar"])
+    assert (
+        "1 VMs have the vmId of another host of an earlier inventory file, "
+        "for example the VM of evil has the vmId of web-1"
+    ) in warnings
