@@ -485,7 +485,7 @@ def install_collection(session: nox.Session, tarball: pathlib.Path, folder: str)
 def fuzz(session: nox.Session) -> None:
     """Fuzz the parsers of answers and documents; -- SECONDS for each."""
     install(session, "fuzz")
-    (seconds,) = session.posargs or ["20"]
+    (seconds,) = session.posargs or ["5"]
     with session.chdir(TESTS):
         for target in ("answers", "bodies", "documents", "files", "texts"):
             fuzzing = ("python", "-m", "fuzz", target, seconds, f"{VENVS}/fuzz-corpus")
