@@ -61,7 +61,7 @@ def show(programs: pathlib.Path, endpoints: dict[str, str]) -> int:
         ),
         (
             "4. Lookups read any route of the VM that Ansible runs on (here the first one), and\n"
-            "   conditionals stand on azEnvironment:",
+            "   conditionals use azEnvironment:",
             ("ansible-playbook", "-i", "hosts.yml", "demo.yml"),
             (),
         ),
