@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import itertools
 import logging
 import pathlib
 import re
-import runpy
 import threading
 import time
 import typing as t
@@ -27,8 +27,13 @@ ROUTE = "/metadata/scheduledevents"
 ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 PATIENCE = 20.0
 
-# The way ansible-rulebook does it.
-source = runpy.run_path(str(SOURCE))
+# By the path of the file, as ansible-rulebook does it.
+_spec = importlib.util.spec_from_file_location("scheduled_events_source", SOURCE)
+assert _spec
+assert _spec.loader
+_module = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_module)
+source = vars(_module)
 MOST_EVENTS = source["_MOST_EVENTS"]
 
 
