@@ -433,9 +433,14 @@ def _cached_document(text: t.Any) -> Document | None:
 
 def _earlier_hosts(inventory: InventoryData) -> dict[str, EarlierHost]:
     return {
-        name: EarlierHost(_address_of(host) or name, _ORIGINS.get(host))
+        name: EarlierHost(_address_of(host) or name, _vm_id_of(host), _ORIGINS.get(host))
         for name, host in inventory.hosts.items()
     }
+
+
+def _vm_id_of(host: Host) -> str:
+    fact = host.vars.get(FACT)
+    return str(part(fact, "compute").get("vmId") or "").lower() if isinstance(fact, dict) else ""
 
 
 def _address_of(host: Host) -> str:

@@ -46,6 +46,8 @@ _LOCAL_NAMES = frozenset(
         "_outbound",
         # Of Docker Desktop.
         "kubernetes.docker.internal",
+        # Of FreeBSD.
+        "localhost.my.domain",
         "localhost",
         "localhost.localdomain",
         "localhost4",

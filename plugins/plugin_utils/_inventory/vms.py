@@ -104,6 +104,7 @@ class EarlierHost(t.NamedTuple):
     """A host of an earlier inventory source."""
 
     address: str  # the address or name that Ansible connects to
+    vm_id: str = ""  # in the fact that an earlier inventory file of this plugin gave it
     origin: Origin | None = None  # if an earlier inventory file of this plugin made the host
 
 
@@ -210,7 +211,8 @@ class Fleet:
             return
         names = (older.host, vm.host)
         if not all(names):
-            names = (older.azure_name, vm.azure_name)
+            # A host is often named after its VM. If it is not, the VM may have the name of another VM.
+            names = (_owner(older), _owner(vm))
         if all(names) and names[0] != names[1]:
             self._claims[vm.identity] = names
 
@@ -230,10 +232,9 @@ class Fleet:
         memberships.update(*spellings.values())
         groups = {name for group, parent, _source in memberships for name in (group, parent)}
         hosts = hosts or {}
-        new_vms, renamed = _without_names_of_other_hosts(new_vms, hosts)
-        names, clashes = _distinct_names(
-            new_vms, _TakenNames({*reserved, *self._earlier_vms, *groups}), hosts
-        )
+        taken = _TakenNames({*reserved, *self._earlier_vms, *groups})
+        new_vms, renamed = _without_names_of_other_hosts(new_vms, hosts, taken)
+        names, clashes = _distinct_names(new_vms, hosts, taken)
         named_vms = [_named_vm(host, vm, True, spellings) for host, vm in earlier_vms.items()]
         named_vms.extend(
             _named_vm(name, vm, False, spellings) for name, vm in zip(names, new_vms, strict=True)
@@ -376,6 +377,13 @@ class Fleet:
         return {key: fact[key] for key in kept if key in fact}
 
 
+def _owner(vm: _UnnamedVm) -> str:
+    """The host that a document is of, or the name of the VM if the host has no other name."""
+    host = folded(vm.host)
+    is_named_after_vm = host == vm.azure_name or host.startswith(f"{vm.azure_name}.")
+    return vm.azure_name if is_named_after_vm or not host else host
+
+
 def _fallback_name(vm_id: str, host: str, identity: str) -> tuple[str, str]:
     """The name if no expression gives one, and its source for the warning."""
     if vm_id:
@@ -396,7 +404,7 @@ def _identity_without_vm_id(host: str, fact: dict[str, t.Any]) -> str:
 
 
 def _without_names_of_other_hosts(
-    vms: list[_UnnamedVm], hosts: t.Mapping[str, EarlierHost]
+    vms: list[_UnnamedVm], hosts: t.Mapping[str, EarlierHost], taken: t.Container[str]
 ) -> tuple[list[_UnnamedVm], list[_UnnamedVm]]:
     """The VMs with the names that they may have, and those that would have the name of another host."""
     allowed: list[_UnnamedVm] = []
@@ -407,7 +415,7 @@ def _without_names_of_other_hosts(
             allowed.append(vm)
             continue
         renamed.append(vm)
-        allowed.append(vm._replace(names=names or _fallback_names(vm, hosts)[:1]))
+        allowed.append(vm._replace(names=names or _fallback_names(vm, hosts, taken)[:1]))
     return allowed, renamed
 
 
@@ -427,10 +435,14 @@ def _is_own(vm: _UnnamedVm, name: str, host: EarlierHost) -> bool:
     return vm.key == host.origin.key and (vm.host or name) == (host.origin.host or name)
 
 
-def _fallback_names(vm: _UnnamedVm, hosts: t.Mapping[str, EarlierHost]) -> list[str]:
-    """Two names that no other host has. A VM chooses its vmId, but not the fingerprint of it."""
+def _fallback_names(
+    vm: _UnnamedVm, hosts: t.Mapping[str, EarlierHost], taken: t.Container[str]
+) -> list[str]:
+    """Two names that nothing else has. A VM chooses its vmId, but not the fingerprint of it."""
     free = (
-        name for name in _numbered_names(vm) if name not in hosts or _is_own(vm, name, hosts[name])
+        name
+        for name in _numbered_names(vm)
+        if name not in taken and (name not in hosts or _is_own(vm, name, hosts[name]))
     )
     return list(itertools.islice(free, 2))
 
@@ -462,10 +474,10 @@ def _named_vm(
 
 
 def _distinct_names(
-    new_vms: list[_UnnamedVm], taken: t.Container[str], hosts: t.Mapping[str, EarlierHost]
+    new_vms: list[_UnnamedVm], hosts: t.Mapping[str, EarlierHost], taken: t.Container[str]
 ) -> tuple[list[str], dict[str, int]]:
     def fallbacks(index: int) -> list[str]:
-        return _fallback_names(new_vms[index], hosts)
+        return _fallback_names(new_vms[index], hosts, taken)
 
     return distinct_names([vm.names for vm in new_vms], fallbacks, taken)
 
@@ -520,18 +532,19 @@ def _names_of_other_hosts_warnings(vms: list[_UnnamedVm]) -> list[str]:
 def _earlier_vm_ids_warnings(
     vms: list[_UnnamedVm], hosts: t.Mapping[str, EarlierHost]
 ) -> list[str]:
-    earlier = {each.origin.key: each.origin.host for each in hosts.values() if each.origin}
+    owners = {
+        host.vm_id: (host.origin.host if host.origin else "") or name
+        for name, host in hosts.items()
+    }
     others = [
-        vm
-        for vm in vms
-        if vm.has_vm_id and vm.host and earlier.get(vm.key, "") not in ("", vm.host)
+        vm for vm in vms if vm.has_vm_id and vm.host and owners.get(vm.identity, vm.host) != vm.host
     ]
     if not others:
         return []
     first = others[0]
     return [
         f"{len(others)} VMs have the vmId of another host of an earlier inventory file, for example "
-        f"the VM of {printable(first.host, 80)} has the vmId of {printable(earlier[first.key], 80)}"
+        f"the VM of {printable(first.host, 80)} has the vmId of {printable(owners[first.identity], 80)}"
     ]
 
 

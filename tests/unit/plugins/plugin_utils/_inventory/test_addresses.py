@@ -43,7 +43,12 @@ def test_addresses(address: t.Any, usable: bool) -> None:
         *((name, True) for name in ("ipv6-localhost", "ipv6-loopback", "_outbound", "_Outbound.")),
         *(
             (name, True)
-            for name in ("_localdnsstub", "_localdnsproxy", "kubernetes.docker.internal")
+            for name in (
+                "_localdnsstub",
+                "_localdnsproxy",
+                "kubernetes.docker.internal",
+                "localhost.my.domain",
+            )
         ),
         *((name, True) for name in ("a.localhost.localdomain", "a.localhost6.localdomain6")),
         *((name, True) for name in ("127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.1")),

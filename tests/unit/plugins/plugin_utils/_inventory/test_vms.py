@@ -753,7 +753,10 @@ def two_files(
 ) -> tuple[list[str], list[str], list[str]]:
     """The names of the VMs of two inventory files, and the warnings of the second one."""
     before, _warnings = fleet_of([first]).vms(())
-    hosts = {one.name: EarlierHost(one.address or one.name, one.origin) for one in before}
+    hosts = {
+        one.name: EarlierHost(one.address or one.name, one.fact["compute"]["vmId"], one.origin)
+        for one in before
+    }
     after, warnings = fleet_of([second]).vms((), hosts)
     return [one.name for one in before], [one.name for one in after], warnings
 
@@ -827,19 +830,45 @@ def test_no_earlier_vm_has_all_other_names() -> None:
     liars = [snapshot_of(name, f"e{number}", f"evil-{number}") for number, name in enumerate(names)]
     before, _warnings = fleet_of(liars).vms(())
     assert [one.name for one in before] == names
-    made = {one.name: EarlierHost(one.name, one.origin) for one in before}
+    made = {one.name: EarlierHost(one.name, "", one.origin) for one in before}
     for hosts in (made, of_user(*names[1:]) | {"web-1": made["web-1"]}):
         (found,) = fleet_of([snapshot_of("web-1", "w1", "web-1")]).vms((), hosts)[0]
         assert found.name.startswith("web-1_")
         assert found.name not in hosts
 
 
-def test_a_warning_names_a_vm_id_of_two_inventory_files() -> None:
-    names, others, warnings = two_files(
-        snapshot_of("web-1", "w1", "web-1"), snapshot_of("liar", "W1", "evil")
-    )
+@pytest.mark.parametrize("first", [snapshot_of("web-1", "w1", "web-1"), vm("web-1", "w1")])
+def test_a_warning_names_a_vm_id_of_two_inventory_files(first: t.Any) -> None:
+    names, others, warnings = two_files(first, snapshot_of("liar", "W1", "evil"))
     assert (names, others) == (["web-1"], ["liar"])
     assert (
         "1 VMs have the vmId of another host of an earlier inventory file, "
         "for example the VM of evil has the vmId of web-1"
     ) in warnings
+
+
+def test_a_warning_names_a_host_that_claims_to_be_a_vm_without_a_host() -> None:
+    honest, liar = vm("web-1", "w1"), snapshot_of("web-1", "w1", "evil")
+    for both in ([honest, liar], [liar, honest]):
+        warnings = fleet_of(t.cast("list[t.Any]", both), address="none").vms(())[1]
+        (warning,) = [text for text in warnings if "claim to be w1" in text]
+        assert "evil" in warning
+        assert "web-1" in warning
+    for host in ("web-1", "WEB-1", "web-1.example"):
+        same = t.cast("list[t.Any]", [honest, snapshot_of("web-1", "w1", host)])
+        assert not any("claim to be" in text for text in fleet_of(same).vms(())[1])
+
+
+def test_no_fallback_is_the_name_of_a_group() -> None:
+    fingerprint = hostnames.fingerprint("e")
+    tags = [{"name": "Role", "value": fingerprint}, {"name": "Role_e", "value": ""}]
+    (found,) = vms([vm("tag_Role", "e", tagsList=tags), vm("x")][:1], hostnames=["name"])
+    groups = {name for one in found.groups for name in (one.group, one.parent)}
+    assert {f"tag_Role_{fingerprint}", "tag_Role_e"} <= groups
+    earlier = of_user("tag_Role")
+    liar = snapshot_of("tag_Role", "e", "evil")
+    liar.data["tags"] = {"Role": fingerprint, "Role_e": ""}
+    (found,) = fleet_of([liar], group_by=["tags"]).vms((), earlier)[0]
+    groups = {one.group for one in found.groups}
+    assert f"tag_Role_{fingerprint}" in groups
+    assert found.name not in groups
