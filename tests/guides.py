@@ -30,7 +30,7 @@ class Block(t.NamedTuple):
     @property
     def commands(self) -> list[str]:
         """The commands of a shell block, one for each line that no backslash continues."""
-        return self.text.replace("\\\n", " ").splitlines()
+        return re.sub(r" *\\\n *", " ", self.text).splitlines()
 
 
 def blocks(guide: str) -> list[Block]:
