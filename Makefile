@@ -10,7 +10,7 @@ CORES ?=
 TARGETS ?=
 ARGS ?=
 SECONDS ?= 20
-JOBS ?= 3
+JOBS ?= 2
 NOX := .venv/bin/nox
 # Runs several sessions at once. nox prints the output of each session when it ends, and a summary at the end.
 TOGETHER := $(NOX) --parallel $(JOBS) -s

@@ -268,9 +268,9 @@ def integration(session: nox.Session, core: str) -> None:
     """Run integration targets:"""
     targets = session.posargs or daily_targets(core)
     quick = [name for name in targets if name not in SLOW]
-    jobs = [[name] for name in SLOW if name in targets] + [quick[start::6] for start in range(6)]
-    # Several jobs at once, because one job does not use a whole processor.
-    pool = ThreadPoolExecutor(3)
+    jobs = [[name] for name in SLOW if name in targets] + [quick[start::4] for start in range(4)]
+    # Two jobs at once, because one job does not use a whole processor.
+    pool = ThreadPoolExecutor(2)
     try:
         ended = list(pool.map(functools.partial(run_targets, session), filter(None, jobs)))
     finally:

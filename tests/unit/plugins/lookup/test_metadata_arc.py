@@ -36,7 +36,7 @@ def look(agent: Vm, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> 
     monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path))
 
     def look(*terms: t.Any, **options: t.Any) -> list[t.Any]:
-        variables = {"azure_imds_endpoint": agent.url, "azure_imds_deadline": 0.5}
+        variables = {"azure_imds_endpoint": agent.url, "azure_imds_deadline": 5}
         templar = Templar(loader=DataLoader(), variables=variables)
         plugin = lookup_loader.get("imds.azure.metadata", loader=DataLoader(), templar=templar)
         found: list[t.Any] = plugin.run(list(terms), variables=variables, **options)
