@@ -33,7 +33,7 @@ demo: $(NOX) ## show the main features on simulated virtual machines
 
 # The longest sessions come first.
 test: $(NOX) ## run the linters, the unit tests and the integration tests
-	@$(TOGETHER) $(call of,integration,newest 2.16) $(call of,units,newest 2.16) lint types
+	@$(TOGETHER) $(call of,integration,newest 2.16) $(call of,units,newest) lint types
 
 test-system: $(NOX) ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
 	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke-2.16 smoke-newest simulator_guide eda fuzz
