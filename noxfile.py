@@ -53,7 +53,7 @@ NEWEST = "newest"
 REAL = {"AZURE_IMDS_ENDPOINT": None}
 
 # The integration targets that take minutes. Each of them is a separate job, and these jobs begin first.
-SLOW = ("role_maintenance", "guides", "faults", "examples")
+SLOW = ("role_maintenance", "guides", "gather", "windows_hosts", "instances", "faults", "examples")
 
 
 def installed(*versions: str) -> str | None:
