@@ -29,7 +29,7 @@ class Block(t.NamedTuple):
 
     @property
     def commands(self) -> list[str]:
-        """The commands of a shell block, one for each line that no backslash continues."""
+        """The commands of a shell block, one for each line. A backslash at the end of a line continues the command."""
         return re.sub(r" *\\\n *", " ", self.text).splitlines()
 
 

@@ -286,6 +286,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     instance_document,
     parse_json_text,
     part,
+    vm_id_of,
     without_nulls,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
@@ -440,7 +441,7 @@ def _earlier_hosts(inventory: InventoryData) -> dict[str, EarlierHost]:
 
 def _vm_id_of(host: Host) -> str:
     fact = host.vars.get(FACT)
-    return str(part(fact, "compute").get("vmId") or "").lower() if isinstance(fact, dict) else ""
+    return vm_id_of(fact) if isinstance(fact, dict) else ""
 
 
 def _address_of(host: Host) -> str:

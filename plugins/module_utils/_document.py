@@ -202,7 +202,7 @@ def _bounded(text: str) -> int:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite, parse_int=_bounded)
 
 
-def _children(value: t.Any) -> t.Iterable[t.Any]:
+def children(value: t.Any) -> t.Iterable[t.Any]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
@@ -211,7 +211,7 @@ def _children(value: t.Any) -> t.Iterable[t.Any]:
 def _deeper_than(data: t.Any, limit: int) -> bool:
     level = [data]
     for _depth in range(limit + 1):
-        level = [child for value in level for child in _children(value)]
+        level = [child for value in level for child in children(value)]
     return bool(level)
 
 
@@ -293,6 +293,11 @@ def part(document: dict[str, t.Any], name: str) -> dict[str, t.Any]:
     return value if isinstance(value, dict) else {}
 
 
+def vm_id_of(document: dict[str, t.Any]) -> str:
+    """The vmId in lower case, because Azure ignores its casing; "" if there is none."""
+    return str(part(document, "compute").get("vmId") or "").lower()
+
+
 def tags_of(compute: dict[str, t.Any]) -> tuple[dict[str, t.Any], bool]:
     """Tags as a dict, and whether they had to be split from the old text form.
 
@@ -361,6 +366,7 @@ __all__ = (
     "PARTS",
     "addresses_of",
     "check_depth",
+    "children",
     "cleaned",
     "decode_json",
     "folded",
@@ -374,6 +380,7 @@ __all__ = (
     "part",
     "tags_of",
     "typed",
+    "vm_id_of",
     "without_null",
     "without_nulls",
 )

@@ -21,7 +21,7 @@ GATHERED_AT = _times.ISO_8601
 USER_DATA = ("userData", "customData")
 # The keys about the machine, which every fact has, with any subsets.
 OF_MACHINE = ("service", "resource_type")
-# A resource ID. It is read by position, because users choose names such as that of the resource group. Azure ignores its casing.
+# A resource ID. The provider is found by its position, because a resource group may have any name. Azure ignores the casing.
 _RESOURCE_ID = re.compile(
     r"/subscriptions/[^/]*(?:/resourceGroups/[^/]*)?/providers/(.+)",
     re.ASCII | re.IGNORECASE | re.DOTALL,

@@ -31,7 +31,7 @@ class ArcAgent(t.NamedTuple):
 
 
 def owners_of_listeners(tables: t.Iterable[str], port: int, passwd: str) -> list[str]:
-    """The users who listen on a port. `tables` are the texts of /proc/net/tcp and tcp6, and `passwd` is that of /etc/passwd."""
+    """The users who listen on a port, from the texts of /proc/net/tcp, /proc/net/tcp6 and /etc/passwd."""
     names: dict[str, str] = {}
     for line in passwd.splitlines():
         name, _password, number = (*line.split(":", 3), "", "", "")[:3]

@@ -45,13 +45,13 @@ def agent_down(evidence: Evidence) -> t.Iterator[Cause]:
     arc = evidence.arc
     if not unanswered(evidence) or arc.listeners:
         return
-    nobody = f"nothing listens on {evidence.address}, port {evidence.port}"
+    no_listener = f"nothing listens on {evidence.address}, port {evidence.port}"
     if arc.installed:
         yield Cause(
             "arc_agent_down",
             CERTAIN,
             "the Azure Arc agent does not run",
-            nobody,
+            no_listener,
             ["systemctl enable --now himdsd"],
             _AGENT_LOG,
         )
@@ -60,7 +60,7 @@ def agent_down(evidence: Evidence) -> t.Iterator[Cause]:
         "arc_agent_down",
         CERTAIN,
         "the Azure Arc agent is not installed",
-        f"{nobody}, and there is no {ARC_AGENT}",
+        f"{no_listener}, and there is no {ARC_AGENT}",
         [],
         "If this host is an Azure VM, or has nothing to do with Azure, set azure_imds_endpoint to auto.",
     )

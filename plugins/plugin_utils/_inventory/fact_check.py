@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.imds.azure.plugins.module_utils._document import (
     MAX_DEPTH,
+    children,
     instance_document,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
@@ -26,10 +27,10 @@ _MAX_VALUES = 100_000
 
 def check_fact(fact: dict[str, t.Any]) -> None:
     """Raises MalformedError if the inventory could not read a snapshot of the fact."""
-    check_values(instance_document(fact))
+    _check_values(instance_document(fact))
 
 
-def check_values(data: t.Any) -> None:
+def _check_values(data: t.Any) -> None:
     """Raises MalformedError if the data has values that JSON lacks, nests too deeply, or is too large."""
     level: list[t.Any] = [data]
     values = characters = 0
@@ -42,7 +43,7 @@ def check_values(data: t.Any) -> None:
         characters += sum(map(_characters, level))
         if characters > MAX_DOCUMENT:
             raise MalformedError(f"its texts are longer than {MAX_DOCUMENT // 1024**2} MiB")
-        level = [child for value in level for child in _children(value)]
+        level = [child for value in level for child in children(value)]
         if not level:
             return
     raise MalformedError(f"it nests deeper than {_MAX_DEPTH} levels")
@@ -61,10 +62,4 @@ def _characters(value: t.Any) -> int:
     return len(value) if isinstance(value, str) else 0
 
 
-def _children(value: t.Any) -> t.Iterable[t.Any]:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
-
-
-__all__ = ("check_fact", "check_values")
+__all__ = ("check_fact",)

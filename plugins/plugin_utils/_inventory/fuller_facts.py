@@ -16,6 +16,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     PARTS,
     missing_parts,
     part,
+    vm_id_of,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import one_line, printable
 
@@ -101,9 +102,7 @@ def _choice(keeps_older: bool, notice: str) -> Choice:
 
 
 def _is_another_vm(older: _Fact, newer: _Fact) -> bool:
-    first, second = (
-        str(part(fact, "compute").get("vmId") or "").lower() for fact in (older, newer)
-    )
+    first, second = (vm_id_of(fact) for fact in (older, newer))
     return bool(first and second and first != second)
 
 

@@ -19,6 +19,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     marked_tags,
     part,
     tags_of,
+    vm_id_of,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import (
     OptionError,
@@ -295,7 +296,7 @@ class Fleet:
         if document.snapshot_of:
             fields["inventory_hostname"] = document.snapshot_of
         self._note_fields(fields)
-        vm_id = str(compute.get("vmId") or "").lower()
+        vm_id = vm_id_of(fact)
         host = document.host or document.snapshot_of
         identity = vm_id or _identity_without_vm_id(host, fact)
         failures: list[_Failure] = []

@@ -159,7 +159,8 @@ async def _serve(server: Server, options: argparse.Namespace) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    wanted = {options.endpoints: _inventory.endpoints, options.inventory: _inventory.inventory}
+    # The endpoints are written last, so whoever waits for them finds the inventory as well.
+    wanted = {options.inventory: _inventory.inventory, options.endpoints: _inventory.endpoints}
     files = {Path(name): text for name, text in wanted.items() if name}
     if options.inventory:
         _inventory.check_own(Path(options.inventory))

@@ -18,8 +18,9 @@ from imds_simulator._vm import Vm
 
 # Ansible reads YAML out of files with these endings.
 ENDINGS = (".yml", ".yaml", ".json")
-# What runs on a machine runs here; only its IMDS is simulated.
+# The first line, by which the simulator recognises its own files.
 _MARK = "# Written by imds-simulator.\n"
+# The tasks of every host run on this machine. Only the IMDS of a host is simulated.
 _HEAD = f"""\
 {_MARK}all:
   vars:
@@ -53,6 +54,9 @@ def write(path: Path, text: str) -> None:
         draft.replace(path)
     except OSError as exc:
         raise SimulatorError(f"cannot write {path}: {exc.strerror}") from exc
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
 
 
 def check_own(path: Path) -> None:
