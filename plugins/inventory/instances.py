@@ -284,7 +284,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     cleaned,
     has_parts,
     instance_document,
-    parse_json_text,
+    parse_json,
     part,
     vm_id_of,
     without_nulls,
@@ -423,7 +423,8 @@ def _cached_document(text: t.Any) -> Document | None:
     if not isinstance(text, str):
         return None
     try:
-        found = parse_json_text(text)
+        # A cache plugin may return lone surrogates, which UTF-8 can't represent.
+        found = parse_json(text.encode(errors="replace"))
         data, api_version = instance_document(found["document"]), found["api_version"]
     except (ImdsError, ValueError, TypeError, KeyError):
         return None
@@ -795,21 +796,21 @@ def _add_to_ungrouped(inventory: InventoryData) -> None:
 def _add_vms(inventory: InventoryData, vms: list[Vm]) -> list[str]:
     """Adds the VMs as hosts, with variables and groups. Returns warnings."""
     parents = {group: parent for vm in vms for group, parent, _source in vm.groups}
-    loops = []
-    # Parents are set before hosts are added, because a group updates all its hosts for each new parent.
-    for group, parent in sorted(parents.items()):
-        inventory.add_group(parent)
-        inventory.add_group(group)
-        # An earlier source may have made the groups in another order.
-        if is_above(inventory, group, parent):
-            loops.append(f"{group} below {parent}")
-        else:
-            inventory.add_child(parent, group)
+    for name in sorted({*parents, *parents.values()}):
+        inventory.add_group(name)
     for vm in vms:
         host = _add_host(inventory, vm)
         for group, _parent, _source in vm.groups:
             # By object, because an earlier host and a group may share a name.
             inventory.groups[group].add_host(host)
+    loops = []
+    # Parents are set after hosts are added, because a group with parents updates them for each new host.
+    for group, parent in sorted(parents.items()):
+        # An earlier source may have made the groups in another order.
+        if is_above(inventory, group, parent):
+            loops.append(f"{group} below {parent}")
+        else:
+            inventory.add_child(parent, group)
     if not loops:
         return []
     return [f"group_by: a group can't be below itself, so this was left out: {listed(loops, 10)}"]

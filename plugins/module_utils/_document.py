@@ -131,6 +131,7 @@ def parse_json(body: bytes) -> t.Any:
 
 
 def parse_json_text(text: str) -> t.Any:
+    """The same for a text that was decoded from UTF-8."""
     data = decode_json(text)
     check_depth(text, data)
     return data
@@ -153,17 +154,7 @@ def decode_json(text: str) -> t.Any:
 
 def _is_harmless(text: str) -> bool:
     """Whether the text needs no cleaning, as nearly all documents."""
-    if MARK in text or ("\\" in text and _ESCAPES.search(text)):
-        return False
-    return text.isascii() or _is_unicode(text)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+    return MARK not in text and not ("\\" in text and _ESCAPES.search(text))
 
 
 def cleaned(data: t.Any) -> t.Any:

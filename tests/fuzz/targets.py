@@ -24,7 +24,7 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     cleaned,
     instance_document,
     marked_tags,
-    parse_json_text,
+    parse_json,
     part,
 )
 from ansible_collections.imds.azure.plugins.module_utils._endpoints.attested import (
@@ -190,11 +190,9 @@ _FACT = {"compute": {"name": "web-1"}}
 
 
 def texts(data: bytes) -> None:
-    """Bytes for a JSON text as a cache gives it back: no mark and no half character gets in."""
-    # Bytes that are no UTF-8 become half characters, which a cache may give back as they are.
-    text = data.decode("utf-8", "surrogateescape")
+    """Bytes of a JSON text. The document has no marks and no lone surrogates."""
     try:
-        document = instance_document(parse_json_text(text))
+        document = instance_document(parse_json(data))
     except (ValueError, ImdsError):
         return
     _check_harmless(document)
@@ -202,7 +200,7 @@ def texts(data: bytes) -> None:
     _check_harmless(fact)
     # What was read once is not changed by reading it again, from a fact cache or a snapshot.
     assert cleaned(fact) is fact
-    assert parse_json_text(json.dumps(fact)) == fact
+    assert parse_json(json.dumps(fact).encode()) == fact
     compute = part(document, "compute")
     assert not set(marked_tags(compute)) & set(fact["tags"])
 

@@ -248,7 +248,7 @@ def _decoded_at_once(lines: list[bytes], above: int) -> t.Iterable[_Line] | None
     if max(map(len, lines), default=0) > MAX_DOCUMENT:
         return None
     try:
-        texts = [line.decode("utf-8-sig") for line in lines]
+        texts = [line.removeprefix(codecs.BOM_UTF8).decode() for line in lines]
         # With null between two lines, two broken lines can't form a valid text together.
         data = decode_json(f"[{',null,'.join(texts)}]")
         for text, document in zip(texts, data[::2], strict=True):

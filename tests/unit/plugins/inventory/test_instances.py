@@ -353,6 +353,14 @@ def templated(value: t.Any) -> t.Any:
     return Templar(loader=DataLoader(), variables={}).template(value)
 
 
+def test_a_cached_text_has_no_lone_surrogates(simulated: Vm, tmp_path: pathlib.Path) -> None:
+    cached = Cached(tmp_path, simulated)
+    cached.read()
+    cached.plant('{"api_version": "2025-04-07", "document": {"compute": {"name": "web\ud83d"}}}')
+    # Some versions of ansible-core refuse such an entry. Then IMDS is queried again.
+    assert cached.read()["compute"]["name"] in {"web?", EVERYTHING["compute"]["name"]}
+
+
 @pytest.mark.parametrize(
     "planted",
     [
