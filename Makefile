@@ -17,7 +17,7 @@ TOGETHER := $(NOX) --parallel $(JOBS) -s
 of = $(addprefix $(1)-,$(or $(CORES),$(2)))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-system lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
+.PHONY: help demo test test-system test-cores lint units integration test-pythons test-package test-matrix test-fleet test-diagnose \
 	test-eda test-browser test-peers test-simulator docs coverage fuzz sanity simulator benchmark changelog clean
 
 help: ## list the targets
@@ -37,6 +37,10 @@ test: $(NOX) ## run the linters, the unit tests and the integration tests
 
 test-system: $(NOX) ## run the tests that need networks, SSH, a browser, Java or ansible-test's sanity tests; needs root
 	@$(TOGETHER) diagnose-newest sanity-newest pythons-2.16 pythons-newest fleet browser smoke-2.16 smoke-newest simulator_guide eda fuzz
+
+# Two sessions at once, because many unit tests wait.
+test-cores: $(NOX) ## run the unit tests with older versions of ansible-core
+	@$(TOGETHER) $(call of,units,2.16 2.19)
 
 test-fleet: $(NOX) ## test over SSH to network namespaces, each with its own IMDS; needs root (ARGS="-k redis" for pytest)
 	@$(NOX) -s fleet -- $(ARGS)
