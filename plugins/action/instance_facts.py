@@ -12,8 +12,10 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
     OPTIONS,
     HostVariablesAction,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import FACT
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import check_fact
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import (
+    FACT,
+    check_fact,
+)
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import (
     choice_of_facts,
 )

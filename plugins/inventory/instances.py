@@ -310,12 +310,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.constructed 
     is_above,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
-    FACT,
     Document,
     EncryptedError,
     documents_in,
     matching_files,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import FACT
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.folders import (
     inventory_source_of,
     way_out,

@@ -32,9 +32,11 @@ from ansible_collections.imds.azure.plugins.module_utils._machine.files import s
 from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_files import (
     open_trusted,
 )
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import (
+    FACT,
+    MAX_DOCUMENT,
+)
 
-# The key of the fact in a snapshot of the playbook gather.
-FACT = "azure_imds"
 # In a pattern, it matches a folder and all folders below it.
 _ANY_FOLDERS = "**"
 # A text without this has no null.
@@ -54,11 +56,9 @@ _ENCODINGS = {
 _MARKS_OF_ORDER = tuple(_ENCODINGS)
 # The number of bytes that are read from an .ndjson file at once.
 _CHUNK = 256 * 1024
-# The maximum size of a file, and of a document (a line or a snapshot). A hundred thousand documents have about 400 MiB, and no document of
-# IMDS has more than 4 MiB.
+# The maximum size of a file. A hundred thousand documents have about 400 MiB.
 _MAX_JSON = 1024**3
 _MAX_NDJSON = 8 * 1024**3
-MAX_DOCUMENT = 16 * 1024**2
 
 _Line = tuple[int, str, t.Any]  # its number, its text and its data
 
@@ -382,8 +382,6 @@ class _ElementLines:
 
 
 __all__ = (
-    "FACT",
-    "MAX_DOCUMENT",
     "Document",
     "EncryptedError",
     "check_readable",

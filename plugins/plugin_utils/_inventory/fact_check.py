@@ -17,8 +17,11 @@ from ansible_collections.imds.azure.plugins.module_utils._document import (
     instance_document,
 )
 from ansible_collections.imds.azure.plugins.module_utils._errors import MalformedError
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import MAX_DOCUMENT
 
+# The name of the fact. It is also the key of the fact in a snapshot.
+FACT = "azure_imds"
+# The maximum size of a document. No document of IMDS has more than 4 MiB.
+MAX_DOCUMENT = 16 * 1024**2
 # A snapshot nests the fact one level deeper.
 _MAX_DEPTH = MAX_DEPTH - 1
 # A real fact has some hundred values. JSON with indentation needs up to a hundred bytes for the blanks before a value.
@@ -62,4 +65,4 @@ def _characters(value: t.Any) -> int:
     return len(value) if isinstance(value, str) else 0
 
 
-__all__ = ("check_fact",)
+__all__ = ("FACT", "MAX_DOCUMENT", "check_fact")

@@ -27,14 +27,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.trusted_fi
     open_trusted,
     trusted_folder,
 )
-from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import (
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.documents import check_readable
+from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fact_check import (
     FACT,
     MAX_DOCUMENT,
-    check_readable,
 )
 from ansible_collections.imds.azure.plugins.plugin_utils._inventory.fuller_facts import choice_of
-
-# The maximum size of an older snapshot. The document of a VM has at most 4 MiB.
 
 
 class Written(t.NamedTuple):
