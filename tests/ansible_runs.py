@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs commands of Ansible for integration targets, in processes of their own, and hands out all that they print."""
+"""Runs commands of Ansible for integration targets, and returns all their output."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import typing as t
 
 class Done(t.NamedTuple):
     status: int
-    # Bytes that are no text are kept, as surrogates.
+    # Bytes that are not UTF-8 become surrogates.
     output: str
 
     @property
     def failed(self) -> bool:
-        """An inventory that can't be read is only a warning to Ansible."""
+        """Whether the command failed. Ansible only warns about an inventory that it can't read."""
         return bool(self.status) or "to parse" in " ".join(self.output.split())
 
 
 def run(*command: str, cwd: pathlib.Path | None = None, **more: str | pathlib.Path) -> Done:
-    """``more`` are variables of the environment."""
+    """Runs a command until it ends. `more` has further environment variables."""
     with start(*command, cwd=cwd, output=subprocess.PIPE, **more) as process:
         output, _nothing = process.communicate()
     return Done(process.returncode, output.decode("utf-8", "surrogateescape"))
@@ -48,7 +48,7 @@ def start(
 
 
 def shown(command: str, done: Done) -> bool:
-    """Prints what a command of the documentation did, and says whether it did it."""
+    """Prints a command of the documentation with its output. Returns whether it succeeded."""
     print(f"$ {command}\n{done.output}", flush=True)
     if done.failed:
         print(f"failed: {command}", flush=True)
@@ -56,7 +56,7 @@ def shown(command: str, done: Done) -> bool:
 
 
 def cached_in(folder: pathlib.Path) -> dict[str, str | pathlib.Path]:
-    """For ``run``: a cache of facts as files."""
+    """The environment variables that make Ansible keep its fact cache in files."""
     return {"ANSIBLE_CACHE_PLUGIN": "jsonfile", "ANSIBLE_CACHE_PLUGIN_CONNECTION": folder}
 
 

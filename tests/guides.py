@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The examples of the guides in docs/docsite/rst, so that tests run what the guides say.
+"""Reads the examples of the guides in docs/docsite/rst, so that tests can run them.
 
-A block with a caption, or with a comment of nothing but a name in its first line, is that file. Blocks of the kind `shell`
-are commands that are run as they are; those of `sh` need what no test has, such as a subscription.
+A block is a file if it has a caption, or if its first line is a comment with only a name. Tests run the commands of
+`shell` blocks unchanged. They do not run `sh` blocks, because these need for example a subscription.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIRST_LINE = re.compile(r"# (\S+)\n")
 
 class Block(t.NamedTuple):
     kind: str
-    # The file that it is, if it is one.
+    # The name of the file, or "" if the block is not a file.
     name: str
     text: str
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs commands beside a simulated fleet, until one fails: python3 simulated.py FOLDER COMMAND...
 
-FOLDER/fleet.json has the virtual machines. Each COMMAND is one argument. They run in FOLDER and find an
-inventory of the machines there, hosts.json, and what they need to believe the simulator's attested documents.
+FOLDER/fleet.json has the virtual machines. Each COMMAND is one argument. The commands run in FOLDER. It contains
+the inventory hosts.json, and the certificates of the authority that signs the simulator's attested documents.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).with_name("simulator")))
 
 from imds_simulator import Simulator, Vm, load_fleet
 
-# The machine is simulated, what runs on it is not.
+# Only the metadata service is simulated. The modules run on this machine.
 LOCAL = {
     "ansible_connection": "local",
     "ansible_python_interpreter": "{{ ansible_playbook_python }}",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Stands for a key vault in the examples of the documentation."""
+"""Replaces a key vault in the examples of the documentation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import urllib.request
 
 @contextlib.contextmanager
 def serving(secret: str, endpoints: t.Sequence[str]) -> t.Iterator[str]:
-    """The address of a vault that tells its secret to the tokens that these simulated VMs have given, and to no others."""
+    """Yields the address of a vault. It returns its secret only for tokens of these simulated VMs."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -28,7 +28,7 @@ def serving(secret: str, endpoints: t.Sequence[str]) -> t.Iterator[str]:
             self.wfile.write(json.dumps({"value": secret} if granted else {}).encode())
 
         def log_message(self, *_arguments: object) -> None:
-            """Says nothing."""
+            """Writes no log."""
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Measures the collection beside its peers, and prints the tables of docs/benchmarks.md: `make benchmark`.
+"""Measures the collection and similar tools, and prints the tables of docs/benchmarks.md: `make benchmark`.
 
     python -m benchmarks [--runs 7] [--sizes 1000 10000] [PART ...]
 
-Needs root: each part has namespaces of its own, and 169.254.169.254 is only asked in those.
+Needs root, because each part runs in its own namespaces. Only there, requests go to 169.254.169.254.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes the forms of a fleet that Ansible itself makes: the fact cache, and the finished inventory as JSON and YAML.
+"""Writes the forms of a fleet that Ansible itself creates: the fact cache, and the finished inventory as JSON and YAML.
 
     _derive.py FOLDER [finished]
 
-Runs in the environment of the benchmark, with the fact cache's place in its environment variables.
+Runs in the environment of the benchmark. Environment variables of Ansible configure the fact cache.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def write_finished(folder: pathlib.Path, manager: InventoryManager) -> None:
             },
         }
     }
-    # JSON is YAML, and Ansible's plugin for YAML reads it, so that is its ending.
+    # Each JSON text is also YAML. With this extension, Ansible's YAML plugin reads the file.
     (folder / "finished.json.yml").write_text(json.dumps(finished), encoding="utf-8")
     text = yaml.dump(finished, Dumper=yaml.CSafeDumper, default_flow_style=False)
     (folder / "finished.yml").write_text(text, encoding="utf-8")

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A metadata service in the shape of EC2's: a tree of texts, each asked for by a request of its own, with session tokens.
+"""Simulates the metadata service of EC2: a tree of texts with a request for each text, and session tokens.
 
-It has the address of IMDS, so it is served in a network namespace of its own.
+It has the same address as IMDS, so it runs in its own network namespace.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NEW_NETWORK = 0x40000000  # CLONE_NEWNET
 
 
 class Ec2:
-    """So many leaves as an instance document has, twelve to a folder."""
+    """A tree with as many leaves as an instance document. Each folder has up to twelve leaves."""
 
     def __init__(self, leaves: t.Sequence[str]) -> None:
         self.requests = 0
@@ -31,7 +31,7 @@ class Ec2:
         self._texts = {f"{TREE}part-{n // 12}/field-{n}": leaf for n, leaf in enumerate(leaves)}
 
     def answer(self, path: str) -> str | None:
-        """A leaf, or what is in a folder, or nothing."""
+        """The text of a leaf, the names in a folder, or None."""
         below = {
             rest.partition("/")[0] + ("/" if "/" in rest else "")
             for rest in (text.removeprefix(path) for text in self._texts if text.startswith(path))
@@ -41,7 +41,7 @@ class Ec2:
 
     @contextlib.contextmanager
     def serving(self) -> t.Iterator[list[str]]:
-        """What a command that is to find the service begins with."""
+        """Yields the prefix that runs a command in the namespace of the service."""
         with concurrent.futures.ThreadPoolExecutor(1) as thread:
             server = thread.submit(self._server).result()
             number = thread.submit(threading.get_native_id).result()
@@ -53,7 +53,7 @@ class Ec2:
                 server.server_close()
 
     def _server(self) -> http.server.HTTPServer:
-        """In a namespace that is this thread's alone; Python has a function for it from 3.12 on."""
+        """Moves only this thread into a new network namespace. Python has a function for this since version 3.12."""
         if ctypes.CDLL(None, use_errno=True).unshare(_NEW_NETWORK):
             raise OSError(ctypes.get_errno(), "no network namespace can be made")
         for command in ("link set lo up", f"addr add {ADDRESS}/32 dev lo"):
@@ -79,6 +79,6 @@ def _handler(ec2: Ec2) -> type[http.server.BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *_args: t.Any) -> None:
-            """Not a word: there are hundreds of requests."""
+            """Writes no log, because there are hundreds of requests."""
 
     return Handler

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One VM's facts: plays of one task on this machine, within the namespaces of benchmarks/__main__.py."""
+"""Measures the facts of one VM: plays with one task on this machine, in the namespaces of benchmarks/__main__.py."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks._plays import PROGRAMS, Folder
 from imds_simulator import Simulator, Vm, sample_fleet
 from project import VENVS
 
-# So many times as many runs as elsewhere for those whose differences are of a few hundredths.
+# Programs whose times differ by a few hundredths run this many times more often.
 ROUNDS = 24
 PING, OURS, URI, SETUP, EC2 = (
     "ansible.builtin.ping",
@@ -34,7 +34,7 @@ class Row:
     name: str
     play: Run
     times_uri: float
-    # The module alone, as a managed node runs it, and its size as it is sent.
+    # The module without the play, as a managed node runs it, and the size that is sent to the node.
     node: Run
     payload: int
     runs: int
@@ -43,7 +43,7 @@ class Row:
 def measure(runs: int) -> list[Row]:
     vm = sample_fleet()[0]
     ec2 = Ec2(list(leaves(vm.document)))
-    # All have their service where it is by itself, as users have it.
+    # Each program finds its service at the real address, as on a real VM.
     subprocess.run(["ip", "addr", "add", f"{ADDRESS}/32", "dev", "lo"], check=True)
     with (
         tempfile.TemporaryDirectory(dir=VENVS) as name,
@@ -69,7 +69,7 @@ def measure(runs: int) -> list[Row]:
 
 
 def many_rounds(candidates: t.Sequence[Candidate], runs: int, title: str) -> dict[str, list[Run]]:
-    """All in turn, and then those that are near to each other again and again."""
+    """Runs all candidates in turn, and then repeats those with similar times."""
     found = rounds(candidates, runs, title)
     near = [candidate for candidate in candidates if candidate.name in (PING, OURS, URI)]
     more = rounds(near, runs * (ROUNDS - 1), f"{title}, once more", warm_up=False)
@@ -77,7 +77,7 @@ def many_rounds(candidates: t.Sequence[Candidate], runs: int, title: str) -> dic
 
 
 def compared(found: dict[str, list[Run]], name: str, floor: str) -> Run:
-    """With the floor of the same rounds: those that are far from it were only in the first."""
+    """The medians, compared with the floor in the same rounds. Candidates that are not repeated have only the first rounds."""
     return medians(found[name], found[floor][: len(found[name])])
 
 
@@ -104,7 +104,7 @@ def candidates(
 
 
 def as_sent(folder: Folder, play: Candidate) -> Candidate:
-    """The module of a play as Ansible sends it to a managed node, to be run there without Ansible."""
+    """A candidate that runs the file that Ansible sends to a managed node for the task of this play."""
     remote = folder.path / f"remote-{len(list(folder.path.glob('remote-*')))}"
     kept = {
         "ANSIBLE_KEEP_REMOTE_FILES": "true",

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How long the inventory takes beside what else groups hosts.
+"""Compares the time of the inventory with other ways to group hosts.
 
-For each size it writes one fleet in every form that is compared, then runs `ansible-inventory --graph` over the forms in turn.
+For each size, it writes one fleet in all forms, and then runs `ansible-inventory --graph` with each form in turn.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ LOCATIONS = ("westeurope", "northeurope", "eastus2", "germanywestcentral")
 
 @dataclasses.dataclass(frozen=True)
 class Form:
-    """One way to have a fleet as an inventory."""
+    """A form of a fleet that Ansible reads as an inventory."""
 
     name: str
     inventories: tuple[str, ...]
     cached: bool = False
-    # The largest fleet for which it ends in a time that anybody would wait for.
+    # The largest fleet that this form is measured with.
     most: int = 1_000_000
     is_slow: bool = False
 
@@ -75,7 +75,7 @@ def of_size(size: int, runs: int) -> list[Row]:
 
 
 def in_parts(size: int, runs: int) -> t.Iterator[tuple[list[Form], int]]:
-    """The forms that are measured together, and how often."""
+    """The forms that are measured together, and the number of their runs."""
     forms = [form for form in FORMS if size <= form.most]
     yield (
         [form for form in forms if not is_slow_at(form, size)],
@@ -85,7 +85,7 @@ def in_parts(size: int, runs: int) -> t.Iterator[tuple[list[Form], int]]:
 
 
 def is_slow_at(form: Form, size: int) -> bool:
-    """Does one run take minutes? Then it is run once, as its figure is far from all the others."""
+    """Whether one run takes minutes. Such a form runs only once, because its time is far from all others."""
     return form.is_slow and size > 1_000
 
 
@@ -96,7 +96,7 @@ def candidate(form: Form, size: int, folder: pathlib.Path) -> Candidate:
         [f"{PROGRAMS}/ansible-inventory", *arguments, "--graph"],
         folder,
         environment(folder, form.cached),
-        # A form that lost hosts would be quick.
+        # Without some of the hosts, a form would be too fast.
         lambda printed: printed.count("--vm-") >= size,
     )
 
@@ -149,7 +149,7 @@ keyed_groups:
 
 @functools.cache
 def template() -> str:
-    """A whole document of the newest version, of the simulator's sample fleet."""
+    """A complete document of the newest version, from the sample fleet of the simulator."""
     return json.dumps(sample_fleet()[0].document)
 
 
@@ -172,7 +172,7 @@ def vm(number: int) -> dict[str, t.Any]:
 
 
 def derive(folder: pathlib.Path, size: int) -> None:
-    """The fact cache and the finished inventory, made by Ansible's own code from the documents."""
+    """Writes the fact cache and the finished inventory. Ansible's own code creates them from the documents."""
     script = pathlib.Path(__file__).with_name("_derive.py")
     subprocess.run(
         [f"{PROGRAMS}/python", script, folder, *(["finished"] if size <= 10_000 else [])],

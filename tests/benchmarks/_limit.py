@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Under the limit of 5 requests a second: many processes of one VM that all want its document at the same moment."""
+"""Measures the limit of 5 requests a second: many processes of one VM request its document at the same moment."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from project import VENVS
 
 PROCESSES = 24
 LIMIT = 5
-# In each second so many are let through, so this is when the last one can be at the earliest.
+# IMDS allows this many requests in each second. So the last process has its answer at this time at the earliest.
 FLOOR = (PROCESSES - 1) // LIMIT
 OURS, NAIVE = "the client of imds.azure", "a loop that tries again after a second"
 SCRIPTS = {
@@ -84,7 +84,7 @@ def ask_at_once(name: str, folder: Folder) -> Row:
         ]
         for process in processes:
             assert process.stdout
-            process.stdout.readline()  # It has imported all that it needs.
+            process.stdout.readline()  # The process is ready, because all its imports are done.
         start = time.monotonic()
         for process in processes:
             assert process.stdin

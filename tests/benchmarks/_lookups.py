@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lookups: so many in one template, on this machine, within the namespaces of benchmarks/__main__.py."""
+"""Measures lookups: one template with many lookups on this machine, in the namespaces of benchmarks/__main__.py."""
 
 from __future__ import annotations
 

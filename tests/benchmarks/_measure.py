@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs commands in turn and keeps what each run took.
+"""Runs commands in turn and measures each run.
 
-Wall time is what people wait for; CPU time (of a command and of all that it started and waited for) is what can be compared on a
-machine that others use as well.
+The elapsed time is the time that users wait. The CPU time of a command and of its child processes is comparable even on a
+machine with other load.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ import typing as t
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """What one run took, or the medians of several."""
+    """The measurements of one run, or the medians of several runs."""
 
     seconds: float
     cpu: float
     megabytes: float
     requests: int = 0
-    bytes: int = 0  # of the answers' bodies
-    # How many times the floor's.
+    bytes: int = 0  # of the bodies of all answers
+    # The ratios to the floor.
     times_seconds: float = 1.0
     times_cpu: float = 1.0
 
 
-# Requests and bytes so far.
+# Returns the number of requests and of bytes so far.
 Counter = t.Callable[[], tuple[int, int]]
 
 
@@ -44,10 +44,10 @@ class Candidate:
     command: t.Sequence[str]
     cwd: pathlib.Path
     env: t.Mapping[str, str]
-    # Whether what it printed is all there: who did nothing would be quick.
+    # Whether the output is complete. Without this check, a command that does nothing would be the fastest.
     is_good: t.Callable[[str], bool]
     count: Counter = lambda: (0, 0)
-    # What takes the command to where it is to run.
+    # The prefix that runs the command in another namespace.
     prefix: t.Sequence[str] = ()
 
 
@@ -63,9 +63,9 @@ def in_turn(
 def rounds(
     candidates: t.Sequence[Candidate], runs: int, title: str, warm_up: bool = True
 ) -> dict[str, list[Run]]:
-    """Each run by name: all run in turn (A B C B C A C A B …), because the speed of a machine drifts, and what ran before counts."""
+    """All runs by name. The order changes in each round (A B C, B C A, C A B), because the speed of the machine drifts."""
     found: dict[str, list[Run]] = {candidate.name: [] for candidate in candidates}
-    # A first round that doesn't count: nothing is in memory yet, and nothing compiled.
+    # The first round is a warm-up and does not count, because it compiles files and fills caches.
     for number in range(0 if warm_up else 1, runs + 1):
         first = number % len(candidates)
         for candidate in (*candidates[first:], *candidates[:first]):
@@ -86,7 +86,7 @@ def run(candidate: Candidate) -> Run:
             stdout=output,
             stderr=errors,
         )
-        # Of this process and its own alone, which subprocess doesn't tell.
+        # The usage of only this process and its children, which the module subprocess does not return.
         _pid, status, usage = os.wait4(process.pid, 0)
         seconds = time.monotonic() - start
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -110,7 +110,7 @@ def text_of(file: t.IO[bytes]) -> str:
 
 
 def medians(runs: t.Sequence[Run], floor: t.Sequence[Run]) -> Run:
-    """Each is compared with the floor of its own round."""
+    """The medians. Each run is compared with the floor of the same round."""
     pairs = list(zip(runs, floor, strict=True))
     return Run(
         seconds=statistics.median(one.seconds for one in runs),
@@ -124,5 +124,5 @@ def medians(runs: t.Sequence[Run], floor: t.Sequence[Run]) -> Run:
 
 
 def say(message: str) -> None:
-    """To standard error: standard output is for results."""
+    """Prints to standard error, because standard output is for results."""
     print(message, file=sys.stderr, flush=True)

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What reading IMDS costs outside Ansible: Facter, Ohai and cloud-init, with a play and a bare fetch for scale.
+"""Measures programs outside Ansible that read IMDS: Facter, Ohai and cloud-init. A play and a plain fetch are measured for comparison.
 
-They are whole processes out of the root folder of the peers (see tests/system/peers).
+Each program is a process in the root folder of the peers (see tests/system/peers).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ imds = http.client.HTTPConnection("169.254.169.254", timeout=10)
 imds.request("GET", "/metadata/instance?api-version=2025-04-07", headers={"Metadata": "true"})
 print(json.dumps(json.loads(imds.getresponse().read())))
 """
-# What any program in Python would take at least.
+# The least possible time of a program in Python.
 FETCH = Peer(
     "a fetch with Python's http.client and nothing else",
     packages=("python3",),
@@ -47,7 +47,7 @@ class Row:
 
 
 def measure(runs: int) -> list[Row]:
-    """For the document of one VM of the simulator's sample fleet."""
+    """Measures the programs with the document of one VM from the sample fleet of the simulator."""
     with (
         tempfile.TemporaryDirectory(dir=VENVS) as name,
         Machine(root.ROOT, sample_fleet()[0]) as machine,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A place to run plays of one task in: the programs of the benchmark's environment, and the collection of this checkout."""
+"""A folder for plays with one task. The programs are those of the benchmark's environment, and the collection is this repository."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Folder:
             "HOME": str(self.path),
             "LC_ALL": "C.UTF-8",
             "ANSIBLE_COLLECTIONS_PATH": str(self.path),
-            # There is no inventory, and need not be.
+            # The plays need no inventory.
             "ANSIBLE_INVENTORY_UNPARSED_WARNING": "false",
             "ANSIBLE_LOCALHOST_WARNING": "false",
         }

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What was measured, as the tables of docs/benchmarks.md. What the page says beside them is written by hand."""
+"""Formats the measurements as the tables of docs/benchmarks.md. All other text of that page is written by hand."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Row = dict[str, t.Any]
 
 
 def machine() -> str:
-    """What was measured with, and on what kind of machine; its name is nobody's business."""
+    """The versions and the kind of machine, without the name of the machine."""
     return (
         f"ansible-core {version('ansible-core')}, Python {sys.version.split()[0]}, {os.cpu_count()} cores of "
         f"{processor()}, {platform.system()}"
@@ -49,7 +49,7 @@ def facts(rows: list[Row]) -> str:
                 row["name"],
                 row["runs"],
                 _figures(row["play"])[0],
-                # The aims are nearer to this than a hundredth.
+                # Some aims need more than two digits.
                 _times(row["play"]["times_seconds"], digits=3),
                 _times(row["times_uri"], digits=3),
                 *_figures(row["play"])[2:],
@@ -116,7 +116,7 @@ def inventories(rows: list[Row]) -> str:
 
 
 def next_smaller(rows: list[Row]) -> t.Iterator[Row | None]:
-    """For each row that of the same form with the next smaller fleet."""
+    """For each row, the row of the same form with the next smaller fleet."""
     last: dict[str, Row] = {}
     for row in rows:
         yield last.get(row["name"])
@@ -124,7 +124,7 @@ def next_smaller(rows: list[Row]) -> t.Iterator[Row | None]:
 
 
 def growth(row: Row, smaller: Row | None) -> tuple[str, str]:
-    """What each host takes that the smaller fleet has not: the same at every size where growth is linear."""
+    """The time and memory of each host that the smaller fleet lacks. With linear growth, they are equal at every size."""
     if smaller is None:
         return "", ""
     hosts = row["hosts"] - smaller["hosts"]

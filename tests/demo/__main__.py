@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main job of the collection, shown on simulated VMs: `make demo`.
 
-Every command that is run is printed as it is, so that a reader can run it, too.
+The demo prints each command unchanged, so that a reader can repeat it.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def simulator(programs: pathlib.Path) -> t.Iterator[dict[str, str]]:
 
 
 def write_hosts(endpoints: dict[str, str], programs: pathlib.Path) -> None:
-    """The inventory that a user would have: names, and here the endpoints that take IMDS' place."""
+    """An inventory of host names. It also has the endpoints of the simulator, which replaces IMDS."""
     shared = {"ansible_connection": "local", "ansible_python_interpreter": f"{programs}/python"}
     hosts = {name: {"azure_imds_endpoint": url} for name, url in endpoints.items()}
     text = json.dumps({"all": {"vars": shared, "hosts": hosts}}, indent=2)
@@ -119,7 +119,7 @@ def run(programs: pathlib.Path, endpoint: str, command: t.Sequence[str]) -> int:
         **os.environ,
         "PATH": f"{programs}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ANSIBLE_CONFIG": str(WORK / "ansible.cfg"),
-        # Where a lookup asks; on an Azure VM the default is right.
+        # The endpoint for lookups. On an Azure VM, the default is right.
         "AZURE_IMDS_ENDPOINT": endpoint,
     }
     answer = subprocess.run(
@@ -136,7 +136,7 @@ def run(programs: pathlib.Path, endpoint: str, command: t.Sequence[str]) -> int:
 
 
 def brief(output: str) -> str:
-    """Without what says nothing where all went well: the recap, empty lines, rows of stars."""
+    """The output without the recap, empty lines and rows of stars, which say nothing after a success."""
     lines = (line.rstrip(" *") for line in output.partition("PLAY RECAP")[0].splitlines())
     return "\n".join(f"   {line}" for line in lines if line)
 
