@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Gives bytes to one target for some seconds.
+"""Fuzzes one target for some seconds.
 
     python -m fuzz TARGET SECONDS FOLDER
 
-FOLDER keeps what was found worth trying, so that the next time begins there, and the bytes that broke something.
+FOLDER keeps the bytes that reached new code, so that the next run begins with them. It also keeps the bytes that caused a failure.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import atheris
 from project import ROOT
 
 FIXTURES = ROOT / "tests" / "unit" / "fixtures"
-# Enough for a document with everything in it, and far from what slows every attempt down.
+# Enough for a document with all fields. Much larger inputs would make each attempt slow.
 LONGEST = 20_000
-# Keys and texts that Ansible's own readers can't handle.
+# Keys and texts that the readers of Ansible can't handle.
 MARKED = (
     b'{"compute": {"tagsList": [{"name": "__ansible_vault", "value": "\\ud83d"}], "tags": "__ansible_type:x;a:b",'
     b' "__ansible_unsafe": {"_\\u005fansible_type": "x"}, "userData": "e30="}, "network": {"interface": []}}'
@@ -31,7 +31,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r
 
 
 def seeds(target: str) -> list[bytes]:
-    """Real documents and answers, to begin with."""
+    """Real documents and answers, with which the fuzzing begins."""
     bodies = [path.read_bytes() for path in sorted(FIXTURES.glob("*.json"))]
     bodies.append(b'{ "error": "Bad request", "newest-versions": [ "2020-12-01" ] }')
     bodies.append(MARKED)
@@ -58,7 +58,7 @@ def main(target: str, seconds: str, folder: str) -> None:
         place = pathlib.Path(tree, "ansible_collections", "imds")
         place.mkdir(parents=True)
         (place / "azure").symlink_to(ROOT)
-        # As plain packages, without Ansible's own way to import them, which nobody can watch.
+        # Imported as plain packages, because atheris can't instrument modules that Ansible's loader imports.
         sys.path.insert(0, tree)
         with atheris.instrument_imports(
             include=["ansible_collections", "json", "http", "email", "fuzz.targets"]

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the bytes are given to, and what must hold whatever they are.
+"""The targets of the fuzzing, and the conditions that must hold for any bytes.
 
-Imported with atheris watching, so that it sees which code the bytes lead to.
+atheris instruments this module during the import, so that it sees which code the bytes reach.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._lookup.routes import a
 
 _GROUP = re.compile(r"[^\d\W]\w*\Z")
 _HOST = re.compile(r"[\w.:-]+\Z")
-# What a socket of this machine holds without anybody who reads it.
+# The number of bytes that a socket of this machine buffers without a reader.
 _MOST = 60_000
 _QUIET = System(sleep=lambda _seconds: None, in_azure=lambda: None)
 _ONCE = Limits(attempts=1)
@@ -66,13 +66,13 @@ _STATUSES = (200, 400, 401, 403, 404, 405, 408, 410, 429, 500, 503, 302)
 
 
 def answers(data: bytes) -> None:
-    """Bytes for a whole HTTP answer, read by the transport of managed nodes from a real socket."""
+    """Bytes of a complete HTTP answer. The transport of managed nodes reads them from a real socket."""
     with _connected_to(data[:_MOST]):
         _asked(_transport.http_transport, _ASKS[0])
 
 
 def bodies(data: bytes) -> None:
-    """Bytes for a body, with the first of them for the status and for what was asked."""
+    """Bytes of a body. The first ones choose the status and the request."""
     if len(data) < 2:
         return
     status, ask = _STATUSES[data[0] % len(_STATUSES)], _ASKS[data[1] % len(_ASKS)]
@@ -84,7 +84,7 @@ def bodies(data: bytes) -> None:
 
 
 def documents(data: bytes) -> None:
-    """Bytes for a file of documents: facts, names and groups come of it, or errors with a line."""
+    """Bytes of a file with documents. The result is facts, names and groups, or errors with a line."""
     if not data:
         return
     name = "fleet.ndjson" if data[0] % 2 else "fleet.json"
@@ -111,9 +111,9 @@ def documents(data: bytes) -> None:
 
 
 def files(data: bytes) -> None:
-    """A kind of file, its name and its bytes: read as documents, and as the snapshot of before.
+    """The kind of a file, its name and its bytes. The file is read as documents, and as an older snapshot.
 
-    Neither hangs, nor raises anything but its own error, nor says what could not be printed.
+    The readers must not hang. They may raise only their own error, and its message must be printable.
     """
     if len(data) < 2:
         return
@@ -131,12 +131,12 @@ def files(data: bytes) -> None:
         assert not (read and _KINDS[kind] is not _regular)
         for error in errors:
             _check_line(str(error))
-        # The name of a host is UTF-8, although that of a file may be any bytes.
+        # The name of a host is UTF-8, but the name of a file may be any bytes.
         _write_over(folder, path, cleaned(name.removesuffix(".json")))
 
 
 def _write_over(folder: str, path: str, host: str) -> None:
-    """The snapshot replaces what was there, or says why not."""
+    """The new snapshot replaces the file, or the error says why not."""
     try:
         written, *_rest = write_snapshot(folder, host, _FACT, keep_fuller=False)
     except ImdsError as exc:
@@ -173,7 +173,7 @@ def _loop(path: str, _content: bytes) -> None:
 
 
 def _link(path: str, content: bytes) -> None:
-    """To whatever the bytes name, as long as that is in the folder."""
+    """Links to the path that the bytes name, if it is in the folder."""
     target = content[:40].replace(b"/", b"").replace(b"\0", b"") or b"nowhere"
     os.symlink(
         os.path.join(os.fsencode(os.path.dirname(path)), b"below", target), os.fsencode(path)
@@ -198,7 +198,7 @@ def texts(data: bytes) -> None:
     _check_harmless(document)
     fact, _warnings = azure_imds(document, "2025-04-07", user_data=True)
     _check_harmless(fact)
-    # What was read once is not changed by reading it again, from a fact cache or a snapshot.
+    # A second reading, from a fact cache or a snapshot, does not change the data.
     assert cleaned(fact) is fact
     assert parse_json(json.dumps(fact).encode()) == fact
     compute = part(document, "compute")
@@ -220,7 +220,7 @@ def _asked(send: _transport.Transport, ask: t.Callable[[ImdsClient], t.Any]) -> 
 
 
 def _check_harmless(data: t.Any) -> None:
-    """No key that Ansible takes for a mark, and no text that UTF-8 can't hold."""
+    """Checks that no key is a mark of Ansible, and that UTF-8 can represent all texts."""
     if isinstance(data, str):
         data.encode("utf-8")
     elif isinstance(data, dict):
@@ -239,7 +239,7 @@ def _check_line(message: str) -> None:
 
 
 def _check_routes(document: Document) -> None:
-    """Every route of the first levels can be walked."""
+    """Checks that each route of the first levels can be read."""
     for key, value in document.data.items():
         assert walk(document.data, [key], "instance") is value or not isinstance(
             value, (dict, list)
@@ -251,7 +251,7 @@ def _check_routes(document: Document) -> None:
 
 @contextlib.contextmanager
 def _connected_to(data: bytes) -> t.Iterator[None]:
-    """The transport's next connection has these bytes to read, and then the end."""
+    """The next connection of the transport receives these bytes, and then ends."""
     ours, theirs = socket.socketpair()
     waiting = [ours]
     with ours, theirs:
@@ -261,7 +261,7 @@ def _connected_to(data: bytes) -> t.Iterator[None]:
         theirs.shutdown(socket.SHUT_WR)
 
         def connected(_host: str, _port: int, deadline: float) -> _transport.DeadlineSocket:
-            if not waiting:  # A refused version leads to another request.
+            if not waiting:  # After a refused version, the client sends another request.
                 raise ConnectionRefusedError
             return _transport.with_deadline(waiting.pop(), deadline)
 

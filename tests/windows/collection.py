@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Writes a collection ansible.windows whose modules are names, for the connection windows_double.
+"""Writes a collection ansible.windows with empty modules, for the connection windows_double.
 
 PYTHONPATH=tests python3 -m windows.collection FOLDER
 """
@@ -12,7 +12,7 @@ import pathlib
 import sys
 
 MODULES = ("win_uri", "win_powershell")
-# Ansible looks at these lines to know the kind of the module.
+# Ansible finds the kind of the module in these lines.
 SOURCE = "#!powershell\n#AnsibleRequires -CSharpUtil Ansible.Basic\n"
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Doubles of modules of ansible.windows: their documented arguments in, their documented results out.
+"""Doubles of modules of ansible.windows. They accept the documented arguments and return the documented results.
 
 They behave as Windows PowerShell 5.1 does on a host in English: `url_timeout` ends with the headers, a body
 may take five minutes for each read, and .NET says in a sentence why there is no answer.
@@ -31,7 +31,7 @@ _OPTIONS = {
 
 
 class WebError(Exception):
-    """What .NET says."""
+    """The message of .NET."""
 
 
 def win_uri(arguments: t.Mapping[str, t.Any], read_timeout: float = READ_TIMEOUT) -> Result:
@@ -39,7 +39,7 @@ def win_uri(arguments: t.Mapping[str, t.Any], read_timeout: float = READ_TIMEOUT
     unknown = set(given) - _OPTIONS
     if unknown or "url" not in given:
         return {"failed": True, "msg": f"Unsupported parameters: {', '.join(sorted(unknown))}"}
-    # What this double does not do, the transport must not leave out.
+    # The double requires these arguments, because it has no other behaviour.
     assert given["use_proxy"] is False
     assert given["follow_redirects"] == "none"
     assert given["return_content"] is True
@@ -94,7 +94,7 @@ def _send(given: t.Mapping[str, t.Any], result: Result, read_timeout: float) -> 
 def _headers_in_time(
     connection: http.client.HTTPConnection, deadline: float
 ) -> http.client.HTTPResponse:
-    """The answer, or TimeoutError at the deadline also where headers drip."""
+    """The answer. Raises TimeoutError at the deadline, even if headers arrive byte by byte."""
     assert connection.sock is not None
     original = connection.sock
 
@@ -115,14 +115,14 @@ def _headers_in_time(
 
 
 def _snake_case(header: str) -> str:
-    """Retry-After becomes retry_after, as win_uri has it."""
+    """win_uri returns the header Retry-After as retry_after."""
     text = header.replace("-", "")
     text = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", text)
     return re.sub("([a-z0-9])([A-Z])", r"\1_\2", text).lower()
 
 
 def win_powershell(arguments: t.Mapping[str, t.Any], asset_tag: str | None) -> Result:
-    """The firmware of the host. Without a tag the account may not read it."""
+    """The firmware of the host. If the tag is empty, the account may not read the firmware."""
     assert "SupportsShouldProcess" in arguments["script"], "the module skips it in check mode"
     assert "SMBIOSAssetTag" in arguments["script"]
     if asset_tag is None:

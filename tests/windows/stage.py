@@ -17,7 +17,7 @@ from windows import collection
 _HERE = pathlib.Path(__file__).resolve().parent
 # The folder with all tests of the collection. ansible-test runs a copy of one target, which has no other files beside it.
 TESTS = _HERE.parent
-# For how long one run may take: far longer than it does.
+# The maximum time of one run, much longer than a run needs.
 _PATIENCE = 900
 
 LINUX = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
@@ -25,7 +25,7 @@ WINDOWS = {"ansible_connection": "windows_double"}
 
 
 class Stage:
-    """A folder with an inventory, with what runs write, and with an ansible.windows of names alone."""
+    """A folder with an inventory, the files that runs write, and an ansible.windows with empty modules."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class Stage:
         inside: t.Sequence[str] = (),
         **environment: str,
     ) -> subprocess.CompletedProcess[str]:
-        """The finished command. Without `windows_collection` the controller has no ansible.windows."""
+        """Runs a command until it ends. Without `windows_collection`, the controller has no ansible.windows."""
         found = os.environ.get("ANSIBLE_COLLECTIONS_PATH", "")
         paths = [str(self._collections), found] if windows_collection else [found]
         run = subprocess.run(

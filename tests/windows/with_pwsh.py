@@ -31,12 +31,12 @@ from imds_simulator import Fault, Simulator, Vm
 from windows.differences import SAYS, WITHOUT_END
 
 Result = dict[str, t.Any]
-# A run of PowerShell takes a second or two, and a case of the matrix is over after this time.
+# The time limits of each case. A run of PowerShell takes one or two seconds.
 LIMITS = Limits(timeout=2, deadline=4)
 
 
 def pwsh() -> str | None:
-    """The absolute path of PowerShell; None where there is none."""
+    """The absolute path of PowerShell; None if it is not installed."""
     return shutil.which(os.environ.get("PWSH") or "pwsh")
 
 
@@ -61,13 +61,13 @@ def module_runner(interpreter: str) -> RunModule:
 
 
 def result_of(printed: str) -> Result:
-    """The result in what the program ansible prints about one host: HOST | STATE => {…}."""
+    """The result in the output of the program ansible for one host: HOST | STATE => {…}."""
     found: Result = json.loads(printed[printed.index("{") :]) if "{" in printed else {}
     return found
 
 
 def problems(run: RunModule) -> t.Iterator[str]:
-    """The faults whose result is not that of the double."""
+    """The faults whose result differs from that of the double."""
     for case in CASES:
         if case.tried in WITHOUT_END or case.slow:
             continue
@@ -92,7 +92,7 @@ def is_as_documented(case: Case, said: str | None) -> bool:
     if case.harmless:
         return said is None
     if case.tried in SAYS:
-        # The words are those of .NET, which are others in each version.
+        # These are the words of .NET, which differ between its versions.
         return said is not None and " failed: " in said
     return said is not None and case.says.split(", after")[0] in said
 

@@ -1,12 +1,12 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs a playbook as talkative as Ansible gets, and searches all that it leaves, removes and prints for secrets.
+"""Runs a playbook with the highest verbosity, and searches its output and all files that it writes or removes for secrets.
 
 secrecy.py PLAYBOOK|GUIDE ENDPOINT EXTENSION_PORT
 secrecy.py --search FOLDER ENDPOINT
 
-The secrets are tokens, and the password that a key vault gives for one. Of a guide, the first example is run.
+The secrets are tokens, and the password that a key vault returns for a token. Of a guide, only the first example runs.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PASSWORD = "correct-horse-battery-staple"
 
 
 class Vault(http.server.BaseHTTPRequestHandler):
-    """Stands for a key vault: a password for whoever has a token."""
+    """Replaces a key vault. It returns a password for each token."""
 
     def do_GET(self) -> None:
         granted = self.headers["Authorization"].startswith("Bearer ey")
@@ -45,11 +45,11 @@ class Vault(http.server.BaseHTTPRequestHandler):
         self.wfile.write(json.dumps({"value": PASSWORD}).encode() if granted else b"{}")
 
     def log_message(self, *_arguments: object) -> None:
-        """Says nothing."""
+        """Writes no log."""
 
 
 def main(playbook: str, endpoint: str, port: str) -> str:
-    # Not below the folder of the tests: sockets of Ansible's own need a short path.
+    # Outside the folder of the tests, because the sockets of Ansible need a short path.
     with (
         tempfile.TemporaryDirectory(prefix="s") as folder,
         http.server.ThreadingHTTPServer(("127.0.0.1", 0), Vault) as vault,
@@ -68,7 +68,7 @@ def searched(
         more = {
             **variables,
             "extension_port": port,
-            # Of the guide's example. The password has one place where it may be.
+            # The file of the guide's example. Only this file may contain the password.
             "vault": f"http://127.0.0.1:{vault_port}",
             "password_file": str(scratch / PASSWORD_FILE),
         }
@@ -87,7 +87,7 @@ def searched(
 
 @contextlib.contextmanager
 def broken_service(endpoint: str) -> typing.Iterator[dict[str, int]]:
-    """A service of which every answer has a token in it, and none is as it should be."""
+    """A service whose answers all contain a token and are all invalid."""
     request = urllib.request.Request(f"{endpoint}/{TOKEN}", headers={"Metadata": "true"})
     with urllib.request.urlopen(request) as answer:
         body = answer.read()
@@ -109,7 +109,7 @@ def broken_service(endpoint: str) -> typing.Iterator[dict[str, int]]:
 
 
 def broken_answers(body: bytes, token: bytes) -> list[bytes]:
-    """Whole HTTP answers, whose ends are the ends of their connections."""
+    """Complete HTTP answers. The end of the connection ends each answer."""
     words = json.dumps({"error": "x", "error_description": f"Not {token.decode()} again"}).encode()
     start = b"HTTP/1.0 200 OK\r\n"
     return [
@@ -204,7 +204,7 @@ def environment(scratch: pathlib.Path, endpoint: str, keep: bool) -> dict[str, s
 
 
 def prove(scratch: pathlib.Path) -> None:
-    """That what is searched is all there, and says what it says without anybody's no_log."""
+    """Checks that the searched files are complete, and that no_log did not hide their content."""
     for name in ("stdout.txt", "log.txt", "everything.json"):
         text = (scratch / name).read_text(encoding="utf-8")
         if "has been hidden" not in text and "censored" not in text:
@@ -218,7 +218,7 @@ def prove(scratch: pathlib.Path) -> None:
 
 
 def search(scratch: pathlib.Path, endpoint: str) -> str:
-    """How much was searched; exits when there is a part of a token in it."""
+    """The numbers of tokens and of searched files, for a message. Exits if one of them contains a part of a token."""
     tokens = given(endpoint)
     needles = [needle for token in tokens for needle in needles_of(token)]
     needles += [PASSWORD.encode(), base64.b64encode(PASSWORD.encode())]
@@ -233,14 +233,14 @@ def search(scratch: pathlib.Path, endpoint: str) -> str:
 
 
 def given(endpoint: str) -> list[str]:
-    """All tokens that the simulator gave, of IMDS and of the extension alike."""
+    """All tokens of the simulator, from IMDS and from the extension."""
     with urllib.request.urlopen(f"{endpoint}/simulator/tokens") as answer:
         tokens: list[str] = json.load(answer)
     return tokens
 
 
 def needles_of(token: str) -> list[bytes]:
-    """Content and signature of a token, each from its middle, plain and in another base64 still."""
+    """Parts from the middle of the content and of the signature of a token, plain and in other base64 forms."""
     _header, *parts = token.split(".")
     middles = [part[40:80].encode() for part in parts]
     shifted = [base64.b64encode(middle[shift:])[:36] for middle in middles for shift in range(3)]

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the examples of the README and of the plugins' documentation, each as it is written.
+"""Runs the examples of the README and of the documentation of the plugins unchanged.
 
     run_examples.py ROOT ENDPOINT
 
@@ -40,9 +40,9 @@ PLAY = {
     "module_defaults": DEFAULTS,
     "vars": VARIABLES,
 }
-# For the role maintenance alone, in a folder that belongs to root.
+# Only the role maintenance needs it, in a folder that belongs to root.
 APART = ("maintenance_state",)
-# Only for examples of modules: the plays of the README are for the hosts of hosts.yml alone.
+# Only for examples of modules, because the plays of the README use the hosts of hosts.yml.
 LOCALHOST = "localhost.yml"
 
 
@@ -76,7 +76,7 @@ def configure(endpoint: str) -> None:
 
 
 def write_named(text: str) -> str:
-    """Writes an example to the file that its first line names: "# NAME.yml", with or without more."""
+    """Writes an example to the file that its first line names: "# NAME.yml", which other words may follow."""
     match = re.match(r"# ([\w.-]+\.yml)\b", text)
     if match is None:
         sys.exit(f"an example does not say which file it is: {text[:80]!r}")

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the examples speak of and a test doesn't have, in the place of it.
+"""Replaces the services, files and values that the examples name and a test lacks.
 
-A key vault that takes the tokens of the simulator and no others, the files of an authority that the simulator's documents
-lead to, and values for the variables.
+These are a key vault that accepts only the tokens of the simulator, the certificates of the authority of the simulator,
+and values for the variables.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import vault
 
 VAULT = "https://example.vault.azure.net"
 FOLDER = "/etc/myapp"
-# For whoever runs the tests need not be root.
+# The user who runs the tests may not be root.
 VARIABLES = {
     "ansible_become": False,
     "expected_vm_id": "{{ lookup('imds.azure.metadata', 'instance/compute/vmId') }}",
@@ -36,7 +36,7 @@ DEFAULTS = {
 
 @contextlib.contextmanager
 def stand_ins(endpoint: str) -> Iterator[dict[str, str]]:
-    """What is to be written in the place of what, for as long as there is somebody behind it."""
+    """Yields the replacements of texts in the examples, while their services run."""
     os.environ["no_proxy"] = "127.0.0.1"
     authority = vault.asked(f"{endpoint}/simulator/attested")
     pathlib.Path("roots.pem").write_text(authority["roots"], encoding="ascii")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Python of a VM that adds a fact to the answer of the module file.
+"""Replaces the Python of a VM. It adds a fact to the result of the module `file`.
 
 late_python.py MODULE_FILE, or with the module as its input
 """

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The document of a run, kept in Ansible's temporary folder, while that folder and the run are in trouble.
+"""Tests the document that a run keeps in Ansible's temporary folder, with a full folder and with killed runs.
 
 PYTHONPATH=tests:tests/simulator cache.py FOLDER_FOR_ITS_FILES
 """
@@ -24,9 +24,9 @@ from imds_simulator import Fault, Simulator, Vm
 HERE = pathlib.Path(__file__).resolve().parent
 PATIENCE = 120
 HOSTS = 50
-# Root may mount as it is, or only as root of a user namespace, as everybody else.
+# Root may mount directly. In some containers, root needs a user namespace, as other users do.
 NAMESPACES = (("unshare", "--mount"), ("unshare", "--mount", "--map-root-user"))
-# "$1" is the folder, and what follows is the command.
+# "$1" is the folder. The other arguments are the command.
 TMPFS = 'mount -t tmpfs -o size=64k,mode=700 tmpfs "$1" && shift && exec "$@"'
 
 
@@ -74,7 +74,7 @@ def ended(run: subprocess.Popen[str]) -> list[str]:
 
 
 def two_runs_at_once(runs: Runs) -> list[str]:
-    """Fifty forks each; the runs share nothing, and each asks once."""
+    """Tests two runs with fifty forks each. They share no document, and each run sends one request."""
     both = [runs.start(), runs.start()]
     found = [problem for run in both for problem in ended(run)]
     if len(runs.vm.requests) != 2:
@@ -83,7 +83,7 @@ def two_runs_at_once(runs: Runs) -> list[str]:
 
 
 def killed(runs: Runs) -> list[str]:
-    """Nothing that a killed run leaves is half an answer, nor in the way of the next."""
+    """A killed run leaves no incomplete document, and nothing that disturbs the next run."""
     runs.vm.faults = [Fault("delay", seconds=1.0, times=1)]
     run = runs.start(hosts=5)
     end = time.monotonic() + PATIENCE
@@ -110,7 +110,7 @@ def read_only_folder(runs: Runs, prefix: t.Sequence[str]) -> list[str]:
 
 
 def own_tmpfs(folder: pathlib.Path) -> list[str]:
-    """What to put before a command to give it a small file system of its own there, if that can be had."""
+    """The prefix that runs a command with its own small file system; empty if this is not possible."""
     for namespace in NAMESPACES:
         prefix = [*namespace, "sh", "-c", TMPFS, "sh", str(folder)]
         with contextlib.suppress(OSError):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Hostile documents and answers, seen on a terminal: they are text, and nothing of them happens.
+"""Shows hostile documents and answers on a terminal. They must stay text and have no effect.
 
 PYTHONPATH=tests:tests/simulator hostile.py FOLDER_FOR_ITS_FILES
 """
@@ -19,20 +19,20 @@ import typing as t
 from imds_simulator import Fault, Simulator, Vm
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Sets a colour that nothing else sets, the title of the window, and what the next key types.
+# Sets an unusual colour, the title of the window, and the text that the next key types.
 ESCAPES = ("\x1b[7777m", "\x1b]0;owned\x07")
 NOISE = "".join(ESCAPES)
-# What JSON writes as it is, so that values may have it where Ansible shows them. Messages may not.
+# JSON does not escape these characters, so values that Ansible shows may contain them. Messages must not contain them.
 IN_MESSAGES = "\x9b7777m"
 PATIENCE = 120
-# What Ansible has other plans for, as names of machines and of tags.
+# Names of machines and tags that have a special meaning for Ansible.
 RESERVED = ("all", "ungrouped", "localhost", "hostvars", "groups", "vars", "inventory_hostname")
-# Groups that the documents below make, as names of machines.
+# Names of machines that are also names of groups of the documents below.
 COLLIDING = ("zones", "zone_1", "tags", "tag_Role_web", "location_westeurope")
 
 
 def templates(flag: pathlib.Path) -> tuple[str, ...]:
-    """Each would make the file, if it were a template to anybody."""
+    """Templates that would create the file if anything evaluated them."""
     run = f"lookup('ansible.builtin.pipe', 'touch {flag}')"
     return (
         f"{{{{ {run} }}}}",
@@ -60,7 +60,7 @@ def tags(flag: pathlib.Path) -> dict[str, str]:
 
 
 def document(flag: pathlib.Path, name: str, template: str) -> dict[str, t.Any]:
-    """A template in every text of it but the name."""
+    """A document with a template in each text except the name."""
     texts = ("location", "osType", "offer", "sku", "resourceGroupName", "vmSize", "azEnvironment")
     compute: dict[str, t.Any] = dict.fromkeys(texts, template)
     tag_list = [{"name": key, "value": value} for key, value in tags(flag).items()]
@@ -98,7 +98,7 @@ def fleet(flag: pathlib.Path) -> list[dict[str, t.Any]]:
 
 
 def on_a_terminal(command: list[str], **more: str) -> tuple[int, str]:
-    """The exit status of a command, and what it wrote to a terminal of its own."""
+    """The exit status of a command, and its output on its own terminal."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "ANSIBLE_FORCE_COLOR": "1", "TERM": "xterm-256color", **more}
     env.pop("ANSIBLE_NOCOLOR", None)
@@ -131,7 +131,7 @@ def problems_of(name: str, output: str, flag: pathlib.Path) -> list[str]:
 
 
 def play(folder: pathlib.Path, simulator: Simulator, flag: pathlib.Path) -> list[str]:
-    """Facts, a lookup and messages of all kinds, used and shown as people do."""
+    """Uses and shows facts, a lookup and messages of all kinds as users do."""
     variables = {
         "ansible_connection": "local",
         "ansible_python_interpreter": sys.executable,

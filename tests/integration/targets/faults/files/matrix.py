@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Some faults against whole runs of every plugin, with a proxy in every variable that some library reads.
+"""Tests complete runs of each plugin with some faults, while all proxy variables of known libraries are set.
 
     PYTHONPATH=tests:tests/simulator matrix.py FOLDER_FOR_ITS_FILES
 
@@ -28,12 +28,12 @@ from tools import isolation
 
 HERE = pathlib.Path(__file__).resolve().parent
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
-# For how long all of it may take: far longer than it does, and short enough to see that it hangs.
+# The maximum time of all runs. It is much longer than they need, and short enough to notice a hanging run.
 PATIENCE = 240
 CROWD = 24
 INVENTORY_RUNS = 10
 NOBODY = "http://127.0.0.1:1"
-# With these every plugin is asked. The unit tests have all cases, over each transport.
+# The faults for each plugin. The unit tests have all cases with each transport.
 FEW = [
     case
     for case in CASES
@@ -73,12 +73,12 @@ def is_right(plugin: str, result: Result) -> bool:
 
 
 class Asked(t.NamedTuple):
-    """One plugin that asks one VM, or the address where nobody is."""
+    """A plugin that sends its requests to one VM, or to an address where nothing listens."""
 
     name: str
     plugin: str
     vm: str
-    wanted: str | None  # what its message has in it; None for the right answer
+    wanted: str | None  # a part of its message; None for the right answer
     timeout: float
     deadline: float
 
@@ -99,7 +99,7 @@ def plan() -> tuple[list[Asked], list[Vm]]:
         for plugin in plugins:
             for case in cases:
                 for when in whens:
-                    # The first answer about events may rightly take two minutes.
+                    # The first answer of scheduled events may take two minutes.
                     patient = plugin.startswith("scheduled_event") and when == ONCE
                     if case.slow and (when == THRICE or patient):
                         continue
@@ -130,7 +130,7 @@ def vm(name: str, case: Case, when: str) -> Vm:
 
 
 class Stage:
-    """The folder with all that the runs of Ansible read and write."""
+    """The folder with all files that the runs of Ansible read and write."""
 
     def __init__(self, folder: pathlib.Path, simulator: Simulator) -> None:
         self.folder = folder
@@ -216,7 +216,7 @@ class Stage:
         return source
 
     def wait(self) -> list[str]:
-        """Until all runs are over, and what is wrong with all of what they printed."""
+        """Waits for the end of all runs. Returns the problems of their output."""
         end = time.monotonic() + PATIENCE
         found = []
         for run, output in self.runs:
@@ -236,9 +236,9 @@ class Stage:
         return {told["host"]: told["result"] for told in map(json.loads, lines)}
 
     def listed(self) -> tuple[dict[str, Result], str]:
-        """The fact of every host in an inventory, and all that was said, without white space.
+        """The fact of each host in an inventory, and the whole output without white space.
 
-        Older cores break what they say at column 79, within words, too.
+        Older versions of ansible-core wrap messages at column 79, even within words.
         """
         facts: dict[str, Result] = {}
         said = ""
@@ -271,7 +271,7 @@ def problem_of_inventory(one: Asked, fact: Result | None, said: str) -> str:
         return "there is a host"
     message = re.escape(re.sub(r"\s+", "", one.wanted))
     source = re.escape(f"{one.name}.imds.yml:GET")
-    # Up to the next source of which something is said.
+    # Up to the next inventory source that a message names.
     if re.search(source + r"(?:(?!\.imds\.yml).)*?" + message, said):
         return ""
     return f"it does not say {one.wanted!r}"
@@ -300,7 +300,7 @@ def check_everything(stage: Stage, asked: list[Asked]) -> list[str]:
 
 
 def without_a_network(folder: pathlib.Path) -> list[str]:
-    """The default endpoint where there is no route to it: what a kernel says cannot be simulated."""
+    """Tests the default endpoint without a route to it, because only a kernel can return that error."""
     prefix = isolation.prefix()
     if not prefix:
         print("no network namespaces here: no route was not tried")
@@ -330,7 +330,7 @@ def without_a_network(folder: pathlib.Path) -> list[str]:
 
 
 def main(folder: pathlib.Path) -> int:
-    # One listener for each VM, and both ends of every connection.
+    # Each VM has a listener, and each connection has two ends.
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     asked, vms = plan()
     with Simulator(vms, rate_limit=0) as simulator:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Gathers a fleet whose first host has cached facts with the names of variables.
 
-The second host fails, and the third answers. Whatever the first host says of itself, the run must
+The second host fails, and the third answers. With any facts of the first host, the run must
 name the second host, gather the third one, and end with the exit status 2.
 
 facts.py FOLDER_FOR_ITS_FILES PYTHON ENDPOINT_OF_THE_FIRST ENDPOINT_OF_THE_THIRD
@@ -27,7 +27,7 @@ IN_BATCHES = ("-e", "imds_serial=1", "-e", "imds_snapshot_dir=snapshots")
 
 
 class Case(t.NamedTuple):
-    """What is odd about the first host, and whether it fails by that."""
+    """The odd facts of the first host, and whether they make it fail."""
 
     facts: dict[str, object]
     options: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ CASES = (
             "hostvars": {},
         }
     ),
-    # Mistakes in the inventory, which Ansible finds before the task runs.
+    # Mistakes in the inventory that Ansible finds before the task runs.
     Case({}, IN_BATCHES, fails=True, variables={"ansible_connection": "imds.azure.absent"}),
     Case({}, IN_BATCHES, fails=True, variables={"azure_imds_deadline": "{{ absent }}"}),
     Case({}, ("-e", "imds_serial=1"), fails=True, variables={"imds_snapshot_dir": "{{ 1 // 0 }}"}),

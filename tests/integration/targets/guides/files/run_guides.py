@@ -1,15 +1,15 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the examples of the guides, each guide in a copy of a folder with what its examples speak of.
+"""Runs the examples of the guides. Each guide runs in its own copy of a folder with the files that the examples need.
 
     run_guides.py ROOT STAGE ENDPOINT...
 
-ENDPOINT are those whose tokens open the vault of the examples.
+The vault of the examples accepts the tokens of each ENDPOINT.
 
-Files of a guide are written first. Its plays, and its lists of tasks as plays of their own, are one playbook, in their order; then
-come its commands. The variables of the hosts say where the simulator is. Defaults of modules say only which authority it has.
-The guide to fleets is not among these: the fleet test runs it over SSH.
+First, the files of a guide are written. Then one playbook runs its plays and its lists of tasks in their order, and then its
+commands run. The variables of the hosts contain the endpoint of the simulator. The defaults of modules contain only its
+authority. The guide to fleets is left out here, because the fleet test runs it over SSH.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GUIDES = (
     "managed_identity",
     "maintenance",
 )
-# Their plays write to /etc, so they are only looked at how they would.
+# Their plays write to /etc, so they run in check mode.
 CHECKED = {"sovereign_clouds", "attested_documents", "maintenance"}
 DEFAULTS = {
     "imds.azure.attested_info": {
@@ -76,7 +76,7 @@ def run_guide(name: str, url: str) -> int:
 
 
 def playbook_of(texts: t.Iterable[str]) -> list[dict[str, t.Any]]:
-    """Whole plays as they are, and tasks that come one after the other as a play for two VMs in two clouds."""
+    """Plays stay unchanged. Successive tasks become one play for two VMs in two clouds."""
     plays: list[dict[str, t.Any]] = []
     for entry in (entry for text in texts for entry in yaml.safe_load(text)):
         if "hosts" in entry:
@@ -99,7 +99,7 @@ def playbook_of(texts: t.Iterable[str]) -> list[dict[str, t.Any]]:
 def run(folder: pathlib.Path, command: str | list[str]) -> int:
     text = command if isinstance(command, str) else shlex.join(command)
     env = {
-        # Before what ansible-test has there, which are stand-ins for the programs of this environment.
+        # Before the folder of ansible-test, which contains wrappers of the programs of this environment.
         "PATH": f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "ANSIBLE_TRANSPORT": "local",
         "ANSIBLE_PYTHON_INTERPRETER": sys.executable,

@@ -1,13 +1,13 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs plays that use the role, and compares what they did with what they should.
+"""Runs plays that use the role, and compares their effects with the expected ones.
 
     run_cases.py FOLDER_FOR_ITS_FILES URL_OF_A_SIMULATED_VM...
 
-The cases are in cases.yml. Those that do not go on from each other are hosts of one play, each with a VM of its own, as
-most of the time that a play takes is for all of its hosts. The plays have processes of their own, because the role runs
-handlers that are not its own.
+The cases are in cases.yml. Independent cases are hosts of one play, each with its own VM, because one play with many
+hosts is faster than many plays. The plays run in their own processes, because the role also runs handlers of the
+play.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ sys.path.insert(0, f"{os.environ['ANSIBLE_COLLECTIONS_PATH']}/ansible_collection
 
 from ansible_runs import run  # noqa: E402 - ansible-test copies targets to where nothing else is
 
-# What the tasks and the handler say they do.
+# The messages of the tasks and of the handler.
 SAID = re.compile(r'"msg": "((?:drain|restore|handler)[^"]*)"')
-# Where something else begins in the output of ansible-playbook.
+# The beginning of each part in the output of ansible-playbook.
 PART = re.compile(
     r"^(?=(?:ok|changed|fatal|failed|skipping|included|PLAY|TASK|RUNNING)\b|\[ERROR\])",
     re.MULTILINE,
@@ -42,7 +42,7 @@ Case = dict[str, t.Any]
 
 
 class Stage:
-    """A simulated VM, and what runs of the role leave of it."""
+    """A simulated VM with the files and requests of the role."""
 
     def __init__(self, name: str, url: str, folder: pathlib.Path) -> None:
         self.name = name
@@ -69,7 +69,7 @@ class Stage:
         return json.loads(content) if content else None
 
     def begin(self, case: Case) -> dict[str, t.Any]:
-        """The variables of this host in the case's play, for which it is ready then."""
+        """Prepares the VM for a case. Returns the variables of its host."""
         if "sequences" in case:
             self.set(case["sequences"])
         self.control("PUT", "faults", case.get("faults", []))
@@ -84,7 +84,7 @@ class Stage:
             "maintenance_restore_tasks": str(HERE / "restore.yml"),
             "maintenance_state_dir": str(self.states),
             "maintenance_timer_unit_dir": str(self.units),
-            # The simulator's clock runs ahead of the real one.
+            # The clock of the simulator is ahead of the real one.
             "maintenance_notice": 3600,
             "systemctl": str(self.systemctl),
             **case.get("vars", {}),
@@ -103,7 +103,7 @@ class Stage:
 
 
 def lines_of(file: pathlib.Path) -> list[str]:
-    """Without empty ones and comments."""
+    """The lines of a file without empty lines and comments."""
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return [line for line in lines if line and not line.startswith("#")]
 
@@ -115,13 +115,13 @@ def play(folder: pathlib.Path, cases: dict[Stage, Case]) -> str:
     inventory = folder / "hosts.yml"
     inventory.write_text(json.dumps({"all": {"hosts": hosts}}), encoding="utf-8")
     file = HERE / f"{case.get('play', 'play')}.yml"
-    # ansible-test runs handlers of failed hosts as well, which is not what users have.
+    # ansible-test also runs handlers of failed hosts, which is not the default of Ansible.
     command = ("ansible-playbook", "-i", str(inventory), str(file), *case.get("arguments", []))
     return run(*command, ANSIBLE_FORCE_HANDLERS="0").output
 
 
 def said_by(host: str, output: str) -> str:
-    """What of the output is about one host, its line of the recap last."""
+    """The parts of the output about one host. The last one is its line of the recap."""
     parts = PART.split(output)
     own = [part for part in parts if f"[{host}]" in part.partition("\n")[0]]
     return "\n".join([*own, *re.findall(rf"^{host} +: .*", output, re.MULTILINE)])
@@ -135,7 +135,7 @@ def problems(stage: Stage, case: Case, output: str) -> list[str]:
     wanted = case.get("fails", case.get("says", ""))
     if not re.search(wanted, " ".join(said.split())):
         found.append(f"it does not say {wanted!r}")
-    # Older cores wrap warnings, also within words.
+    # Older versions of ansible-core wrap warnings, even within words.
     warnings = "".join(output.split())
     for warning in case.get("warns", []):
         if not re.search("".join(warning.split()), warnings):
@@ -153,7 +153,7 @@ def problems(stage: Stage, case: Case, output: str) -> list[str]:
 
 
 def chains(cases: list[Case]) -> list[list[Case]]:
-    """The cases, each with those that go on from it."""
+    """Each chain is a case that begins on a new VM, and the cases that continue with its VM."""
     found: list[list[Case]] = []
     for case in cases:
         if "sequences" in case:
@@ -163,7 +163,7 @@ def chains(cases: list[Case]) -> list[list[Case]]:
 
 
 def plays(stages: dict[Stage, list[Case]], position: int) -> list[dict[Stage, Case]]:
-    """The cases at a position of all chains that are so long; those of one play together."""
+    """The cases at this position of all chains, by the play that they share."""
     found: dict[t.Any, dict[Stage, Case]] = collections.defaultdict(dict)
     for stage, chain in stages.items():
         if position < len(chain):

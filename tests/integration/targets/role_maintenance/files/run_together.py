@@ -5,7 +5,7 @@
 
     run_together.py FOLDER_FOR_ITS_FILES URL_OF_A_SIMULATED_VM
 
-The draining and restoring tasks write down when they begin and end, and last as long as a file `hold-drain` or `hold-restore` is there.
+The draining and restoring tasks write their begin and end to a journal. They wait while the file `hold-drain` or `hold-restore` exists.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 import typing as t
 
-from run_cases import HERE, Stage, lines_of  # isort: skip - it knows where the next one is
+from run_cases import HERE, Stage, lines_of  # isort: skip - it sets the path for the next import
 from ansible_runs import start
 
 ROUTE = "/metadata/scheduledevents"
@@ -27,7 +27,7 @@ Sequences = list[dict[str, t.Any]]
 
 
 class Run:
-    """A run of the role in a process of its own."""
+    """A run of the role in its own process."""
 
     def __init__(self, vm: Vm, number: int, **variables: t.Any) -> None:
         self.output = vm.folder / f"run-{number}.txt"
@@ -54,7 +54,7 @@ class Run:
 
 
 class Vm(Stage):
-    """The VM, and what happens to it."""
+    """The VM and its runs."""
 
     def __init__(self, url: str, folder: pathlib.Path) -> None:
         super().__init__("together", url, folder)
@@ -105,7 +105,7 @@ class Vm(Stage):
 
     def until_waiting(self, run: Run) -> None:
         self.until(lambda: "TASK [imds.azure.maintenance : Wait until" in run.said, "the lock")
-        # Enough for a run that does not wait.
+        # A run that does not wait for the lock goes on within this time.
         time.sleep(4)
 
     def expect(self, *journal: str, approvals: int, remembered: int) -> None:
@@ -127,7 +127,7 @@ def both(step: str) -> list[str]:
 
 
 def drained_and_over(vm: Vm) -> None:
-    """Remembered the way version 0.1.0 did."""
+    """Writes a record in the format of version 0.1.0."""
     remembered = {"EventId": FREEZE, "EventType": "Freeze", "EventStatus": "Scheduled"}
     vm.states.mkdir(mode=0o700)
     (vm.states / f"{FREEZE}.json").write_text(json.dumps(remembered), encoding="utf-8")
@@ -250,7 +250,7 @@ def killed_while_it_restores(vm: Vm) -> None:
     killed.kill()
     vm.schedule(event("reboot", REBOOT))
     following = vm.run()
-    # The tasks of the killed run are still at work, and would bring the VM back after a drain.
+    # The tasks of the killed run still run, and would restore the VM after a drain.
     vm.until_waiting(following)
     must(vm.journal[-1] == "restore Freeze begins", f"{vm.journal}")
     vm.go_on("restore")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The Python of a VM that somebody else controls: it answers for the modules of this collection.
+"""Replaces the Python of a hostile VM. It returns results instead of the modules of this collection.
 
 odd_python.py MODULE_FILE, or with the module as its input
 """
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import typing as t
 
-# A window's title, a line of its own, a colour in eight bits, what turns the rest of a line round, and a template.
+# The title of the window, a line break, an 8-bit colour, a mark that reverses the rest of a line, and a template.
 ODD = "\x1b]0;x\x07\r\nok: [x]\x9b31m\u202e\u2028\x7f{{ 'tem' ~ 'plated' }}"
 EVENT = {
     "EventId": ODD,
@@ -47,7 +47,7 @@ ANSWERS: dict[str, dict[str, t.Any]] = {
 }
 
 
-# What the host wants to be the files of tasks, in the folder of this Python.
+# Files of tasks that the host tries to run. They are in the folder of this Python.
 CHOSEN = dict.fromkeys(
     ("maintenance_drain_tasks", "maintenance_restore_tasks"),
     os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "chosen.yml"),
@@ -62,7 +62,7 @@ def main(*arguments: str) -> int:
         print(json.dumps({"changed": False, "ansible_facts": FACTS}))
         return 0
     if found and found[1] in ANSWERS:
-        # Before that, the role would refuse the host.
+        # With such facts in an earlier answer, the role would refuse the host.
         facts = CHOSEN if found[1] == "scheduled_events_info" else {}
         print(json.dumps({"changed": False, "ansible_facts": facts, **ANSWERS[found[1]]}))
         return 0

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs the roles on VMs that somebody else controls, and looks at each line of the output.
+"""Runs the roles on hostile VMs, and checks each line of the output.
 
 run.py FOLDER_FOR_ITS_FILES
 """
@@ -22,9 +22,9 @@ from odd_python import ODD  # noqa: E402 - Ansible does not run this where it li
 
 from ansible_runs import run  # noqa: E402 - ansible-test copies targets to where nothing else is
 
-# What the terminal, or Ansible, has made of it.
+# Texts that the output has only if the terminal or Ansible has obeyed a text of a host.
 OBEYED = re.compile(r"^ok: \[x\]|templated|\bNone\b|chosen by the host")
-# What the output has of each role, or else nothing was looked at.
+# Texts of the roles in the output. Without them, the test would have checked nothing.
 SAID = (
     "silent does not belong in this play",
     "odd does not belong in this play",
@@ -39,7 +39,7 @@ SAID = (
 
 
 def hosts(folder: pathlib.Path) -> dict[str, object]:
-    """One whose modules fail or answer oddly, and one whose facts are odd."""
+    """Two hosts: the modules of the first fail or return odd results, and the second has odd facts."""
     states = folder / "states"
     states.mkdir()
     (states / f"{ODD}.json").write_text("{}", encoding="utf-8")
@@ -57,7 +57,7 @@ def hosts(folder: pathlib.Path) -> dict[str, object]:
             "ansible_connection": "local",
             "ansible_python_interpreter": str(python),
             "maintenance_state_dir": str(states),
-            # Variables of the inventory, which facts replace.
+            # Variables of the inventory that facts replace.
             "maintenance_drain_tasks": str(HERE / "drain.yml"),
             "maintenance_restore_tasks": str(HERE / "drain.yml"),
         }

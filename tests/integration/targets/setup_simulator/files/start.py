@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Starts the simulator in the background and prints, once it answers, its process id and its endpoints as JSON.
+"""Starts the simulator in the background. When it answers, the program prints its process ID and its endpoints as JSON.
 
 start.py FOLDER_OF_THE_PACKAGE FOLDER_FOR_ITS_FILES [OPTION...]
 """

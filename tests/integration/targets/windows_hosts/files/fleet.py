@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of both kinds: each VM of the simulator's sample fleet is asked as a Linux host and as a Windows host.
+"""Tests a mixed fleet. Each VM of the sample fleet is queried as a Linux host and as a Windows host.
 
 PYTHONPATH=tests:tests/simulator fleet.py FOLDER_FOR_ITS_FILES
 """
@@ -57,7 +57,7 @@ def hosts_of(urls: list[str]) -> dict[str, t.Any]:
     for number, url in enumerate(urls):
         hosts[f"lin_{number}"] = {**LINUX, "azure_imds_endpoint": url}
         hosts[f"win_{number}"] = {**WINDOWS, "azure_imds_endpoint": url}
-    # What a Windows host that is reached by SSH has among its variables.
+    # The variables of a Windows host with a connection over SSH.
     hosts["win_0"]["ansible_shell_type"] = "powershell"
     hosts["win_no_imds"] = {**WINDOWS, "azure_imds_endpoint": "http://127.0.0.1:1"}
     hosts["win_gone"] = {**WINDOWS, "double_unreachable": True}
@@ -82,7 +82,7 @@ def check_messages(printed: str) -> None:
 
 
 def check_groups(stage: Stage) -> None:
-    """Both kinds of a VM are in the same groups. Each kind by itself, because a VM is one host of an inventory."""
+    """Both kinds of a VM are in the same groups. Each kind has its own inventory, because a VM is one host of an inventory."""
     linux, windows = (groups_of(stage, kind) for kind in ("lin", "win"))
     assert linux == windows, (linux, windows)
     assert len(linux) > 10, linux

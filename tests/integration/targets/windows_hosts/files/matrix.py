@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every fault on a Linux host and on a Windows host: the two results are compared field by field.
+"""Compares the results of each fault on a Linux host and on a Windows host, field by field.
 
     PYTHONPATH=tests:tests/simulator matrix.py FOLDER_FOR_ITS_FILES
 
-Where they may differ is in tests/windows/differences.py, and nowhere else.
+Only tests/windows/differences.py lists allowed differences.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from windows.stage import LINUX, TESTS, WINDOWS, Stage
 FAULTS = TESTS / "integration" / "targets" / "faults" / "files"
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 KINDS = {"linux": LINUX, "windows": {**WINDOWS, "double_read_timeout": 1}}
-# With these every module is asked.
+# The faults for each module.
 FEW = [case for case in CASES if case.tried in ("403", "503", "The HTML of a captive portal")]
 OTHERS = ("access_token_info", "attested_info", "scheduled_events_info", "scheduled_event")
-# What two requests of one VM never have in common, and what Ansible adds to the result of a module.
+# Fields that differ between two requests of one VM, and fields that Ansible adds to the result of a module.
 _CHANGING = ("nonce", "signature", "certificate", "timeStamp", "gathered_at", "notice")
 _ADDED = ("invocation", "discovered_interpreter_python", "deprecations", "exception")
 
@@ -96,7 +96,7 @@ def inventory(stage: Stage, every: list[Asked], simulator: Simulator) -> str:
 
 
 def comparable(value: t.Any, url: str) -> t.Any:
-    """The value without what differs between two requests anyway."""
+    """The value without the fields that always differ between two requests."""
     if isinstance(value, dict):
         return {
             key: "" if key in _CHANGING else comparable(item, url)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a Windows host is told in each case, and what it costs where there is no IMDS.
+"""Tests the message of each case on a Windows host, and the number of requests without IMDS.
 
 PYTHONPATH=tests:tests/simulator messages.py FOLDER_FOR_ITS_FILES
 """
@@ -47,7 +47,7 @@ def main(folder: pathlib.Path) -> None:
         words = " ".join((facts_module.stdout + facts_module.stderr).split())
         assert "imds.azure.on_windows_hosts_use_a_task_and_no_facts_module" in words, words
         assert "interpreter" not in words.lower(), words
-        # The environment of the controller says nothing about its hosts.
+        # The environment of the controller does not apply to its hosts.
         inside = isolation.prefix()
         if not inside:
             print("no network namespaces here: hosts outside of Azure were not tried")
@@ -69,16 +69,16 @@ def smoke_vm() -> Vm:
 
 
 def smoke(stage: Stage, url: str) -> None:
-    """The play for real Windows VMs, as far as the double goes."""
+    """Runs the play for real Windows VMs with the double."""
     tag = "7783-7084-3265-9085-8269-3286-77"
     host = {**WINDOWS, "azure_imds_endpoint": url, "double_asset_tag": tag}
     inventory = stage.inventory("smoke", {"win": host})
     options = ("-e", '{"smoke_verify": false, "smoke_token": true, "smoke_deadline": 3}')
     run = stage.run("ansible-playbook", "-i", inventory, str(SMOKE), *options)
-    # Each has a line, except the token, which Ansible hides.
+    # Each task has a line, except the task of the token, which Ansible hides.
     promises = SMOKE.read_text(encoding="utf-8").count("success_msg: ") - 1
     assert run.stdout.count('"msg": "ok: ') == promises, run.stdout
-    # What Ansible refuses.
+    # Ansible itself refuses these options.
     assert run.stdout.count("...ignoring") == 2, run.stdout
     assert "failed=0" in run.stdout, run.stdout
 

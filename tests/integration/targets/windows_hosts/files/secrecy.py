@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens of a Windows host: nothing that the controller prints, logs or leaves has one.
+"""Tests that the output, the logs and the files of the controller contain no token of a Windows host.
 
 PYTHONPATH=tests:tests/simulator secrecy.py FOLDER_FOR_ITS_FILES
 """
@@ -19,7 +19,7 @@ from windows.stage import TESTS, WINDOWS, Stage
 HERE = pathlib.Path(__file__).resolve().parent
 EVERYTHING = TESTS / "integration" / "targets" / "access_token_secrecy" / "files" / "plugins"
 DOCUMENT = {"compute": {"azEnvironment": "AzurePublicCloud", "name": "web-1"}, "network": {}}
-# How every token of the simulator begins, and what a fault says that is not one of its tokens.
+# The beginning of each token of the simulator, and the secret in the body of a fault.
 TOKEN = "eyJ"
 SECRET = "c2VjcmV0LXRva2VuLW9mLXRoaXMtaG9zdA0123456789abcdefghij0123456789"
 
@@ -55,7 +55,7 @@ def main(folder: pathlib.Path) -> None:
         }
         run = stage.passes(*play, str(HERE / "secrecy.yml"), **options)
         printed = run.stdout + run.stderr
-        # The double prints what commands answered, so this search finds something where nobody hides it.
+        # The double prints the output of commands, so the search finds a token that nothing hides.
         assert "DOUBLE STDOUT" in printed
         written = {path: path.read_text(errors="replace") for path in files(stage.folder)}
         leaks = [str(path) for path, text in written.items() if has_token(text)]
@@ -67,7 +67,7 @@ def main(folder: pathlib.Path) -> None:
 
 
 def files(folder: pathlib.Path) -> t.Iterator[pathlib.Path]:
-    # What this program wrote itself.
+    # This program wrote these files itself.
     return (path for path in folder.rglob("*") if path.is_file() and path.name != "hosts.yml")
 
 

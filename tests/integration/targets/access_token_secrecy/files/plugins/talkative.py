@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A connection that stays on this machine, and prints what commands answer as the one over SSH does."""
+"""A local connection that prints the output of commands, as the connection over SSH does."""
 
 from __future__ import annotations
 

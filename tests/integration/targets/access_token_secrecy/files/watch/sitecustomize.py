@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps a copy of each file that a Python program removes, so that files of a moment can be searched as well.
+"""Keeps a copy of each file that a Python program removes, so that the test can also search temporary files.
 
 Python imports it in every process that has this folder in PYTHONPATH.
 """
@@ -23,7 +23,7 @@ def keep(path: str) -> None:
             for name in names:
                 keep(os.path.join(folder, name))
     elif os.path.isfile(path) and not path.startswith(FOLDER):
-        # Not by tempfile, which removes files itself while it holds its lock.
+        # Without the module tempfile, because it removes files while it holds its lock.
         shutil.copyfile(path, os.path.join(FOLDER, f"{os.getpid()}-{next(NUMBERS)}"))
 
 

@@ -27,7 +27,7 @@ class CallbackModule(CallbackBase):
     CALLBACK_NEEDS_ENABLED = True
 
     def write(self, told: t.Any, failed: bool) -> None:
-        # Later cores don't tell by the result itself whether it is a failure.
+        # In newer versions of ansible-core, the result does not contain whether it is a failure.
         line = {"host": told._host.get_name(), "result": {**told._result, "failed": failed}}
         with open(os.environ["TOLD_PATH"], "a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=str) + "\n")
