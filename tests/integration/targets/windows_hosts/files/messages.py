@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests the message of each case on a Windows host, and the number of requests without IMDS.
+"""Tests the message of each case on a Windows host, and the play outside of Azure.
 
 PYTHONPATH=tests:tests/simulator messages.py FOLDER_FOR_ITS_FILES
 """
