@@ -2,11 +2,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""An Azure Instance Metadata Service to develop against: many virtual machines on loopback.
+"""Simulates the Azure Instance Metadata Service of many virtual machines on loopback, for development and tests.
 
-In a test: `with Simulator([Vm("web-1", document)]) as simulator: ... simulator["web-1"].url`, or pytest's fixture `imds_simulator`.
+In a test: `with Simulator([Vm("web-1", document)]) as simulator: ... simulator["web-1"].url`, or the pytest fixture `imds_simulator`.
 From a shell: `imds-simulator`, or `PYTHONPATH=tests/simulator python -m imds_simulator` in the repository.
-Where the real service's behaviour isn't known, a comment that begins `Assumption:` says so.
+If the behaviour of the real service is unknown, a comment with `Assumption:` describes what the simulator does.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ IMDS_PORT = 8169
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One message; --help has the rest."""
+        """Prints only one message, without the usage. --help prints the usage."""
         raise SimulatorError(message)
 
 
@@ -159,7 +159,7 @@ async def _serve(server: Server, options: argparse.Namespace) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    # The endpoints are written last, so whoever waits for them finds the inventory as well.
+    # The endpoints are written last. So a program that waits for them also finds the inventory.
     wanted = {options.inventory: _inventory.inventory, options.endpoints: _inventory.endpoints}
     files = {Path(name): text for name, text in wanted.items() if name}
     if options.inventory:
@@ -216,7 +216,7 @@ def _where(vm: Vm) -> str:
 
 
 def _allow_many_sockets() -> None:
-    """A fleet of thousands needs more files than a process may open by default."""
+    """Raises the limit of open files, because thousands of machines need more than the default."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The versions of the API, and what becomes of a request without a known one."""
+"""The API versions, and the refusal of a request without a known version."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from imds_simulator._messages import Answer, RefusedError, Request, error
 if TYPE_CHECKING:
     from imds_simulator._vm import Vm
 
-# All documented ones, oldest first.
+# All documented versions, oldest first.
 DOCUMENTED_VERSIONS = (
     "2017-03-01",
     "2017-04-02",
@@ -52,17 +52,17 @@ DOCUMENTED_VERSIONS = (
     "2024-07-17",
     "2025-04-07",
 )
-# Microsoft's container network service asks for the first and looks for it in the list; the driver for networks of Kubernetes
-# reads the second on machines with interconnects. Assumption: the second is in the list, too.
+# Microsoft's container network service requests the first version and searches for it in the list. The network driver of Kubernetes
+# requests the second version on machines with interconnects. Assumption: the second version is also in the list.
 API_VERSIONS = (*DOCUMENTED_VERSIONS, "2025-07-24", "2025-11-11")
 
 _MORE = "For more information refer to aka.ms/azureimds"
 
 
 def api_version(vm: Vm, request: Request) -> str:
-    """The version a request asks for, when this virtual machine knows it.
+    """The version of a request. Raises the refusal if this virtual machine does not know the version.
 
-    Assumption: all roots with this line of versions refuse in one way. Only /metadata and
+    Assumption: all routes with these versions have the same refusal. Only /metadata and
     /metadata/instance were captured.
     """
     version = request.parameter("api-version")
@@ -75,7 +75,7 @@ def api_version(vm: Vm, request: Request) -> str:
 
 def missing(vm: Vm, versions: Sequence[str] | None = None) -> Answer:
     state = "was not specified" if vm.legacy_versions else "is invalid or was not specified"
-    # Assumption: today's wording comes in the same spacing as the older one did.
+    # Assumption: the present message has the same spacing as the older message.
     return error(
         400,
         f"Bad request. api-version {state} in the request. {_MORE}",
@@ -86,7 +86,7 @@ def missing(vm: Vm, versions: Sequence[str] | None = None) -> Answer:
 def unknown(vm: Vm, versions: Sequence[str] | None = None) -> Answer:
     if vm.legacy_versions:
         return error(404, "Not found. Invalid version requested")
-    # Assumption: an unknown version is answered like a missing one; the wording covers both.
+    # Assumption: the answers to an unknown version and to a missing version are equal, because the message covers both.
     return missing(vm, versions)
 
 

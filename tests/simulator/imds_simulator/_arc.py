@@ -4,8 +4,8 @@
 
 """The service of the Azure Connected Machine agent on an Azure Arc-enabled server: documents, and tokens after a challenge.
 
-Assumption: all that the captures of real agents do not show. They show whole documents, the words that list the versions, the
-challenge, a token, and the answer for an identity that is not assigned.
+Assumption: everything that captures of real agents do not show. They show complete documents, the message that lists the versions,
+the challenge, a token, and the answer for an identity that is not assigned.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ def arc(vm: Vm, request: Request) -> Answer:
 
 
 def _answer(vm: Vm, request: Request) -> Answer:
-    # Assumption: the order of the checks, and the answers to what breaks a rule, but for the version.
+    # Assumption: the order of the checks, and all refusals except that of the version.
     if (request.header("Metadata") or "").lower() != "true":
         return _error(400, "invalid_request", "Required metadata header not specified")
     if request.method != "GET":
         return _error(405, "method_not_allowed", "Method not allowed")
     route = request.segments
-    # Assumption: there is nothing below these, and nothing else.
+    # Assumption: there are no routes below these, and no other routes.
     if route not in (
         ["metadata", "instance"],
         ["metadata", "instance", "compute"],
@@ -67,7 +67,7 @@ def _answer(vm: Vm, request: Request) -> Answer:
     version = request.parameter("api-version") or ""
     if version not in versions:
         listed = " ".join(sorted(versions, reverse=True))
-        # Assumption: the words come in JSON, with this status.
+        # Assumption: the message is within JSON, with this status.
         words = f"The api-version not specified. Supported are {listed}"
         return _error(400, "invalid_request", words)
     if route[1] == "identity":
@@ -77,7 +77,7 @@ def _answer(vm: Vm, request: Request) -> Answer:
 
 
 def versions_of(vm: Vm) -> Sequence[str]:
-    """Those of the agent, unless the machine has others of its own."""
+    """The versions of the machine. The default is those of the agent."""
     return VERSIONS if vm.versions is API_VERSIONS else vm.versions
 
 
@@ -85,11 +85,11 @@ def _token(vm: Vm, request: Request) -> Answer:
     authorization = request.header("Authorization")
     if authorization is None:
         return _challenge(vm)
-    # Assumption: whatever is no key of an open challenge is answered so.
+    # Assumption: any value that is not the key of an open challenge has this answer.
     path = vm.keys.pop(authorization.removeprefix(_SCHEME), None)
     if not authorization.startswith(_SCHEME) or path is None:
         return _error(403, "unauthorized_client", "Invalid key in the Authorization header")
-    # The agent removes the file of a key that was used.
+    # The agent removes the file of a used key.
     with contextlib.suppress(OSError):
         os.unlink(path)
     resource = checked_resource(vm, request.parameter("resource"))
@@ -100,7 +100,7 @@ def _token(vm: Vm, request: Request) -> Answer:
 
 
 def _challenge(vm: Vm) -> Answer:
-    """A new file for each, which only its user and its group may read."""
+    """Writes a key to a new file, which only its user and its group may read."""
     path = os.path.join(vm.keys_folder, f"{uuid.uuid4()}.key")
     key = secrets.token_urlsafe(32)
     try:
@@ -121,7 +121,7 @@ def _challenge(vm: Vm) -> Answer:
 
 
 def _chosen(vm: Vm, request: Request) -> tuple[Identity, dict[str, str]]:
-    """The identity that a request means, and what the answer says of it."""
+    """The identity that a request selects, and the fields of the answer about it."""
     own = [one for one in vm.identities if not one.resource_id]
     wanted = [(name, value) for name, value in request.query if name in _SELECTORS]
     if not wanted or not vm.confirms_identities:

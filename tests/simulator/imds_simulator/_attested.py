@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/attested/document: what the machine is, signed the way of Azure by a test authority.
+"""/metadata/attested/document: data about the machine, signed in Azure's format by a test authority.
 
-The authority is made anew in each process that needs it, so nobody can come to trust it.
+Each process creates its own authority, so that nobody can trust it permanently.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DOMAINS = {
     "azuregermancloud": "metadata.microsoftazure.de",
 }
 LIFETIME = timedelta(hours=6)
-# A signature algorithm, where the standard wants that of a digest.
+# The algorithm of a signature, although the standard requires that of a digest.
 SHA256_WITH_RSA = "1.2.840.113549.1.1.11"
 
 _INTRODUCED = "2018-10-01"
@@ -51,13 +51,13 @@ class Identity(NamedTuple):
 
 def attested(vm: Vm, request: Request) -> Answer:
     version = api_version(vm, request)
-    # Assumption: earlier versions don't have it, and there is no other format.
+    # Assumption: earlier versions do not have this route, and there is no other format.
     if request.segments[2:] not in (["document"], ["document", ""]) or version < _INTRODUCED:
         return NOT_FOUND
     if request.parameter("format") not in (None, "json"):
         return BAD_REQUEST
     nonce = request.parameter("nonce")
-    # Assumption: what happens to a nonce of another length; 32 characters are known to work.
+    # Assumption: the handling of nonces of other lengths. 32 characters are known to work.
     if nonce is not None and not 0 < len(nonce) <= _NONCE_LENGTH:
         return BAD_REQUEST
     # A classic virtual machine has no such document. Assumption: the body of this 500.
@@ -74,7 +74,7 @@ def attested(vm: Vm, request: Request) -> Answer:
 
 
 def authorities() -> dict[str, str]:
-    """The certificates, in PEM, that a client needs to believe these documents."""
+    """The certificates in PEM that a client needs to verify these documents."""
     root, intermediate = authority()
     return {"roots": _pem(root), "intermediates": _pem(intermediate)}
 
@@ -90,7 +90,7 @@ def content(
     nonce: str | None = None,
     claims: dict[str, Any] | None = None,
 ) -> bytes:
-    """What is signed: compact JSON with its keys sorted."""
+    """The signed content: compact JSON with sorted keys."""
     plan = compute.get("plan") or {"name": "", "product": "", "publisher": ""}
     expires = created + LIFETIME
     document = {
@@ -108,7 +108,7 @@ def content(
 
 
 def default_nonce(created: datetime) -> str:
-    """That of a request without one; it tells when the document ends, whatever is documented."""
+    """The nonce for a request without a nonce. It contains the expiry time of the document, which differs from the documentation."""
     return f"{created + LIFETIME:%Y%m%d-%H%M%S}"
 
 
@@ -127,7 +127,7 @@ def _region(compute: dict[str, Any]) -> str:
 
 @functools.cache
 def authority() -> tuple[Identity, Identity]:
-    """A root, and the intermediate that it issued."""
+    """A root certificate, and the intermediate certificate that it issued."""
     root = issued("Simulated Root", None, authority=True)
     return root, issued("Simulated Issuing CA 01", root, authority=True)
 
@@ -140,7 +140,7 @@ def _signer(domain: str, region: str) -> Identity:
 
 @functools.cache
 def _key(_purpose: str) -> rsa.RSAPrivateKey:
-    """One for each name: making them is what costs time."""
+    """The key and the certificate of a name. They are kept, because creating them is slow."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
@@ -154,7 +154,7 @@ def issued(
     days: int = 3650,
     extra: Iterable[x509.ExtensionType] = (),
 ) -> Identity:
-    """A certificate of the kind that Azure's are, by another one or (a root) by itself."""
+    """A certificate with the properties of Azure's certificates. An issuer signs it; a root signs itself."""
     key = _key(subject)
     by = issuer or Identity(None, key)  # type: ignore[arg-type] # which it is itself, soon
     name = _name(subject)
@@ -214,7 +214,7 @@ def signed(
     digest: str = SHA256_WITH_RSA,
     attributes: bool = False,
 ) -> bytes:
-    """A message as IMDS makes it: one signer, nothing signed but the content, only its certificate."""
+    """A message in the form of IMDS: one signer, no signed attributes, and only the certificate of the signer."""
     algorithm = {"algorithm": digest, "parameters": core.Null()}
     certificates = [_asn1(identity) for identity in (signers if embedded is None else embedded)]
     return message(

@@ -20,7 +20,7 @@ _DONE = Answer(204)
 
 
 def control(vm: Vm, request: Request) -> Answer:
-    """Never recorded, never limited, and not in need of any header."""
+    """Answers a control request. These requests are not recorded, have no limits and need no header."""
     verbs = _ACTIONS.get("/".join(request.segments[1:]))
     if verbs is None:
         known = ", ".join(f"/simulator/{name}" for name in _ACTIONS)
@@ -73,7 +73,7 @@ def _replace_document(vm: Vm, request: Request) -> Answer:
 
 
 def _attested(vm: Vm, _request: Request) -> Answer:
-    # Signing needs libraries that nothing else here does.
+    # Imported here because only signing needs these libraries.
     from imds_simulator._attested import authorities
 
     return as_json({"stale_nonces": vm.stale_nonces, "claims": vm.claims} | authorities())

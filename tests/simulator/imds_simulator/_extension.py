@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 LIFETIME = 3600
 PATH = "/oauth2/token"
-# Assumption: the texts of its errors. Known are the statuses, these two codes, and when they come.
+# Assumption: the texts of the errors. The statuses, these two codes and their causes are known.
 NO_HEADER = oauth_error(400, "invalid_request", "Required metadata header not specified")
 
 
@@ -31,23 +31,23 @@ def _no_token(cause: str) -> Answer:
 
 
 def extension(vm: Vm, request: Request) -> Answer:
-    # Many of its callers sent a form. IMDS has never taken one.
+    # Many clients sent a form. IMDS never accepted forms.
     if request.method == "POST":
         form = parse_qsl(request.body.decode(errors="replace"), keep_blank_values=True)
         request = replace(request, query=[*request.query, *form])
     if request.path != PATH or request.method not in ("GET", "POST"):
         return _unknown_source(request)
-    # Only in lower case, unlike IMDS.
+    # Only in lower case. IMDS accepts any casing.
     if request.header("Metadata") != "true":
         return NO_HEADER
     identities = vm.identities if vm.extension_identities is None else vm.extension_identities
-    # It has never known resource ids.
+    # The extension never supported resource IDs.
     query = [(name, value) for name, value in request.query if not name.endswith("_res_id")]
     try:
         resource = checked_resource(vm, request.parameter("resource"))
         one = chosen(identities, query)
     except RefusedError as refused:
-        # Assumption: what IMDS says of an identity is an error of the directory here.
+        # Assumption: an error of IMDS about an identity is an error of the directory here.
         if b"dentit" in refused.answer.body:
             return _no_token("no such identity")
         return refused.answer

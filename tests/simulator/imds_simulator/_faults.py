@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Faults: what goes wrong with an answer, how often, and for which requests."""
+"""Faults of answers: the kind of each fault, how often it happens, and for which requests."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from typing import Any
 from imds_simulator._given import listed, refuse_unknown
 from imds_simulator._messages import JSON, Answer, Request
 
-# Each kind, and the field it can't do without.
+# Each kind of fault, and its required field.
 KINDS: dict[str, str | None] = {
-    "status": "status",  # another answer instead
-    "partial": "parts",  # the answer of an IMDS that can't get these parts, as Vm.lost says
-    "headers": "headers",  # the answer, with headers added or replaced
-    "delay": "seconds",  # the answer, later
-    "hang": None,  # no answer, until the client goes
-    "reset": None,  # a TCP reset instead of the answer; after_bytes: within its body
-    "close": None,  # the connection closed in order, without an answer
-    "truncate": None,  # closed within the body; after_bytes, else half of it
-    "stall": None,  # nothing more within the body, and not closed; after_bytes, else half of it
-    "drip": "bytes_per_second",  # the body bit by bit
-    "drip_headers": "bytes_per_second",  # the status line and the headers bit by bit, then the body
-    "endless_headers": None,  # one header after the other, until the client goes
-    "oversize": "mebibytes",  # a body of that size, JSON all right
-    "raw": "body",  # these bytes instead of an HTTP answer, then closed
+    "status": "status",  # replaces the answer
+    "partial": "parts",  # the answer without these parts, see Vm.lost
+    "headers": "headers",  # adds or replaces headers of the answer
+    "delay": "seconds",  # delays the answer
+    "hang": None,  # sends no answer until the client closes the connection
+    "reset": None,  # a TCP reset instead of the answer; with after_bytes, within the body
+    "close": None,  # closes the connection regularly without an answer
+    "truncate": None,  # closes the connection within the body, after after_bytes or half of the body
+    "stall": None,  # stops within the body, after after_bytes or half of it, and keeps the connection open
+    "drip": "bytes_per_second",  # sends the body slowly in small pieces
+    "drip_headers": "bytes_per_second",  # sends the status line and the headers slowly in small pieces, and then the body
+    "endless_headers": None,  # sends headers endlessly until the client closes the connection
+    "oversize": "mebibytes",  # a body of this size that is valid JSON
+    "raw": "body",  # sends these bytes instead of an HTTP answer, and closes the connection
 }
 
 PARTS = {"compute", "network"}
@@ -45,29 +45,29 @@ _NUMBERS = {
     "mebibytes": float,
 }
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-# What frames a message is for the simulator to say; a fault of kind raw may lie about it.
+# Headers that only the simulator may set, because they frame the message. A fault of the kind raw can contain false ones.
 _FRAMING = {"connection", "content-length", "transfer-encoding"}
 
 
 @dataclass(eq=False)
 class Fault:
-    """With `status` or `body`, whatever its kind, it is about that answer, else the real one."""
+    """A fault of an answer. Any kind with `status` or `body` applies to that answer, and otherwise to the real answer."""
 
     kind: str
-    times: int | None = None  # how many requests; None: all
-    for_seconds: float | None = None  # how long, counted from its first use; None: for ever
-    path: str | None = None  # only routes that begin like this
-    method: str | None = None  # only this verb
+    times: int | None = None  # the number of requests; None: all
+    for_seconds: float | None = None  # the duration from the first use; None: no end
+    path: str | None = None  # only routes that begin with this path
+    method: str | None = None  # only requests with this method
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    parts: Sequence[str] = ()  # of the instance document
+    parts: Sequence[str] = ()  # the lost parts of the instance document
     body: str | bytes | None = None
     body_base64: str | None = None
     seconds: float | None = None
     after_bytes: int | None = None
     bytes_per_second: float | None = None
     mebibytes: float | None = None
-    foreign: bool = False  # the answer of somebody else, without the headers of IMDS
+    foreign: bool = False  # the answer is not from IMDS, so it lacks the headers of IMDS
 
     used: int = field(init=False, default=0)
     _first_used: float | None = field(init=False, default=None, repr=False)
@@ -79,7 +79,7 @@ class Fault:
             self.body, self.body_base64 = base64.b64decode(self.body_base64), None
 
     def applies(self, request: Request) -> bool:
-        """Whether it is about this request and not yet over."""
+        """Whether the fault applies to this request and is still active."""
         if self.times is not None and self.used >= self.times:
             return False
         begun = request.time if self._first_used is None else self._first_used
@@ -93,7 +93,7 @@ class Fault:
             self._first_used = now
 
     def spoils(self, normal: Answer) -> Answer:
-        """The answer that this fault is about."""
+        """The answer to which this fault applies."""
         answer = normal
         if self.status is not None or self.body is not None:
             answer = Answer(
@@ -111,7 +111,7 @@ class Fault:
         return self.body.encode() if isinstance(self.body, str) else self.body
 
     def as_json(self) -> dict[str, Any]:
-        """What from_json takes, and how often it was used."""
+        """The fields of from_json, and the number of uses."""
         given = {
             name: value
             for name in sorted(_SETTINGS)
@@ -124,7 +124,7 @@ class Fault:
 
     @classmethod
     def from_json(cls, value: Any) -> Fault:
-        """A fault from outside the process. Raises ValueError with a message for a person."""
+        """The fault of a JSON object. Raises ValueError with a message for the user."""
         if not isinstance(value, dict):
             raise ValueError("a fault is an object")
         refuse_unknown(set(value) - {"used"}, _SETTINGS)
@@ -137,7 +137,7 @@ _SETTINGS = {item.name for item in fields(Fault) if item.init}
 
 
 def take(faults: Iterable[Fault], request: Request) -> Fault | None:
-    """The first fault that applies; it is counted."""
+    """The first fault that applies. This counts as a use of the fault."""
     for fault in list(faults):
         if fault.applies(request):
             fault.use(request.time)
@@ -172,7 +172,7 @@ def _check(fault: Fault) -> None:
 def _check_number(name: str, number: type, value: Any) -> None:
     if value is None:
         return
-    # By type and not by isinstance: true is an int to Python, and not to who writes a fault.
+    # Compares types without isinstance, because a boolean is an int in Python, but not in JSON.
     if type(value) not in (int, number) or not 0 <= value < math.inf:
         what = "whole number" if number is int else "number"
         raise ValueError(f"{name} is a {what}, 0 or more")

@@ -2,18 +2,18 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Which version of the API introduced which field of the instance document."""
+"""The API version that introduced each field of the instance document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-# `[]` stands for every element of a list. A field that isn't here is served in every version:
-# those of the first one (2017-04-02), and whatever a test invents.
-# Version 2017-03-01 gives location, name, vmId and vmSize, which agents in production read with it.
-# Assumption: it gives all of 2017-04-02.
-# Assumption: 2024-03-15, 2024-07-17 and 2025-04-07 add nothing; no field of theirs is documented.
+# `[]` stands for each element of a list. All versions have the fields that are missing here:
+# those of the first version (2017-04-02), and fields that a test adds.
+# Version 2017-03-01 has location, name, vmId and vmSize, which agents in production read with it.
+# Assumption: it has all fields of 2017-04-02.
+# Assumption: 2024-03-15, 2024-07-17 and 2025-04-07 add no fields, because no new field is documented.
 INTRODUCED: dict[str, tuple[str, ...]] = {
     "2017-08-01": (
         "compute.placementGroupId",
@@ -47,7 +47,7 @@ INTRODUCED: dict[str, tuple[str, ...]] = {
         "compute.storageProfile.dataDisks[].isUltraDisk",
         "compute.storageProfile.dataDisks[].opsPerSecondThrottle",
     ),
-    # Assumption: this version; it is the one that cloud-init asks for it with.
+    # Assumption: this version, because cloud-init uses it to request this field.
     "2021-08-01": ("extended",),
     "2021-10-01": ("compute.platformSubFaultDomain",),
     "2021-11-01": (
@@ -64,7 +64,7 @@ INTRODUCED: dict[str, tuple[str, ...]] = {
         "compute.storageProfile.imageReference.sharedGalleryImageId",
     ),
     "2023-11-15": (
-        # Assumption: isVmInStandbyPool came with this version; it is the oldest it was seen in.
+        # Assumption: this version introduced isVmInStandbyPool. It is the oldest version in which the field was seen.
         "compute.isVmInStandbyPool",
         "compute.physicalZone",
     ),
@@ -76,7 +76,7 @@ _SINCE = {path: version for version, paths in INTRODUCED.items() for path in pat
 
 
 def at_version(value: Any, version: str, path: str = "") -> Any:
-    """The document as an API version gives it: without the fields of later ones."""
+    """The document of an API version: without the fields of later versions."""
     if isinstance(value, dict):
         return {
             key: at_version(child, version, inner)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Virtual machines from a file."""
+"""Reads virtual machines from a file."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class FleetError(ValueError):
 
 
 def sample_fleet() -> list[Vm]:
-    """Eight virtual machines, new at every call."""
+    """Eight virtual machines. Each call creates new ones."""
     return load_fleet(_SAMPLE)
 
 
 def arc_fleet() -> list[Vm]:
-    """Two Azure Arc-enabled servers, new at every call."""
+    """Two Azure Arc-enabled servers. Each call creates new ones."""
     return load_fleet(_ARC_SAMPLE)
 
 
@@ -56,7 +56,7 @@ def load_fleet(path: str | PathLike[str]) -> list[Vm]:
 
 
 def _fleet(value: Any) -> list[Vm]:
-    """A list of them, or an object that has one as `vms`."""
+    """The machines of a list, or of an object with such a list in `vms`."""
     items = value.get("vms") if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
         raise ValueError('a fleet is a list of virtual machines, or {"vms": [...]}')

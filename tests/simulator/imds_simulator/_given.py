@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values from outside the process: is one what it should be?"""
+"""Checks the types of values from outside the process."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def list_of(name: str, value: Any, read: Callable[[Any], T]) -> list[T]:
-    """What is read of each element; a ValueError says which of them is wrong."""
+    """The result of `read` for each element. A ValueError names the wrong element."""
     if not isinstance(value, list):
         raise ValueError(f"{name} is a list")
     found = []
@@ -35,7 +35,7 @@ def listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))
 
 
-# True is an int to Python, and not to who writes it.
+# True is an int in Python, but not in JSON.
 def is_count(value: Any) -> TypeGuard[int]:
     """A whole number, 0 or more."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0

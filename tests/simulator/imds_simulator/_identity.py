@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/identity: the tokens of the virtual machine's managed identities."""
+"""/metadata/identity: tokens of the managed identities of the virtual machine."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Identity:
-    """A managed identity: the machine's own one, or one that was assigned to it."""
+    """A managed identity: the system-assigned identity of the machine, or a user-assigned one."""
 
     client_id: str
     object_id: str
-    # Where it is a resource of its own. Empty: it is the machine's own, and goes with it.
+    # The ID of the resource of a user-assigned identity. Empty for the system-assigned identity.
     resource_id: str = ""
     tenant_id: str = TENANT
 
@@ -70,10 +70,10 @@ SEVERAL = _invalid_request(
 # Assumption: the texts of these two.
 NO_RESOURCE = _invalid_request("Required query variable 'resource' is missing")
 SEVERAL_SELECTORS = _invalid_request("Only one of client_id, object_id and msi_res_id is allowed")
-# Assumption: its status, and that it is compact as the other errors here; the text was captured.
+# Assumption: the status, and that the body is compact like the other errors here. The text was captured.
 NOT_FOUND = Answer(404, b'{"error":"Not Found"}')
 
-# How a request says which identity. IMDS takes the last one as well, although it isn't documented.
+# The parameters that select an identity. IMDS also accepts the last one, which is not documented.
 _SELECTORS = {
     "client_id": "client_id",
     "object_id": "object_id",
@@ -83,12 +83,12 @@ _SELECTORS = {
 
 
 def identity(vm: Vm, request: Request) -> Answer:
-    # Assumption: a version before its introduction is answered like an unknown one.
+    # Assumption: a version before the introduction of this route has the answer of an unknown version.
     if api_version(vm, request) < INTRODUCED:
         return unknown(vm)
     route = request.segments[2:]
     if route == ["info"]:
-        # Assumption: a machine without identities has a tenant, too.
+        # Assumption: a machine without identities also has a tenant.
         tenants = [one.tenant_id for one in vm.identities] or [TENANT]
         return as_json({"tenantId": tenants[0]})
     if route != ["oauth2", "token"]:
@@ -115,7 +115,7 @@ def checked_resource(vm: Vm, resource: str | None) -> str:
 
 
 def _may_exist(resource: str) -> bool:
-    """Any application id, and any URI but those of hosts that can't exist (RFC 2606)."""
+    """Whether a token for this resource is possible: any application ID, and any URI whose host can exist (RFC 2606)."""
     try:
         parts = urlsplit(resource)
     except ValueError:
@@ -126,7 +126,7 @@ def _may_exist(resource: str) -> bool:
 
 
 def chosen(identities: Iterable[Identity], query: Iterable[tuple[str, str]]) -> Identity:
-    """The identity that a request means."""
+    """The identity that a request selects."""
     selectors = [(_SELECTORS[name], value) for name, value in query if name in _SELECTORS]
     if len(selectors) > 1:
         raise RefusedError(SEVERAL_SELECTORS)
@@ -134,14 +134,14 @@ def chosen(identities: Iterable[Identity], query: Iterable[tuple[str, str]]) -> 
         return _default(list(identities))
     name, wanted = selectors[0]
     for one in identities:
-        # Resource ids have no casing of their own. Assumption: nor have the others.
+        # The casing of resource IDs does not matter. Assumption: nor does that of other IDs.
         if wanted and getattr(one, name).lower() == wanted.lower():
             return one
     raise RefusedError(IDENTITY_NOT_FOUND)
 
 
 def _default(identities: list[Identity]) -> Identity:
-    """The machine's own identity, or else the only one that is assigned to it."""
+    """The system-assigned identity, or else the only user-assigned identity."""
     own = [one for one in identities if not one.resource_id]
     if len(own or identities) > 1:
         raise RefusedError(SEVERAL)
@@ -151,9 +151,9 @@ def _default(identities: list[Identity]) -> Identity:
 
 
 def _kept(vm: Vm, one: Identity, resource: str) -> dict[str, str]:
-    """The token that the service keeps for this identity and resource, with the seconds it has left.
+    """The cached token for this identity and resource, with its remaining seconds.
 
-    Assumption: how long it is given again, and that `ext_expires_in` counts down as `expires_in` does.
+    Assumption: the time for which the cached token is returned, and that `ext_expires_in` counts down like `expires_in`.
     """
     kept = vm.kept_tokens.get((one, resource))
     left = int(kept["expires_on"]) - int(time.time()) if kept else 0
@@ -164,8 +164,8 @@ def _kept(vm: Vm, one: Identity, resource: str) -> dict[str, str]:
 
 
 def issued(vm: Vm, one: Identity, resource: str, lifetime: int = LIFETIME) -> dict[str, str]:
-    """A new token and all that is said with it; every value is text."""
-    # Only whoever asks for tokens needs the library that signs them.
+    """A new token and the other fields of the answer. All values are texts."""
+    # Imported here because only tokens need this library.
     from imds_simulator._jwt import signed
 
     now = int(time.time())

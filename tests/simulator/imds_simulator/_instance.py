@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/instance: the document, walked by the route."""
+"""/metadata/instance: the document, or the part of it that a route names."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from imds_simulator._fields import at_version
 from imds_simulator._messages import Answer, RefusedError, Request, as_json, as_text, error
 from imds_simulator._vm import Vm
 
-# A capture of this body came without its status, and clients know the status without its body.
-# Assumption: the two belong together.
+# The body is from a capture without a status. The status is from clients, which do not know the body.
+# Assumption: both belong to the same answer.
 NOT_FOUND = error(404, "Not found")
 BAD_REQUEST = error(400, "Bad request")
 
 INTRODUCED_EXTENDED = "2021-08-01"
-# What cloud-init is given for `extended=true`. The only values in the document that aren't text.
+# The additional values for `extended=true`, as cloud-init reads them. Only these values of the document are not texts.
 _EXTENDED = {"compute": {"hasCustomData": False, "ppsType": "None"}}
 
 
-# Assumption: status and body; it is known only that IMDS fails here instead of answering in part.
+# Assumption: the status and the body. It is only known that IMDS fails here and does not return a part.
 NOT_IN_FULL = error(500, "Internal error")
 
 
@@ -48,10 +48,10 @@ def instance(vm: Vm, request: Request) -> Answer:
 
 
 def walk(value: Any, segments: list[str]) -> Any:
-    """The value at a route: names of members, and indexes of elements from 0.
+    """The value of a route, which consists of names of members and of indexes of elements from 0.
 
-    Assumption: names are case-sensitive; an empty segment is accepted at the end of a container's
-    route only. Dot segments aren't resolved, so they are names that nothing has.
+    Assumption: names are case-sensitive. An empty segment is accepted only at the end of the route
+    of a container. Dot segments are not resolved, so they are names that do not exist.
     """
     for position, segment in enumerate(segments):
         if segment == "" and position == len(segments) - 1 and is_container(value):
@@ -70,9 +70,9 @@ def is_container(value: Any) -> bool:
 
 
 def listing(container: Any) -> str:
-    """One name a line, in alphabetical order; a container's ends in a slash, as in a directory.
+    """The names in alphabetical order, each in a line. The name of a container ends with a slash.
 
-    Assumption: no newline after the last one, and nothing at all for an empty container.
+    Assumption: no newline after the last name, and an empty text for an empty container.
     """
     members = sorted(container.items()) if isinstance(container, dict) else enumerate(container)
     return "\n".join(f"{name}/" if is_container(child) else f"{name}" for name, child in members)

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Files that say where the machines of a fleet are."""
+"""Writes files with the endpoints of the machines of a fleet."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from imds_simulator._server import SimulatorError
 from imds_simulator._vm import Vm
 
-# Ansible reads YAML out of files with these endings.
+# Ansible reads files with these extensions as YAML.
 ENDINGS = (".yml", ".yaml", ".json")
-# The first line, by which the simulator recognises its own files.
+# The first line. The simulator recognizes its own files by this line.
 _MARK = "# Written by imds-simulator.\n"
-# The tasks of every host run on this machine. Only the IMDS of a host is simulated.
+# The tasks of all hosts run on this machine. Only the IMDS of each host is simulated.
 _HEAD = f"""\
 {_MARK}all:
   vars:
@@ -35,7 +35,7 @@ def endpoints(vms: Iterable[Vm]) -> str:
 
 
 def inventory(vms: Iterable[Vm]) -> str:
-    """An inventory of Ansible. A text of JSON is one of YAML, too."""
+    """An inventory for Ansible. Each JSON text is also YAML."""
     hosts = (f"    {_text(vm.name)}:\n      azure_imds_endpoint: {_text(vm.url)}\n" for vm in vms)
     return "".join((_HEAD, *hosts))
 
@@ -45,8 +45,8 @@ def _text(value: str) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """All of it or nothing: whoever waits for the file may read it as soon as it is there."""
-    # Another user may be able to write to the folder, so the name is random, and a link is not followed.
+    """Writes the complete file at once. So a program that waits for the file can read it as soon as it exists."""
+    # Another user may have write access to the folder. So the name is random, and links are not followed.
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with open(draft, "x", encoding="utf-8") as file:
@@ -78,6 +78,6 @@ def check_own(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes the file of an earlier run, so that nobody takes it for that of this run."""
+    """Removes the file of an earlier run, so that it is not confused with the file of this run."""
     with contextlib.suppress(OSError):
         path.unlink()

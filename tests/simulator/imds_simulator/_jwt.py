@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tokens: signed, but with a key that nobody knows and that is gone with the process."""
+"""Creates signed tokens. The key exists only in this process."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def _key() -> rsa.RSAPrivateKey:
 
 
 def public_key() -> rsa.RSAPublicKey:
-    """What the signature of every token of this process can be checked with."""
+    """The public key that verifies all tokens of this process."""
     return _key().public_key()
 
 
 def signed(claims: dict[str, Any]) -> str:
-    """A JSON Web Token, RS256."""
+    """A JSON Web Token with an RS256 signature."""
     der = public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     name = _base64url(hashlib.sha256(der).digest())
     header = {"typ": "JWT", "alg": "RS256", "x5t": name, "kid": name}

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""How many requests a virtual machine may make, and how many of them at once."""
+"""Limits the requests of a virtual machine: in each second, and at once."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from contextlib import contextmanager
 
 
 class RateLimit:
-    """At most so many requests in any one second.
+    """Allows at most this number of requests in any second.
 
-    Assumption: IMDS documents five a second and not how it counts. Here, a sliding window of one
-    second holds the requests that were let through, to whatever route and with whatever answer;
-    the refused ones cost nothing.
+    Assumption: IMDS documents five requests a second, but not how it counts them. Here, a sliding
+    window of one second counts the allowed requests of all routes, with any answer. Refused
+    requests do not count.
     """
 
     def __init__(self) -> None:
         self._passed: deque[float] = deque()
 
     def allows(self, now: float, per_second: int) -> bool:
-        """Whether one more may pass at this time. A limit of 0 is none."""
+        """Whether one more request is allowed at this time. 0 means no limit."""
         while self._passed and now - self._passed[0] >= 1:
             self._passed.popleft()
         if per_second and len(self._passed) >= per_second:
@@ -33,7 +33,7 @@ class RateLimit:
 
 
 class Concurrency:
-    """How many requests are being answered."""
+    """Counts the requests that are in progress."""
 
     def __init__(self) -> None:
         self.busy = 0
@@ -41,7 +41,7 @@ class Concurrency:
 
     @contextmanager
     def entered(self) -> Iterator[int]:
-        """How many there are with this one, which counts until it is answered."""
+        """Yields the number of requests in progress, including this one."""
         self.busy += 1
         self.most = max(self.most, self.busy)
         try:

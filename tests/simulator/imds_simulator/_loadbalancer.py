@@ -17,7 +17,7 @@ NONE_FOUND = error(
 )
 _INTRODUCED = "2020-10-01"
 _AGAIN = "Please fix the request and retry."
-# Assumption: the numbers. The documentation has the names of these limits alone.
+# Assumption: the numbers. The documentation has only the names of these limits.
 _MAX_BODY_LENGTH = 4096
 _MAX_KEY_LENGTH = 128
 _MAX_VALUE_LENGTH = 2048
@@ -25,7 +25,7 @@ _MAX_HEADER_LENGTH = 2048
 
 
 def loadbalancer(vm: Vm, request: Request) -> Answer:
-    """Assumption: its documented texts come in the error document of the 404 that was captured."""
+    """An error. Assumption: the documented texts have the error document of the captured 404."""
     if too_long := _too_long(request):
         return error(400, too_long)
     if request.parameter("api-version") is None:
@@ -37,7 +37,7 @@ def loadbalancer(vm: Vm, request: Request) -> Answer:
         return error(
             400, f'Parameter value "{form}" is not allowed for parameter "format". {_AGAIN}'
         )
-    # Assumption: no routes below this one, and an older version doesn't have it.
+    # Assumption: there are no routes below this one, and older versions do not have it.
     if version < _INTRODUCED or request.segments[2:] not in ([], [""]):
         return error(404, f'API is not found: Path = "{request.path}", Method = "{request.method}"')
     return NONE_FOUND if vm.loadbalancer is None else as_json({"loadbalancer": vm.loadbalancer})
@@ -50,7 +50,7 @@ def wrong_verb(request: Request) -> Answer:
 
 
 def _too_long(request: Request) -> str:
-    """The documented text about what is too long; nothing if all is short enough."""
+    """The documented text about a value that is too long; empty if all values are short enough."""
     limits = (
         ("Request body is larger than MaxBodyLength", [request.body], _MAX_BODY_LENGTH),
         (

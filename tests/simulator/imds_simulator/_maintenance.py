@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happens to virtual machines: sequences of maintenance, along a clock that tests drive."""
+"""Simulates maintenance of virtual machines: sequences of events on a clock that tests control."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from imds_simulator._given import is_seconds, list_of, listed, refuse_unknown
 
 SCHEDULED = "Scheduled"
 STARTED = "Started"
-# Switched off again after a day without requests.
+# IMDS turns scheduled events off after a day without requests.
 _FORGOTTEN_AFTER = 24 * 3600.0
 
 
 class Kind(NamedTuple):
-    """What is particular to a kind of maintenance; a sequence may say otherwise."""
+    """The defaults of a kind of maintenance. A sequence can replace them."""
 
     event_type: str
-    notice: float | None  # seconds; None: none, it is already going on when it becomes known
-    takes: float  # seconds from its start until it is over
-    duration: int  # what it announces
+    notice: float | None  # seconds; None: the event has already started when it appears
+    takes: float  # seconds from its start to its end
+    duration: int  # the announced event type
     source: str
     description: str
 
 
-# The notices are the documented minimum. Assumption: how long each takes, and the descriptions but
-# the first, which is Microsoft's own.
+# The notices are the documented minimum. Assumption: the durations, and all descriptions except
+# the first one, which is Microsoft's.
 KINDS = {
     "freeze": Kind(
         "Freeze",
@@ -57,12 +57,12 @@ class Sequence:
 
     kind: str
     resources: list[str]
-    after: float = 0.0  # until it appears, from when the sequence is set
+    after: float = 0.0  # from the time when the sequence is set until it appears
     notice: float | None = None  # None: that of the kind
     takes: float | None = None  # None: that of the kind
-    cancel_after: float | None = None  # from its appearance; only before it starts
-    event_id: str | None = None  # None: a new one
-    fields: dict[str, Any] = field(default_factory=dict)  # of the event, instead of the usual ones
+    cancel_after: float | None = None  # from its appearance; must be before its start
+    event_id: str | None = None  # None: a new ID
+    fields: dict[str, Any] = field(default_factory=dict)  # replace others
 
     appears_at: float = field(init=False, default=0.0)
     approved_at: float | None = field(init=False, default=None)
@@ -87,21 +87,21 @@ class Sequence:
         return planned if self.approved_at is None else min(planned, self.approved_at)
 
     def moments(self) -> list[float]:
-        """When the document of events changes because of this one."""
+        """The times at which this event changes the document."""
         if self.cancel_after is not None and self.appears_at + self.cancel_after < self.starts_at:
             return [self.appears_at, self.appears_at + self.cancel_after]
         takes = self._kind.takes if self.takes is None else self.takes
         return sorted({self.appears_at, self.starts_at, self.starts_at + takes})
 
     def status(self, now: float) -> str | None:
-        """None before it appears, and after it is over or was cancelled."""
+        """The status of the event; None before it appears, and after its end or its cancellation."""
         moments = self.moments()
         if not moments[0] <= now < moments[-1]:
             return None
         return STARTED if now >= self.starts_at else SCHEDULED
 
     def event(self, status: str) -> dict[str, Any]:
-        """The event in the real order of its names; times are for the server to write."""
+        """The event with its names in the order of IMDS. The server formats the times."""
         usual = {
             "EventId": self.event_id,
             "EventStatus": status,
@@ -150,10 +150,10 @@ def _check(sequence: Sequence) -> None:
 
 
 class Maintenance:
-    """The events of one machine, or of a set of machines that share this object.
+    """The events of one machine, or of several machines that share this object.
 
-    Its clock begins with the real time and stands still until `advance` moves it, or other
-    sequences are set when the real time is later. It may be used from any thread.
+    The clock begins with the real time and then stands still. It moves with `advance`, and also
+    when other sequences are set at a later real time. All threads may use the object.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Maintenance:
         self.now = _real_time()
         self._lock = threading.Lock()
         self._sequences: list[Sequence] = []
-        self._passed = 1  # changes of the document that belong to no present sequence
+        self._passed = 1  # the number of changes of the document by earlier sequences
         self._asked_at: float | None = None
         self._known: set[str] = set()
         for sequence in sequences:
@@ -180,7 +180,7 @@ class Maintenance:
             self.now += seconds
 
     def replace(self, other: Maintenance) -> None:
-        """Other sequences and settings from now on; the clock goes on, and so does the count."""
+        """Replaces the sequences and settings. The clock and the count of changes continue."""
         with self._lock:
             there = bool(self._events())
             self._passed = self._incarnation() + (1 if there else 0)
@@ -193,22 +193,22 @@ class Maintenance:
                 sequence.appears_at = self.now + sequence.after
 
     def waits(self) -> float:
-        """Seconds that a request takes now: the first one switches the service on."""
+        """The delay of a request in seconds. The first request turns the service on."""
         with self._lock:
             asleep = self._asked_at is None or self.now - self._asked_at > _FORGOTTEN_AFTER
             self._asked_at = self.now
             return self.first_call_seconds if asleep else 0
 
     def events(self) -> tuple[int, list[dict[str, Any]]]:
-        """The incarnation of the document, and what is in it."""
+        """The incarnation of the document, and its events."""
         with self._lock:
             return self._incarnation(), self._events()
 
     def approve(self, event_ids: Iterable[str]) -> bool:
-        """All of them or none. Approving twice, or what has started or is over, is as good as once."""
+        """Approves all events or none. It is no error to approve an event twice, or after its start or its end."""
         wanted = {event_id.lower() for event_id in event_ids}
         with self._lock:
-            # Assumption: an identifier stays known when its event is over.
+            # Assumption: an identifier stays known after the end of its event.
             if not wanted <= self._known | self._listed():
                 return False
             for sequence in self._sequences:
@@ -226,7 +226,7 @@ class Maintenance:
         return self._passed + sum(1 for moment in moments if moment <= self.now)
 
     def _listed(self) -> set[str]:
-        """The identifiers that the document has, or had."""
+        """The identifiers of the present and earlier documents."""
         seen = (item for item in self._sequences if item.appears_at <= self.now)
         return {str(item.event_id).lower() for item in seen}
 
@@ -239,7 +239,7 @@ class Maintenance:
 
     @classmethod
     def from_json(cls, value: Any) -> Maintenance:
-        """From outside the process. Raises ValueError with a message for a person."""
+        """The settings of a JSON object. Raises ValueError with a message for the user."""
         if not isinstance(value, dict):
             raise ValueError("maintenance is an object")
         refuse_unknown(value, ("first_call_seconds", "sequences"))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Plain requests and answers: all that a route handler sees of HTTP."""
+"""Requests and answers as plain data. Route handlers see nothing else of HTTP."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ TEXT = "text/plain; charset=utf-8"
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it was received."""
+    """A received request."""
 
     method: str
-    target: str  # the path and query of the request line, untouched
+    target: str  # the unchanged path and query of the request line
     path: str  # percent-decoded, without the query
     query: list[tuple[str, str]]
     headers: list[tuple[str, str]]
@@ -43,7 +43,7 @@ class Request:
 
     @property
     def segments(self) -> list[str]:
-        """`/metadata/instance/` is `["metadata", "instance", ""]`."""
+        """The segments of the path. `/metadata/instance/` is `["metadata", "instance", ""]`."""
         return self.path.split("/")[1:]
 
     def header(self, name: str) -> str | None:
@@ -70,12 +70,12 @@ class Request:
 
 
 def split_target(target: str) -> tuple[str, list[tuple[str, str]]]:
-    """Path and query of a request target.
+    """The path and the query of a request target.
 
-    IMDS decodes the path before it looks for its parts: `scheduledevents%3Fapi-version=2019-08-01`
-    is answered as though the question mark had been sent plain.
-    Assumption: a query that follows a plain question mark is split first and decoded afterwards,
-    or else no value could ever hold `&`.
+    IMDS decodes the path before it splits it. So its answer to
+    `scheduledevents%3Fapi-version=2019-08-01` is the same as with a plain question mark.
+    Assumption: after a plain question mark, the query is split first and then decoded. Otherwise
+    no value could contain `&`.
     """
     raw_path, _mark, raw_query = target.partition("?")
     path, _mark, hidden_query = unquote(raw_path, errors="replace").partition("?")
@@ -88,19 +88,19 @@ def split_target(target: str) -> tuple[str, list[tuple[str, str]]]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler wants sent. The server adds the headers that every answer has."""
+    """The answer of a handler. The server adds the headers that all answers have."""
 
     status: int
     body: bytes = b""
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
-    seconds: float = 0.0  # that it takes
-    foreign: bool = False  # from somebody else than IMDS
+    seconds: float = 0.0  # the delay of the answer
+    foreign: bool = False  # the answer is not from IMDS
     request_id: bool = True
 
 
 class RefusedError(Exception):
-    """Ends the handling of a request with an answer, from however deep."""
+    """Ends the handling of a request with an answer, at any depth of calls."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -108,7 +108,7 @@ class RefusedError(Exception):
 
 
 def as_json(value: Any, status: int = 200) -> Answer:
-    """Compact, keys in alphabetical order, UTF-8: the way of every document of IMDS."""
+    """Compact JSON in UTF-8 with keys in alphabetical order, as in all documents of IMDS."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return Answer(status, text.encode(errors="surrogatepass"))
 
@@ -118,7 +118,7 @@ def as_text(value: str, status: int = 200) -> Answer:
 
 
 def error(status: int, message: str, newest_versions: list[str] | None = None) -> Answer:
-    """The error document of IMDS: not compact as the others, but with a space inside its braces."""
+    """The error document of IMDS. It is not compact, but has a space inside its braces."""
     body = f'"error": {json.dumps(message, ensure_ascii=False)}'
     if newest_versions is not None:
         quoted = ", ".join(json.dumps(version) for version in newest_versions)

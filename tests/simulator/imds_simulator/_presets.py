@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""States of IMDS that users meet, each by one word."""
+"""States of IMDS that users meet. Each has a name of one word."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 UPDATE_SECONDS = 70
 RESTART_SECONDS = 10
 BUSY_SECONDS = 5
-# A container's proxy that has no way to IMDS.
+# The proxy of a container without a route to IMDS.
 _NO_WAY = (
     "connecting to 169.254.169.254:80: connecting to 169.254.169.254:80: dial tcp "
     "169.254.169.254:80: connectex: A socket operation was attempted to an unreachable network."
@@ -31,14 +31,14 @@ _SIGN_IN = (
 
 
 def apply_preset(vm: Vm, name: str) -> None:
-    """Puts a machine into a state. The faults that it has already keep their place before those of the state."""
+    """Puts a machine into a state. Its existing faults stay before the faults of the state."""
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known: {listed(PRESETS)}")
     PRESETS[name](vm)
 
 
 def _with(*faults: Callable[[], Fault]) -> Callable[[Vm], None]:
-    """Faults of its own for each machine, because a fault counts its uses."""
+    """Separate faults for each machine, because a fault counts its uses."""
 
     def apply(vm: Vm) -> None:
         vm.faults = [*vm.faults, *(fault() for fault in faults)]
@@ -73,7 +73,7 @@ def _foreign(
 
 
 def _busy(path: str | None) -> Callable[[], Fault]:
-    """What too many requests are told on a route."""
+    """The answer to too many requests of a route."""
 
     def fault() -> Fault:
         from imds_simulator._routes import ROOTS
@@ -85,18 +85,18 @@ def _busy(path: str | None) -> Callable[[], Fault]:
 
 
 def _old(vm: Vm) -> None:
-    """One version, and the refusals of the years in which it was new."""
+    """A machine with one version, and with the refusals of the years of that version."""
     vm.versions, vm.unlisted_versions = ("2017-12-01",), ()
     vm.legacy_versions, vm.versions_route = True, False
 
 
 _LOADBALANCER = "/metadata/loadbalancer"
 PRESETS: dict[str, Callable[[Vm], None]] = {
-    # IMDS is being updated. Assumption: the body; the status and the seconds are documented.
+    # An update of IMDS. Assumption: the body. The status and the seconds are documented.
     "updating": _with(lambda: _answer(error(410, "Gone"), UPDATE_SECONDS)),
-    # Other programs of the machine use up what IMDS allows.
+    # Other programs of the machine use the whole limit.
     "throttled": _with(_busy("/metadata/identity"), _busy(None)),
-    # Another server of the host answers while that of IMDS starts again. Assumption: the body, and how long.
+    # Another server of the host answers while IMDS restarts. Assumption: the body and the duration.
     "restarting": _with(
         lambda: _foreign(
             500,
@@ -106,20 +106,20 @@ PRESETS: dict[str, Callable[[Vm], None]] = {
             Server="Microsoft-IIS/10.0",
         )
     ),
-    # The machine's proxy agent, whose rules forbid it to this user or program. Assumption: no body.
+    # The proxy agent of the machine. Its rules deny IMDS to this user or program. Assumption: no body.
     "guest-proxy-agent": _with(lambda: _foreign(403, "", Content_Type=TEXT)),
-    # A container on a laptop, whose proxy can't reach IMDS.
+    # A container on a laptop. Its proxy can't reach IMDS.
     "docker-desktop": _with(lambda: _foreign(403, _NO_WAY, Content_Type=TEXT)),
-    # A network that wants a sign-in, and answers everything by itself.
+    # A network that requires a sign-in, and answers all requests itself.
     "captive-portal": _with(
         lambda: _foreign(200, _SIGN_IN, Content_Type="text/html; charset=utf-8", Server="nginx")
     ),
-    # IMDS can't get the networks at the moment, and leaves them out without a word.
+    # IMDS can't read the networks at present, and leaves them out without an error.
     "partial": _with(lambda: Fault("partial", parts=("network",))),
-    # Azure on a customer's own hardware.
+    # Azure on the hardware of a customer.
     "azure-stack-hub": _old,
-    # The documented texts for a load balancer's metadata that can't be had now.
-    # Assumption: they come in the error document of the 404 without a load balancer.
+    # The documented texts for unavailable metadata of a load balancer.
+    # Assumption: they have the error document of the 404 without a load balancer.
     "load-balancer-starting": _with(
         lambda: _answer(
             error(

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""From a request to its answer: the rules that all routes share, then the handler of its root."""
+"""Answers requests: checks the rules of all routes, and then calls the handler of the first segment."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from imds_simulator._scheduledevents import scheduledevents
 from imds_simulator._versions import versions
 from imds_simulator._vm import Vm
 
-# Assumption: the body of a 405; only its status is known. HEAD is refused as other verbs are.
+# Assumption: the body of a 405, of which only the status is known. HEAD is refused like other methods.
 METHOD_NOT_ALLOWED = error(405, "Method not allowed")
 NO_HEADER = error(400, "Bad request: . Required metadata header not specified")
-# Assumption: no Retry-After; nobody has seen IMDS send one.
+# Assumption: no Retry-After, because no capture has one.
 TOO_MANY = as_text("Too many requests", 429)
 
 
 @dataclass(frozen=True)
 class Root:
-    """A first segment below /metadata: who answers it, and where its refusals are its own."""
+    """A first segment below /metadata, with its handler and its own refusals."""
 
     handle: Callable[[Vm, Request], Answer]
     methods: tuple[str, ...] = ("GET",)
@@ -38,13 +38,13 @@ class Root:
 
 
 def _bare(vm: Vm, request: Request) -> Answer:
-    """/metadata itself asks for a version like all that is below it, and has nothing to give."""
+    """Answers /metadata itself, which requires a version like all routes below it, and has no content."""
     api_version(vm, request)
     return NOT_FOUND
 
 
 def _attested(vm: Vm, request: Request) -> Answer:
-    # Signing needs libraries that nothing else here does.
+    # Imported here because only signing needs these libraries.
     from imds_simulator._attested import attested
 
     return attested(vm, request)
@@ -69,18 +69,18 @@ _UNKNOWN = Root(_nothing, methods=("GET", "HEAD", "POST", "PUT", "PATCH", "DELET
 
 
 def is_for_tokens(request: Request) -> bool:
-    """Whether it counts against the limits for tokens."""
+    """Whether the request counts for the limits of tokens."""
     return request.segments[:2] == ["metadata", "identity"]
 
 
 def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
-    """Assumption: the order of the checks, where a request breaks more than one rule."""
+    """Raises the refusal of a request. Assumption: the order of the checks, if a request breaks several rules."""
     if vm.service == SERVICE:
         return arc(vm, request)
     root = _root(request)
     if throttled:
         return root.too_many
-    # Assumption: this comes first outside of /metadata, too, where nothing could be found anyway.
+    # Assumption: this check is also the first one outside of /metadata, where nothing exists.
     if (request.header("Metadata") or "").lower() != "true":
         return root.no_header
     # Assumption: status and body of this refusal; it is documented only that there is one.
@@ -89,7 +89,7 @@ def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
     if request.method not in root.methods:
         return root.wrong_verb(request)
     # Assumption: status and body of this refusal; it is documented only that there is one.
-    # Assumption: names that mean nothing are ignored.
+    # Assumption: unknown names are ignored.
     if request.repeated_parameters():
         return BAD_REQUEST
     if request.path in vm.routes:
@@ -101,7 +101,7 @@ def answer(vm: Vm, request: Request, *, throttled: bool = False) -> Answer:
 
 
 def _root(request: Request) -> Root:
-    # Assumption: the names of the roots are case-sensitive.
+    # Assumption: the first segments are case-sensitive.
     top, *rest = request.segments or [""]
     if top != "metadata":
         return _UNKNOWN

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/scheduledevents: reading what happens to the machine, and approving it."""
+"""/metadata/scheduledevents: reads and approves the scheduled events of the machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from imds_simulator._instance import BAD_REQUEST, NOT_FOUND
 from imds_simulator._messages import Answer, RefusedError, Request
 from imds_simulator._vm import Vm
 
-# It has a version line of its own, and the versions of other routes are not known here.
+# This route has its own versions, and does not know those of other routes.
 VERSIONS = (
     "2017-03-01",
     "2017-08-01",
@@ -30,7 +30,7 @@ _SINCE = {
     "EventSource": "2019-08-01",
     "DurationInSeconds": "2020-07-01",
 }
-# Assumption: an older version doesn't have the events of these types at all.
+# Assumption: older versions do not list events of these types.
 _TYPE_SINCE = {"Preempt": "2017-11-01", "Terminate": "2019-01-01"}
 _UNDERLINED = "2017-03-01"
 
@@ -39,12 +39,12 @@ def scheduledevents(vm: Vm, request: Request) -> Answer:
     version = _version(vm, request)
     if request.segments[2:] not in ([], [""]):
         return NOT_FOUND
-    # Assumption: only JSON, another format is a bad request.
+    # Assumption: only JSON. Another format is a bad request.
     if request.parameter("format") not in (None, "json"):
         return BAD_REQUEST
     seconds = vm.maintenance.waits()
     if request.method == "POST":
-        # Assumption: nothing in the answer but its status, and 400 for an unknown event.
+        # Assumption: the answer has only a status, which is 400 for an unknown event.
         approved = vm.maintenance.approve(_start_requests(request))
         return Answer(200, seconds=seconds) if approved else BAD_REQUEST
     return _document(vm, version, seconds)
@@ -53,14 +53,14 @@ def scheduledevents(vm: Vm, request: Request) -> Answer:
 def _version(vm: Vm, request: Request) -> str:
     version = request.parameter("api-version")
     if version is None:
-        # Assumption: this answer, with the newest versions of this line.
+        # Assumption: this answer, with the newest versions of this route.
         raise RefusedError(missing(vm, VERSIONS))
     if version in VERSIONS:
         return version
     if vm.legacy_versions:
         raise RefusedError(unknown(vm))
     # Two captures: "Not found" for a version of the other routes, "Bad request" for one that no route knew.
-    # Assumption: the status of the first; that neither names the newest versions of today.
+    # Assumption: the status of the first, and that neither contains the newest versions of today.
     raise RefusedError(NOT_FOUND if version in vm.versions else BAD_REQUEST)
 
 
@@ -83,7 +83,7 @@ def _document(vm: Vm, version: str, seconds: float) -> Answer:
         if _TYPE_SINCE.get(str(event["EventType"]), version) <= version
     ]
     document = {"DocumentIncarnation": incarnation, "Events": shown}
-    # Unlike other documents of IMDS this one isn't in alphabetical order.
+    # The keys of this document are not in alphabetical order, unlike those of other documents of IMDS.
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return Answer(200, text.encode(), seconds=seconds)
 

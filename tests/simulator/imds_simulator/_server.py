@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The listeners: one for each virtual machine, all in one event loop."""
+"""The listeners: each virtual machine has one, and all share one event loop."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SimulatorError(Exception):
 
 
 class Server:
-    """Serves virtual machines until it is stopped."""
+    """Serves virtual machines until `stop`."""
 
     def __init__(
         self,
@@ -83,14 +83,14 @@ class Server:
             vm.extension_url = f"http://{_netloc(host, at)}"
 
     async def _serve(self, vm: Vm, handler: _Handler, host: _Address, port: int) -> int:
-        """Listens, and says on which port."""
+        """Begins to listen, and returns the port."""
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             return await handler(vm, request)
 
-        # Cancellation, so that nothing goes on hanging or dripping for a client that has gone.
+        # aiohttp cancels the handler, so that a slow answer ends when the client closes the connection.
         server = web.Server(handle, handler_cancellation=True, access_log=None)
-        # The rest of an answer isn't waited for: it may be one that never ends.
+        # Does not wait for the rest of an answer, because it may be endless.
         runner = web.ServerRunner(server, shutdown_timeout=0.05)
         await runner.setup()
         self._runners.append(runner)
@@ -127,14 +127,14 @@ class Server:
             return await self._answer(vm, http, request, vm.limit.allows(request.time, limit))
         with vm.token_requests.entered() as busy:
             limit = vm.token_concurrency
-            # Assumption: those that are refused for one limit don't count against the other.
+            # Assumption: a request that one limit refuses does not count for the other limit.
             fits = (not limit or busy <= limit) and vm.token_limit.allows(
                 request.time, vm.token_rate_limit
             )
             return await self._answer(vm, http, request, fits)
 
     async def _handle_extension(self, vm: Vm, http: web.BaseRequest) -> web.StreamResponse:
-        """Assumption: the extension has no limits of its own."""
+        """Answers a request of the extension. Assumption: the extension has no limits."""
         request = await self._received(http)
         vm.requests.append(request)
         return await _send(vm, http, request, lambda machine: extension(machine, request))

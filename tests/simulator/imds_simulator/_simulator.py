@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator inside another process: a thread with an event loop of its own."""
+"""Runs the simulator in another process, in a thread with its own event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from imds_simulator._vm import Vm
 
 
 class Simulator:
-    """`with Simulator([Vm(...)]) as simulator:` serves them on loopback ports of their own."""
+    """`with Simulator([Vm(...)]) as simulator:` serves each machine on its own loopback port."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class Simulator:
 
     @property
     def endpoints(self) -> dict[str, str]:
-        """The URL of each virtual machine."""
+        """The URL of each virtual machine, by its name."""
         return {vm.name: vm.url for vm in self.vms}
 
     def write_inventory(self, path: str | PathLike[str]) -> None:
-        """An inventory of Ansible with all of them."""
+        """An inventory for Ansible with all virtual machines."""
         _inventory.write(Path(path), _inventory.inventory(self.vms))
 
     def __getitem__(self, name: str) -> Vm:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/versions: the versions of the API, oldest first, asked for without one."""
+"""/metadata/versions: the API versions, oldest first. The request has no version."""
 
 from __future__ import annotations
 

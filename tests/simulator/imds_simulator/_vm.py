@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A simulated virtual machine: what it knows about itself, and what was asked of it."""
+"""A simulated virtual machine: its metadata, and the requests that it received."""
 
 from __future__ import annotations
 
@@ -22,68 +22,68 @@ from imds_simulator._presets import apply_preset
 
 @dataclass(eq=False)
 class Vm:
-    """Everything may be changed while it is being served, and holds from the next request on."""
+    """A virtual machine. All fields may change while the simulator serves it, and apply from the next request."""
 
     name: str
     document: dict[str, Any]
-    # Accepted and listed; sorted when they are listed.
+    # The accepted and listed versions. /metadata/versions sorts them.
     versions: Sequence[str] = API_VERSIONS
-    # Accepted but not listed: /metadata/versions leaves out some that real IMDS answers to.
+    # Accepted versions that /metadata/versions does not list. IMDS also accepts such versions.
     unlisted_versions: Sequence[str] = ()
     # The answers of 2017 to 2020 to a missing (400, older wording) and an unknown version (404).
     legacy_versions: bool = False
-    # Whether /metadata/versions exists; it came in 2020.
+    # Whether /metadata/versions exists. IMDS has it since 2020.
     versions_route: bool = True
-    # JSON of further routes, by their path: those that only some machines have.
+    # The JSON of further routes by their paths. Only some machines have these routes.
     routes: dict[str, Any] = field(default_factory=dict)
     # Whether answers have the header x-ms-request-id.
     request_ids: bool = True
-    # Parts of the document that IMDS can't get at the moment. It answers without them, and not at
-    # all where `extended=true` wants the whole document.
+    # Parts of the document that IMDS can't read at present. It answers without them, or fails if
+    # `extended=true` requires the complete document.
     lost: Sequence[str] = ()
-    # What /metadata/loadbalancer gives, without its outer key. None: there is no load balancer.
+    # The content of /metadata/loadbalancer without its outer key. None: there is no load balancer.
     loadbalancer: dict[str, Any] | None = None
-    # How many of the next attested documents hold the nonce of an earlier request.
+    # The number of the next attested documents that contain the nonce of an earlier request.
     stale_nonces: int = 0
-    # What attested documents say instead of what follows from the document; None: nothing at all.
+    # Fields that replace those of attested documents. None: there are no attested documents.
     claims: dict[str, Any] = field(default_factory=dict)
-    # What happens to the machine; machines of one set share it.
+    # The maintenance of the machine. Machines of one set share it.
     maintenance: Maintenance = field(default_factory=Maintenance)
-    # Requests a second; 0: no limit; None: that of the simulator.
+    # The limit of requests a second. 0: no limit. None: the limit of the simulator.
     rate_limit: int | None = None
-    # Managed identities; at most one of them is the machine's own, that is without a resource_id.
+    # Managed identities. At most one of them is system-assigned, that is without a resource_id.
     identities: Sequence[Identity] = ()
-    # What tokens are given for. None: everything that could exist.
+    # The resources with tokens. None: all resources that can exist.
     resources: Sequence[str] | None = None
-    # Requests for tokens a second, and at once; 0: no limit. They don't count as the others do.
+    # The limits of requests for tokens: in a second, and at once. 0: no limit. Other requests do not count here.
     token_rate_limit: int = 20
     token_concurrency: int = 5
-    # Where the retired VM extension listens, 0: any port; None: it isn't installed.
+    # The port of the retired VM extension. 0: any port. None: it is not installed.
     extension_port: int | None = None
-    # The identities that it knows; None: those of the machine.
+    # The identities of the extension. None: those of the machine.
     extension_identities: Sequence[Identity] | None = None
-    # "imds" of a virtual machine in Azure, "arc" of an Azure Arc-enabled server.
+    # "imds" for a virtual machine in Azure, "arc" for an Azure Arc-enabled server.
     service: str = "imds"
-    # Where the agent of an Azure Arc-enabled server lays its keys.
+    # The folder in which the agent of an Azure Arc-enabled server creates its keys.
     keys_folder: str = KEYS_FOLDER
-    # Whether that agent knows several identities, and repeats which one was asked for; it does from 1.67 on.
+    # Whether that agent supports several identities, and repeats the requested one. It does since version 1.67.
     confirms_identities: bool = True
     faults: list[Fault] = field(default_factory=list)
-    # A state of _presets.py that users meet, by its name.
+    # The name of a state in _presets.py.
     preset: str | None = None
 
     requests: list[Request] = field(init=False, default_factory=list)
     url: str = field(init=False, default="")  # once it is served
     limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
     extension_url: str = field(init=False, default="")  # once it is served
-    keys: dict[str, str] = field(init=False, default_factory=dict, repr=False)  # and their files
-    tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all that were made
-    # What the service gives again, by identity and resource.
+    keys: dict[str, str] = field(init=False, default_factory=dict, repr=False)  # of open challenges
+    tokens: list[str] = field(init=False, default_factory=list, repr=False)  # all tokens
+    # The cached tokens, by identity and resource.
     kept_tokens: dict[tuple[Identity, str], dict[str, str]] = field(
         init=False, default_factory=dict, repr=False
     )
-    throttled: int = field(init=False, default_factory=int)  # requests that came too fast
-    bytes_sent: int = field(init=False, default_factory=int)  # the bodies of all sound answers
+    throttled: int = field(init=False, default_factory=int)  # the number of requests over the limit
+    bytes_sent: int = field(init=False, default_factory=int)  # of bodies without faults
     token_limit: RateLimit = field(init=False, default_factory=RateLimit, repr=False)
     token_requests: Concurrency = field(init=False, default_factory=Concurrency, repr=False)
 

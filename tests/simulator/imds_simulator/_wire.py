@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Sends an answer over aiohttp, sound or spoilt by a fault."""
+"""Sends an answer with aiohttp, with or without a fault."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MEBIBYTE = bytes(1024 * 1024).replace(b"\0", b"x")
 
 
 class _Sent(web.StreamResponse):
-    """Tells aiohttp that all has been written already, and the connection is done with."""
+    """Tells aiohttp that the answer is already written, and that the connection ends."""
 
     async def prepare(self, _request: web.BaseRequest) -> AbstractStreamWriter | None:
         raise ConnectionResetError
@@ -38,7 +38,7 @@ def response(answer: Answer) -> web.StreamResponse:
 
 
 def send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
-    """By hand where aiohttp would add a header of its own."""
+    """Sends the answer. Writes it without aiohttp if aiohttp would add a header."""
     if not answer.foreign:
         return response(answer)
     _Wire(request).write(_head(answer) + answer.body)
@@ -48,7 +48,7 @@ def send(request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
 async def send_spoilt(
     request: web.BaseRequest, fault: Fault, normal: Callable[[], Answer]
 ) -> web.StreamResponse:
-    """`normal` is asked when the answer is due, so after any delay."""
+    """Sends the faulty answer. `normal` is called at the time of the answer, after any delay."""
     if fault.kind == "delay":
         await asyncio.sleep(fault.seconds or 0)
     if fault.kind == "oversize":
@@ -61,13 +61,13 @@ async def send_spoilt(
 
 
 class _Wire:
-    """The connection itself: HTTP as aiohttp would never write it."""
+    """The connection itself, for bytes that aiohttp can't write."""
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
 
     def write(self, data: bytes) -> None:
-        # There is no transport any more once the client is gone.
+        # The transport is None after the client closed the connection.
         if self._request.transport is not None:
             self._request.transport.write(data)
 
@@ -79,7 +79,7 @@ class _Wire:
             self.write(data[start : start + size])
 
     def reset(self) -> None:
-        """Closes with a reset: a socket that doesn't linger drops the connection at once."""
+        """Closes the connection with a reset, because a socket without linger time drops the connection at once."""
         transport = self._request.transport
         if transport is not None:
             linger = struct.pack("ii", 1, 0)
@@ -88,7 +88,7 @@ class _Wire:
             transport.abort()
 
     async def wait_for_client_to_go(self) -> None:
-        """Until the server cancels it, which it does when the connection is lost."""
+        """Waits until the server cancels the handler, which happens when the connection is lost."""
         await asyncio.Event().wait()
 
 
@@ -103,7 +103,7 @@ async def _reset(wire: _Wire, fault: Fault, answer: Answer) -> None:
 
 
 async def _close(_wire: _Wire, _fault: Fault, _answer: Answer) -> None:
-    """Nothing to do: all that ends here gets closed."""
+    """Does nothing, because the connection is closed anyway."""
 
 
 async def _truncate(wire: _Wire, fault: Fault, answer: Answer) -> None:
@@ -164,13 +164,13 @@ async def _oversize(request: web.BaseRequest, fault: Fault) -> web.StreamRespons
             left -= len(_MEBIBYTE)
         await response.write(b'"}}')
         await response.write_eof()
-    except ConnectionResetError:  # Whoever asked has seen enough.
+    except ConnectionResetError:  # The client has closed the connection.
         return _Sent()
     return response
 
 
 def _headers(answer: Answer) -> CIMultiDict[str]:
-    """Assumption: every answer of IMDS has these; captures of tokens are known without the request's id."""
+    """The headers of each answer. Assumption: all answers of IMDS have them. Some captures of tokens lack the request ID."""
     headers = CIMultiDict({"Content-Type": answer.content_type, "Date": formatdate(usegmt=True)})
     if not answer.foreign:
         headers["Server"] = _SERVER
@@ -181,7 +181,7 @@ def _headers(answer: Answer) -> CIMultiDict[str]:
 
 
 def _head(answer: Answer) -> bytes:
-    """Status line and headers, for an answer that aiohttp doesn't write."""
+    """The status line and the headers of an answer that aiohttp does not write."""
     try:
         reason = HTTPStatus(answer.status).phrase
     except ValueError:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fixture `imds_simulator`, which pytest knows wherever this package is installed."""
+"""The fixture `imds_simulator`. pytest finds it if this package is installed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Start(Protocol):
     def __call__(
         self, fleet: str | PathLike[str] | Iterable[Vm] | None = None, /, **options: Any
     ) -> Simulator:
-        """A fleet file, machines, or nothing for the sample fleet; and the options of Simulator."""
+        """Starts a simulator for a fleet file or for machines, by default for the sample fleet, with the options of Simulator."""
 
 
 @pytest.fixture
 def imds_simulator() -> Iterator[Start]:
-    """Starts simulators that end with the test."""
+    """Starts simulators, and stops them at the end of the test."""
     with ExitStack() as stack:
 
         def start(
