@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs programs of other people for the tests of whole systems."""
+"""Runs programs for the system tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def output_of(
     env: t.Mapping[str, str] | None = None,
     timeout: float = 120,
 ) -> str:
-    """The standard output of a program. If the program fails, the RuntimeError has all that it printed."""
+    """The standard output of a program. If the program fails, the RuntimeError has its whole output."""
     done = subprocess.run(
         command,
         cwd=cwd,

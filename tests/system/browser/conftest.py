@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Pages that the role makes, and a browser to look at them."""
+"""Pages that the role writes, and a browser that opens them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
 )
-# A wide window and a telephone's.
+# A wide window and the window of a telephone.
 WIDTHS = {"wide": (1440, 1000), "narrow": (390, 844)}
 SCHEMES = ("light", "dark")
 
@@ -57,14 +57,14 @@ PYTHON = {"ansible_connection": "local", "ansible_python_interpreter": sys.execu
 
 
 class Drawn(t.NamedTuple):
-    """A map, and what the inventory itself says of the fleet in it."""
+    """A map, and the data of its fleet in the inventory."""
 
     url: str
     hosts: dict[str, dict[str, t.Any]]
     groups: dict[str, list[str]]
 
     def places(self) -> collections.Counter[tuple[str, str, str, str]]:
-        """Location, zone, scale set and (within one) fault domain of each host."""
+        """The location, the zone, the scale set and (within a scale set) the fault domain of each host."""
         computes = [host["azure_imds"]["compute"] for host in self.hosts.values()]
         groups = collections.defaultdict(set)
         for compute in computes:
@@ -96,7 +96,7 @@ Draw = t.Callable[..., Drawn]
 
 @pytest.fixture(scope="session")
 def draw(tmp_path_factory: pytest.TempPathFactory) -> Draw:
-    """Draws a fleet of a size by the role, once for the same variables."""
+    """Lets the role draw a fleet of this size. With equal variables, it is drawn only once."""
     known: dict[str, Drawn] = {}
 
     def drawn(size: int, lost: int = 0, **variables: t.Any) -> Drawn:
@@ -129,7 +129,7 @@ def make(folder: pathlib.Path, documents: list[t.Any], variables: dict[str, t.An
     run(folder, "ansible-playbook", "-i", "fleet.imds.yml", "play.yml", "-e", wanted)
     first = page.read_bytes()
     if len(documents) < 100:
-        # Nothing in it depends on the time, or on chance.
+        # The map does not depend on the time or on chance.
         again = run(folder, "ansible-playbook", "-i", "fleet.imds.yml", "play.yml", "-e", wanted)
         assert "changed=0" in again
         assert page.read_bytes() == first
@@ -165,7 +165,7 @@ def resize(driver: webdriver.Chrome, across: int, down: int) -> None:
 
 
 class Page:
-    """An open map."""
+    """A map in the browser."""
 
     def __init__(self, driver: webdriver.Chrome, drawn: Drawn, width: str, scheme: str) -> None:
         self.driver = driver
@@ -173,7 +173,7 @@ class Page:
         resize(driver, *WIDTHS[width])
         feature = {"name": "prefers-color-scheme", "value": scheme}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
-        # What the browser has to say of pages of its own is not about this one.
+        # Messages about the browser's own pages do not count.
         driver.get("about:blank")
         driver.get_log("browser")
         driver.get(drawn.url)
@@ -200,7 +200,7 @@ class Page:
         self.driver.save_screenshot(str(folder / f"map-{self.name}{more}.png"))
 
     def assert_quiet(self) -> None:
-        """Nothing on the console, and nothing asked of anybody."""
+        """Checks that the console has no messages, and that the page sent no requests."""
         assert self.driver.get_log("browser") == []
         assert (
             self.script("return performance.getEntriesByType('resource').map((e) => e.name)") == []
@@ -212,7 +212,7 @@ Open = t.Callable[..., Page]
 
 @pytest.fixture
 def show(chromium: webdriver.Chrome) -> t.Iterator[Open]:
-    """Opens a map, and holds it to silence at the end."""
+    """Opens a map. At the end, checks that it was silent."""
     pages: list[Page] = []
 
     def opened(drawn: Drawn, width: str = "wide", scheme: str = "light") -> Page:

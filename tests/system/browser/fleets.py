@@ -1,14 +1,14 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fleets to draw, as instance documents; the same ones every time."""
+"""Fleets for the map, as instance documents. They are equal in each run."""
 
 from __future__ import annotations
 
 import random
 import typing as t
 
-# Everything in a tag that a page could take for something else than text.
+# A tag with all texts that a page could interpret as markup.
 HOSTILE = (
     "</script><img src=x onerror=\"document.title='owned'\"> <!-- {{ 7 * 7 }} & ' \u2028 ]]> 東京"
 )
@@ -17,7 +17,7 @@ ROLES = ("web", "db", "cache", "queue", "worker", "batch", "gateway")
 
 
 def fleet(size: int) -> list[dict[str, t.Any]]:
-    """As many VMs; most of them in the first locations and roles, as in life."""
+    """This number of VMs. Most of them are in the first locations and roles, as in real fleets."""
     draw = random.Random(size)
     return [vm(draw, number, size) for number in range(size)]
 
@@ -43,7 +43,7 @@ def vm(draw: random.Random, number: int, size: int) -> dict[str, t.Any]:
             "location": location,
             "name": f"{role}-{number:04}",
             "platformFaultDomain": str(draw.randrange(3)) if draw.random() > 0.02 else "",
-            # Sets of one name in two resource groups are two sets.
+            # Two sets with the same name in two resource groups are different sets.
             "resourceGroupName": "shop" if number % 3 else "shop-2",
             "tags": "",
             "tagsList": [{"name": name, "value": value} for name, value in tags.items()],
@@ -56,7 +56,7 @@ def vm(draw: random.Random, number: int, size: int) -> dict[str, t.Any]:
 
 
 def shop() -> list[dict[str, t.Any]]:
-    """A fleet by hand: a zone that is too full, two clouds, an edge zone, two subscriptions."""
+    """A handmade fleet: a zone that is too full, two clouds, an edge zone and two subscriptions."""
     own = {"location": "westeurope", "subscriptionId": "sub-1", "resourceGroupName": "shop"}
     own |= {"azEnvironment": "AzurePublicCloud", "vmScaleSetName": "web"}
     host = {"id": "/subscriptions/sub-1/resourceGroups/shop/x/hostGroups/racks/hosts/h1"}
@@ -81,5 +81,5 @@ def shop() -> list[dict[str, t.Any]]:
 
 
 def lost(size: int) -> list[dict[str, t.Any]]:
-    """VMs of which nothing is known but their names."""
+    """VMs with only a name."""
     return [{"compute": {"name": f"lost-{number}"}} for number in range(size)]

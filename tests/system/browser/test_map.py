@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The map shows what the inventory says, to everybody, in every window."""
+"""Tests that the map shows the data of the inventory, in each window and without a mouse or colours."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def test_counts_are_those_of_the_inventory(
         f"{len({place[:2] for place in places if place[1]})} zones",
     ]
     assert cells(page) == places
-    # Nothing is cut off: what is too wide scrolls in a box of its own.
+    # Nothing is cut off. Wide elements scroll in their own box.
     assert page.script("return document.documentElement.scrollWidth <= window.innerWidth")
 
 
 def cells(page: Page) -> collections.Counter[tuple[str, str, str, str]]:
-    """How many hosts stand where, by what can be read above and beside them."""
+    """The number of hosts in each place, by the labels above and beside them."""
     read = page.script(
         """
         const found = [];
@@ -155,7 +155,7 @@ def test_sorting(small: Drawn, show: Open) -> None:
     assert head.get_attribute("aria-sort") == "none"
     head.find_element("css selector", "button").click()
     assert head.get_attribute("aria-sort") == "ascending"
-    # What is empty stays at the end, whichever way.
+    # Empty values stay at the end in both directions.
     assert shown(page) == sorted(names, key=lambda name: (not domains[name], domains[name]))
     head.find_element("css selector", "button").click()
     assert head.get_attribute("aria-sort") == "descending"
@@ -171,7 +171,7 @@ def test_sorting(small: Drawn, show: Open) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_keyboard(small: Drawn, show: Open, width: str) -> None:
     page = show(small, width)
-    # A fleet is one stop for Tab, and so is the table.
+    # The fleet is one stop of the Tab key, and the table is another one.
     assert page.count(".host[tabindex='0']") == page.count("#rows tr[tabindex='0']") == 1
     page.one("#search").send_keys(Keys.TAB)
     assert focused(page) == "colour"
@@ -181,7 +181,7 @@ def test_keyboard(small: Drawn, show: Open, width: str) -> None:
         press(page, Keys.TAB)
     press(page, Keys.TAB)
     if focused(page) not in small.hosts:
-        # A map that is wider than the window scrolls, and what scrolls can be reached, too.
+        # A map that is wider than the window scrolls, and the keyboard can reach the scrolled part.
         press(page, Keys.TAB)
     order = page.script("return [...document.querySelectorAll('.host')].map((e) => e.textContent)")
     assert focused(page) == order[0]
@@ -219,7 +219,7 @@ def test_keyboard(small: Drawn, show: Open, width: str) -> None:
 
 def test_the_replicas_that_would_have_to_move_are_marked(shop: Drawn, show: Open) -> None:
     page = show(shop)
-    # 6 of 15 hosts are in one zone, and 3 may be. Two locations have no zone at all.
+    # 6 of 15 hosts are in one zone, and 3 are allowed. Two locations have no zones.
     surplus, zoneless = ["web-03", "web-04", "web-05"], ["web-11"]
     marked = sorted([*surplus, *zoneless])
     assert sorted(page.texts(".host.bad span")) == marked
@@ -228,7 +228,7 @@ def test_the_replicas_that_would_have_to_move_are_marked(shop: Drawn, show: Open
     assert page.one("#marks").text.startswith(
         "The sign \u26a0\ufe0e marks replicas that would have"
     )
-    # The locations where something has to move come first.
+    # Locations with hosts that have to move come first.
     assert page.texts(".location h4 .bad") == ["\u26a0\ufe0e 1 to move", "\u26a0\ufe0e 3 to move"]
     assert page.texts("#rule-list li") == [
         "at least 1 zone in each location",
@@ -310,17 +310,17 @@ def test_colours(small: Drawn, show: Open) -> None:
     assert len(shown(page)) == small.tag("Role")[value]
     button.click()
     assert len(shown(page)) == 40
-    # More values than colours: the rest share one, and are counted.
+    # There are more values than colours. The others share one colour, with their number.
     select.select_by_visible_text("Team")
     values = small.tag("Team")
     assert len(legend(page)) == 11
     assert legend(page)[f"{len(values) - 10} other values"] == 40 - sum(
         n for _value, n in values.most_common(10)
     )
-    # A tag without a value is not the same as no tag.
+    # A tag without a value differs from an absent tag.
     select.select_by_visible_text("Backup")
     assert set(legend(page)) == {"(empty)", "none"}
-    # Any group, too.
+    # This also works for any other group.
     select.select_by_visible_text("zone_1")
     inside = len(small.groups["zone_1"])
     assert legend(page) == {"in zone_1": inside, "not in it": 40 - inside}
@@ -364,7 +364,7 @@ def test_a_screen_reader_has_words_for_everything(small: Drawn, show: Open) -> N
     assert page.script("return document.documentElement.lang") == "en"
 
 
-# Pairs of colours and the contrast that WCAG 2.2 asks for: 4.5 for text, 3 for shapes.
+# Pairs of colours, and the contrast that WCAG 2.2 requires: 4.5 for text, 3 for shapes.
 CONTRASTS = [
     *((text, on, 4.5) for text in ("text", "quiet") for on in ("page", "panel", "soft")),
     ("bad", "panel", 4.5),

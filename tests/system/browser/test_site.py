@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every page of the documentation site can be read in every window, and leads nowhere that does not exist."""
+"""Tests that each page of the documentation site is readable in each window, and has no broken links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from .conftest import resize
 
-# A laptop's window and a telephone's.
+# The windows of a laptop and of a telephone.
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 SITE = pathlib.Path(os.environ["IMDS_SITE"])
 PAGES = sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
@@ -29,7 +29,7 @@ GUIDES = sorted(
 
 
 class Page(html.parser.HTMLParser):
-    """What a page links to, and what can be linked to in it."""
+    """Collects the links of a page, and its anchors."""
 
     def __init__(self, path: pathlib.Path) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def test_every_link_within_the_site_leads_somewhere() -> None:
 
 
 def target(name: str, path: str) -> str:
-    """The page that a link on another leads to; without a path to itself."""
+    """The page to which a link leads. A link without a path leads to its own page."""
     return os.path.normpath(os.path.join(os.path.dirname(name), path)) if path else name
 
 
@@ -95,7 +95,7 @@ def test_pages_fit_and_are_quiet(chromium: webdriver.Chrome, name: str) -> None:
         resize(chromium, *SIZES[size])
         chromium.save_screenshot(screenshot(f"{stem}-{size}"))
         assert overflowing(chromium) == []
-    # What the browser merely notes, such as fonts that come late, is no fault of the page.
+    # Notes of the browser, for example about late fonts, are no errors of the page.
     assert [entry for entry in chromium.get_log("browser") if entry["level"] != "INFO"] == []
     loaded: list[str] = chromium.execute_script(
         "return performance.getEntriesByType('resource').map((e) => e.name)"
@@ -104,7 +104,7 @@ def test_pages_fit_and_are_quiet(chromium: webdriver.Chrome, name: str) -> None:
 
 
 def overflowing(driver: webdriver.Chrome) -> t.Any:
-    """What is wider than its place: the page, its title, code, and in a wide window also tables."""
+    """The elements that are too wide: the page, its title, code, and in a wide window also tables."""
     return driver.execute_script(
         """
         const root = document.documentElement;
@@ -140,7 +140,7 @@ def test_the_menu_opens_on_a_telephone(chromium: webdriver.Chrome) -> None:
 def test_the_search_finds_pages(chromium: webdriver.Chrome) -> None:
     show(chromium, "index.html", "wide")
     chromium.find_element(By.NAME, "q").send_keys("platformFaultDomain\n")
-    # The page adds one result after the other.
+    # The page adds the results one by one.
     result = (By.PARTIAL_LINK_TEXT, "imds.azure.instance_facts")
     WebDriverWait(chromium, 10).until(lambda driver: driver.find_elements(*result))
     chromium.save_screenshot(screenshot("search-wide"))

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Another cloud's metadata service, as much of it as gives it away: foreign.py ADDRESS PORT"""
+"""The metadata service of another cloud, with only the answers that identify it: foreign.py ADDRESS PORT"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 
 
 class Ec2(http.server.BaseHTTPRequestHandler):
-    """Answers like Amazon's, which wants a token first."""
+    """Answers like the service of Amazon, which requires a token."""
 
     server_version = "EC2ws"
     sys_version = ""

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A VM and the host it is on, as two network namespaces: eth0 is the primary interface, eth1 is not.
+"""A VM and its host as two network namespaces. The primary interface is eth0, and eth1 is another interface.
 
-Runs inside a network namespace that the session `diagnose` of nox has made, so that 169.254.169.254 is never a real one.
+Runs in a network namespace of the nox session `diagnose`, so that 169.254.169.254 is never the real service.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ TESTS = pathlib.Path(__file__).resolve().parents[2]
 IMDS = "169.254.169.254"
 PRIMARY, SECOND, OTHER = "10.77.0.4", "10.77.0.5", "10.77.1.4"
 LEASES = pathlib.Path("/run/systemd/netif/leases")
-# The VM has the real address, whatever the person who runs the tests works with.
+# The VM uses the real address, not the endpoint in the environment of the user.
 ENVIRONMENT = {name: os.environ[name] for name in os.environ if not name.startswith("AZURE_")}
 
 
 class Network:
-    """The two namespaces; `vm` and `host` run commands in them."""
+    """The two namespaces. `vm` and `host` run commands in them."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class Network:
         return self._run("host", command)
 
     def shell(self, command: str) -> str:
-        """A command as the report prints it, run on the VM."""
+        """Runs a command of the report on the VM."""
         return self.vm("sh", "-c", command)
 
     def _run(
@@ -63,7 +63,7 @@ class Network:
         self.vm(*f"ip address add {SECOND}/24 dev eth0".split())
         self.shell("ip route add default via 10.77.0.1 dev eth0")
         self.host(*f"ip address add {IMDS}/32 dev lo".split())
-        # As in Azure: IMDS hears the primary address of the primary interface alone.
+        # As in Azure, IMDS answers only the primary address of the primary interface.
         rules = f"""table inet azure {{
             chain input {{ type filter hook input priority 0;
                 ip daddr {IMDS} ip saddr != {PRIMARY} drop
@@ -73,14 +73,14 @@ class Network:
         self.host("nft", "-f", str(self.folder / "rules"))
 
     def lease(self) -> None:
-        """What systemd-networkd leaves of Azure's DHCP server."""
+        """Writes the lease that systemd-networkd gets from Azure's DHCP server."""
         number = self.vm("cat", "/sys/class/net/eth0/ifindex").strip()
         LEASES.mkdir(parents=True, exist_ok=True)
         lease = f"ADDRESS={PRIMARY}\nROUTER=10.77.0.1\nOPTION_245=a83f8110\n"
         (LEASES / number).write_text(lease, encoding="utf-8")
 
     def serve(self, document: t.Mapping[str, t.Any], faults: t.Sequence[t.Any] = ()) -> None:
-        """The simulator, at the real address."""
+        """Runs the simulator at the real address."""
         fleet = self.folder / "fleet.json"
         fleet.write_text(
             json.dumps([{"name": "vm", "document": document, "faults": list(faults)}]),
@@ -112,7 +112,7 @@ class Network:
 
 @contextlib.contextmanager
 def in_place_of(path: str, text: str, folder: pathlib.Path) -> t.Iterator[None]:
-    """Another text in a file of this machine, for these processes alone."""
+    """Replaces a file of this machine, only for these processes."""
     own = folder / path.replace("/", "_")
     own.write_text(text, encoding="utf-8")
     subprocess.run(["mount", "--bind", str(own), path], check=True)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Each broken set-up is recognised, and the command that the report gives for it mends it."""
+"""Tests that the role finds the cause of each broken network, and that the command of its report repairs it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_PROXY = {name: "" for name in os.environ if name.lower().endswith("_proxy")}
 
 @pytest.fixture
 def broken(tmp_path: pathlib.Path) -> t.Iterator[network.Network]:
-    """A network that is not broken yet, without anybody at the address of IMDS."""
+    """An intact network without a service at the address of IMDS."""
     made = network.Network(tmp_path)
     try:
         made.make()
@@ -36,14 +36,14 @@ def broken(tmp_path: pathlib.Path) -> t.Iterator[network.Network]:
 
 
 def diagnose(where: network.Network, **env: str) -> dict[str, t.Any]:
-    """What is found on the VM, without Ansible around it."""
+    """The findings on the VM, without Ansible."""
     printed = where.vm(sys.executable, str(HERE / "look.py"), env={**NO_PROXY, **env})
     found: dict[str, t.Any] = json.loads(printed)
     return found
 
 
 def diagnose_by_role(where: network.Network, **env: str) -> dict[str, t.Any]:
-    """What the role says, as data; all of the report must have been printed."""
+    """The result of the role as data. The complete report must be in the output."""
     result = where.folder / "result.json"
     settings = {"result_file": str(result), "diagnose_timeout": 2.5}
     printed = play(where, settings, env=env)
@@ -94,7 +94,7 @@ def test_nothing_is_wrong(broken: network.Network) -> None:
     assert abs(observed["clock"]["ahead"]) < 5
 
 
-# What is done to the VM, and the cause that must come first with how sure it must be.
+# The change of the VM, the cause that must be the first one, and its certainty.
 BREAKS = {
     "no route": (["ip route delete default"], "no_route", "certain"),
     "prohibited": ([f"ip route add prohibit {network.IMDS}"], "no_route", "certain"),
@@ -168,7 +168,7 @@ BREAKS = {
 }
 
 
-# These go through the whole role; the others through what it stands on.
+# These cases run the whole role. The other cases run only its module.
 BY_ROLE = ("no route", "a route by the secondary interface", "a rule that drops")
 
 
@@ -211,7 +211,7 @@ def test_a_proxy_in_the_environment(broken: network.Network) -> None:
     proxy = "http://user:secret@192.0.2.1:3128"
     found = diagnose_by_role(broken, http_proxy=proxy, no_proxy="localhost")
     first = found["causes"][0]
-    # The collection itself went past it.
+    # The collection itself did not use it.
     assert found["healthy"]
     assert (first["name"], first["certainty"]) == ("proxy", "certain")
     assert first["mend"] == [

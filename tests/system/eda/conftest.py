@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A real ansible-rulebook with the collection as users install it, and a simulated VM that it runs on."""
+"""Fixtures: a real ansible-rulebook with the installed collection, and the simulated VM on which it runs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def vm() -> t.Iterator[Vm]:
 
 @pytest.fixture(scope="session")
 def collections() -> pathlib.Path:
-    """The folder that the tarball was installed into."""
+    """The folder with the installed tarball."""
     return pathlib.Path(os.environ["ANSIBLE_COLLECTIONS_PATH"])
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Scheduled events through a real ansible-rulebook: rules, playbooks, faults and the end."""
+"""Tests scheduled events with a real ansible-rulebook: rules, playbooks, faults and the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def asked(vm: Vm) -> int:
 
 
 def test_the_example_drains_approves_and_restores(vm: Vm, rulebook: Rulebook) -> None:
-    """The rulebook of the collection, found by its name, with the source by its full name."""
+    """Tests the rulebook of the collection by its name. It has the full name of the source."""
     log = rulebook.folder / "log.txt"
     for name in ("drain", "restore"):
         task = {"line": f"{name} {{{{ maintenance_event.EventType }}}}", "path": str(log)}
@@ -61,7 +61,7 @@ def test_the_example_drains_approves_and_restores(vm: Vm, rulebook: Rulebook) ->
 
 
 def test_rules_see_each_change_once(vm: Vm, rulebook: Rulebook) -> None:
-    """A rulebook that calls a playbook, with the source by its bare name from a folder."""
+    """Tests a rulebook that calls a playbook. It has the short name of the source, which is in a folder."""
     log = rulebook.folder / "log.txt"
     vm.faults = [Fault("status", status=503, times=1), Fault("reset", times=1)]
     rulebook.start(
@@ -80,7 +80,7 @@ def test_rules_see_each_change_once(vm: Vm, rulebook: Rulebook) -> None:
     vm.faults = [Fault("status", status=200, body="{", path=ROUTE, times=2)]
     rulebook.until(lambda: vm.faults[0].used == 2, "requests in spite of faults")
     vm.maintenance.advance(60)
-    # The rule for the disappearance ends it.
+    # The rule for the disappeared event ends ansible-rulebook.
     assert rulebook.ended() == 0
     assert lines(log) == ["Terminate of web-0, web-1 approved"]
     for change in ("appeared: Scheduled", "status_changed: Started", "disappeared: Started"):
@@ -92,7 +92,7 @@ def test_rules_see_each_change_once(vm: Vm, rulebook: Rulebook) -> None:
 def test_the_rules_of_the_guide(
     vm: Vm, rulebook: Rulebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The guide to maintenance: the half a minute that a Spot VM has is for a checkpoint."""
+    """Tests the guide to maintenance: a Spot VM uses its half minute for a checkpoint."""
     (rules,) = (block for block in guides.blocks("maintenance") if block.name == "evictions.yml")
     (rulebook.folder / rules.name).write_text(rules.text, encoding="utf-8")
     log = rulebook.folder / "log.txt"

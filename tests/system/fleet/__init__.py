@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of machines on one: network namespaces, each with its own sshd and its own IMDS.
+"""A fleet on one machine: network namespaces, each with its own sshd and its own IMDS.
 
-`make test-fleet` runs all of this as root of new mount, network and process namespaces (see tests/tools/isolation.py),
-from which nothing gets out, and with whose first process everything in them ends.
+`make test-fleet` runs the tests as root in new mount, network and process namespaces (see tests/tools/isolation.py).
+They have no connection to other networks, and all their processes end with the first process.
 """

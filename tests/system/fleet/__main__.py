@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A small fleet that stays until it is ended, for the test of what is left then: `python -m fleet REPORT`."""
+"""Runs a small fleet until it is ended. The test then checks what is left: `python -m fleet REPORT`."""
 
 from __future__ import annotations
 

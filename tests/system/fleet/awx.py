@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What AWX does with a project, without AWX: it runs jobs by ansible-runner and inventory sources by ansible-inventory.
+"""Runs a project as AWX does, but without AWX: jobs with ansible-runner, and inventory sources with ansible-inventory.
 
-An inventory source of a project runs in the project's folder, and what it gives is kept without the fact cache's part
-(`--export`). A job gets the inventory that was kept, as a script, and no terminal. With "Enable fact storage" it gets
-the facts of earlier jobs in a cache of files that is its own.
+AWX runs an inventory source of a project in the folder of the project, and stores the result without the values of the
+fact cache (`--export`). A job gets the stored inventory as a script, and has no terminal. With "Enable fact storage", it
+gets the facts of earlier jobs in its own cache of files.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Project:
             "limit": limit,
             "forks": 20,
             "fact_cache_type": "jsonfile" if fact_storage else "",
-            # Would anything ask, this is the answer.
+            # The answer to any question of a program.
             "passwords": {r"(?i)pass(word|phrase).*:\s*?$": ""},
         }
         (folder / "job.json").write_text(json.dumps(settings), encoding="utf-8")
@@ -80,7 +80,7 @@ class Project:
         script.chmod(0o700)
 
     def constructed(self) -> t.Any:
-        """Updates a constructed inventory, to which AWX gives the facts that it has stored."""
+        """Updates a constructed inventory. AWX passes the stored facts to it."""
         hosts = self._folder.with_name(f"job-{self._jobs}") / "inventory" / "hosts"
         answer = self._controller.run(
             "env ANSIBLE_CACHE_PLUGIN=jsonfile"

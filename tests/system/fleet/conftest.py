@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One fleet for all tests, and the runs of the guide that several tests look at.
+"""Fixtures: one fleet for all tests, and the runs of the guide that several tests check.
 
-What a run leaves behind is read when it has ended, so that the tests may come in any order.
+The files of a run are read at its end, so that the tests can run in any order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ GATHER = "ansible-playbook -i inventory imds.azure.gather -e imds_snapshot_dir=s
 
 @pytest.fixture(scope="session", autouse=True)
 def _told_where() -> None:
-    """For whoever looks, from outside, whether anything of this has been left behind."""
+    """Writes the namespaces to a report, for the check from outside that nothing is left behind."""
     report = pathlib.Path(os.environ["IMDS_FLEET_REPORT"])
     report.write_text("\n".join(sorted(own_namespaces())), encoding="utf-8")
 
@@ -47,7 +47,7 @@ def fleet() -> t.Iterator[Fleet]:
 
 @dataclasses.dataclass(frozen=True)
 class Gathered:
-    """The guide's first run over the whole fleet, and what was there right after it."""
+    """The first run of the guide over the whole fleet, and its files at its end."""
 
     controller: Controller
     answer: Answer
@@ -95,7 +95,7 @@ def snapshots(controller: Controller) -> dict[str, str]:
 
 
 def cached(folder: pathlib.Path) -> dict[str, dict[str, t.Any]]:
-    """The facts in a cache of files, which have a form of their own from ansible-core 2.19 on."""
+    """The facts in a cache of files. Since ansible-core 2.19, they have a special form."""
     found = {}
     for file in folder.iterdir():
         data = json.loads(file.read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ class Retried:
 
 @pytest.fixture(scope="session")
 def retried(fleet: Fleet, gathered: Gathered) -> Retried:
-    """Once one of those that failed is well again."""
+    """The run after one of the failed hosts was repaired."""
     fleet.heal(THROTTLED_ONE)
     answer = gathered.controller.follow(f"{GATHER} --limit azure_unknown")
     return Retried(answer, snapshots(gathered.controller))
@@ -120,7 +120,7 @@ def retried(fleet: Fleet, gathered: Gathered) -> Retried:
 
 @pytest.fixture(scope="session")
 def redis(fleet: Fleet) -> t.Iterator[t.Callable[[str], str]]:
-    """A real server in the namespace of the first controller; what redis-cli says to a command."""
+    """A real Redis server in the namespace of the first controller. Yields a function that runs redis-cli."""
     options = shlex.split(f"--protected-mode no --save '' --appendonly no --dir {WORK}")
     command = [program("redis-server"), *options]
     server = fleet.network.start(FIRST, command, WORK / "redis.log")
@@ -140,7 +140,7 @@ def redis(fleet: Fleet) -> t.Iterator[t.Callable[[str], str]]:
 
 @dataclasses.dataclass(frozen=True)
 class Shared:
-    """What two controllers gathered at the same time, and what both of them see."""
+    """The facts that two controllers gathered at the same time, and that both of them see."""
 
     west: Answer
     north: Answer
@@ -154,7 +154,7 @@ class Shared:
 
 @pytest.fixture(scope="session")
 def shared(redis: t.Callable[[str], str], retried: Retried) -> Shared:
-    del retried  # The one that was throttled is well by now.
+    del retried  # The throttled host has recovered by now.
     redis("flushall")
     config = "ansible.cfg=shared/ansible.cfg"
     first = Controller("first", FIRST, files=(config, "large.imds.yml", *GROUPING))
@@ -191,7 +191,7 @@ def shared(redis: t.Callable[[str], str], retried: Retried) -> Shared:
 
 @dataclasses.dataclass(frozen=True)
 class Awx:
-    """A project in AWX: its inventory source, its job, its source again; and jobs with fact storage."""
+    """A project in AWX: its inventory source, its job, its source again, and then jobs with fact storage."""
 
     first_update: t.Any
     job: Answer

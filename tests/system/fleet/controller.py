@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A controller: a folder with the files of a project, and commands that run there, in the controller's namespace."""
+"""A controller: a folder with the files of a project. Commands run there in the namespace of the controller."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from fleet.fleet import FIRST, WORK
 from fleet.network import inside
 
 PATIENCE = 120
-# The commands of the guide that were run.
+# The commands of the guide that have run.
 FOLLOWED: set[str] = set()
 
 
@@ -33,30 +33,30 @@ class Answer(t.NamedTuple):
 
     @property
     def failures(self) -> dict[str, str]:
-        """The hosts that the last task named, and what it said of them."""
+        """The hosts in the output of the last task, and its messages about them."""
         task = self.output.split("TASK [Fail for each host that failed]")[-1]
         found = re.findall(r"^fatal: \[([\w.-]+)\]: FAILED! => (\{.*\})", task, re.MULTILINE)
         return {host: json.loads(result)["msg"] for host, result in found}
 
     @property
     def asked(self) -> set[str]:
-        """The hosts that the recap knows of."""
+        """The hosts in the recap."""
         return set(re.findall(r"^([\w.-]+) +: ok=[1-9]", self.output, re.MULTILINE))
 
     @property
     def data(self) -> t.Any:
-        """What `ansible-inventory --list` printed, with text that Ansible marks shown as text."""
+        """The output of `ansible-inventory --list`. Marked texts become plain texts."""
         return json.loads(self.output, object_hook=_plain)
 
     @property
     def hosts(self) -> set[str]:
-        """What `--list-hosts` printed."""
+        """The output of `--list-hosts`."""
         _title, *lines = self.output.splitlines()
         return {line.strip() for line in lines}
 
 
 class Controller:
-    """`name` is a folder of its own, `namespace` the machine that it is on."""
+    """`name` is the folder of the controller, and `namespace` is its machine."""
 
     def __init__(self, name: str, namespace: str = FIRST, files: t.Sequence[str] = ()) -> None:
         self.namespace = namespace
@@ -71,7 +71,7 @@ class Controller:
         return Running(self, shlex.split(command))
 
     def follow(self, command: str) -> Answer:
-        """Runs a command that the guide says."""
+        """Runs a command of the guide."""
         return self.start_following(command).wait()
 
     def start_following(self, command: str) -> Running:
@@ -101,7 +101,7 @@ class Controller:
 
 
 class Running:
-    """A command on its way; what it prints goes to files, so that nothing waits for a reader."""
+    """A running command. It writes its output to files, so that it never waits for a reader."""
 
     def __init__(self, controller: Controller, command: list[str]) -> None:
         self._output = _free(controller.folder / "output")

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fleet: each machine with its sshd, its firmware and its IMDS, and the controllers beside them."""
+"""The fleet: machines with an sshd, a firmware and an IMDS, and the controllers."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tools.debian import find
 HERE = pathlib.Path(__file__).resolve().parent
 WORK = RUN / "imds-fleet"
 ENDPOINT = "http://169.254.169.254"
-# The first is also where the trap and Redis are.
+# The first controller also runs the trap and Redis.
 CONTROLLERS = {"imds-ctl-1": "10.88.0.1", "imds-ctl-2": "10.88.0.2"}
 FIRST, SECOND = CONTROLLERS
 TRAP = f"http://{CONTROLLERS[FIRST]}:3128"
 REDIS = "redis.example.net"
-# Every name that one program or another takes a proxy from.
+# All environment variables from which programs read a proxy.
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 
 SSHD = """\
@@ -80,7 +80,7 @@ class Fleet:
         return [machine for machine in self._machines if machine.is_up]
 
     def _settle_accounts(self) -> None:
-        """Names by /etc/hosts, and a root with an empty home, whatever the machine's own is like."""
+        """Sets the names in /etc/hosts, and gives root an empty home, independent of those of the machine."""
         (RUN / "sshd").mkdir(mode=0o755)
         (WORK / "root").mkdir(mode=0o700)
         addresses = {machine.name: machine.address for machine in self._machines}
@@ -115,7 +115,7 @@ class Fleet:
         if machine.imds == "answers":
             self.network.configure(machine.namespace, "addr add 169.254.169.254/32 dev lo")
         elif machine.imds == "dropped":
-            # A way there, and nobody on it: what a firewall looks like that drops everything.
+            # A route to an address where nothing answers, like a firewall that drops all packets.
             self.network.configure(
                 machine.namespace,
                 "neigh add 169.254.169.254 lladdr 02:00:00:00:00:fe dev eth0 nud permanent",
@@ -155,7 +155,7 @@ class Fleet:
         )
 
     def requests(self, machine: Machine) -> list[dict[str, t.Any]]:
-        """What the machine's IMDS was asked."""
+        """The requests that the IMDS of the machine received."""
         found: list[dict[str, t.Any]] = json.loads(self._control(machine, "GET", "requests"))
         return found
 
@@ -175,7 +175,7 @@ class Fleet:
         return answer.stdout
 
     def trapped(self) -> list[str]:
-        """What the trap has written down."""
+        """The requests that the trap recorded."""
         return (WORK / "trap.log").read_text(encoding="utf-8").splitlines()
 
     def close(self) -> None:
@@ -183,7 +183,7 @@ class Fleet:
 
 
 def firmware(tag: str | None) -> str:
-    """A shell command that gives a machine's mount namespace its own firmware."""
+    """A shell command that mounts the firmware of a machine in its mount namespace."""
     folder = "/sys/class/dmi/id"
     commands = [f"mount -t tmpfs imds-fleet /sys/class && mkdir -p {folder}"]
     if tag is not None:
@@ -192,7 +192,7 @@ def firmware(tag: str | None) -> str:
 
 
 def program(name: str) -> str:
-    """sshd wants to be started by its whole path."""
+    """The path of sshd, because sshd must be started with its full path."""
     found = find(name)
     assert found, f"{name} is not installed"
     return found

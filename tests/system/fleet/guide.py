@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files and commands of docs/docsite/rst/fleet.rst, so that the test runs what the guide says."""
+"""Reads the files and commands of docs/docsite/rst/fleet.rst, so that the test can run them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pathlib
 
 import guides
 
-# The files that were used.
+# The used files.
 WRITTEN: set[str] = set()
 
 
 def files() -> dict[str, str]:
-    """By the name that the comment in the first line says."""
+    """The files by their names, which are in the comments of their first lines."""
     found = {}
     for block in guides.blocks("fleet"):
         if block.kind != "shell":

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serves each machine's IMDS in the namespace of that machine: `python -m fleet.imds PLAN.json`.
+"""Serves the IMDS of each machine in the namespace of this machine: `python -m fleet.imds PLAN.json`.
 
-PLAN.json has a list of [namespace, arguments of the simulator]. One process for each, forked from one that has the
-simulator imported already, as that is what takes its time.
+PLAN.json has a list of [namespace, arguments of the simulator]. Each entry has a process. It is forked from a process
+that has already imported the simulator, because this import is slow.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CLONE_NEWNET = 0x40000000
 
 
 def enter(namespace: str) -> None:
-    """os.setns is there from Python 3.12 on only."""
+    """Enters a namespace. os.setns exists only since Python 3.12."""
     libc = ctypes.CDLL(None, use_errno=True)
     with open(f"/run/netns/{namespace}", "rb") as file:
         if libc.setns(file.fileno(), CLONE_NEWNET):

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Runs one job as AWX does, by ansible-runner, and exits as it did: `python job.py JOB.json`."""
+"""Runs one job with ansible-runner, as AWX does. The exit status is that of the job: `python job.py JOB.json`."""
 
 from __future__ import annotations
 

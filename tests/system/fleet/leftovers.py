@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Looks, from outside, whether anything of a fleet has been left behind: `python -m fleet.leftovers REPORT`.
+"""Checks from outside that a fleet has left nothing behind: `python -m fleet.leftovers REPORT`.
 
-REPORT has the namespaces that the test wrote down while it ran.
+REPORT has the namespaces that the test recorded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fleet.network import mounts, users
 
 
 def main(report: str) -> None:
-    # The kernel gives the numbers of namespaces that are gone to new ones, so what begins from now on does not count.
+    # The kernel reuses the numbers of removed namespaces. So processes that begin from now on do not count.
     now = time.time()
     if not pathlib.Path(report).exists():
         sys.exit("the test of the fleet did not say which namespaces it was in")

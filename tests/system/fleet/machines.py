@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The machines of the fleet: which there are, what their IMDS says and how each of them is special."""
+"""The machines of the fleet, with the documents of their IMDS and with the special properties of each machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AZURE = "7783-7084-3265-9085-8269-3286-77"
 FOREIGN = "Somebody Else's Cloud"
 BUSY = {"kind": "status", "status": 429, "times": 2}
 THROTTLED = {"kind": "status", "status": 429}
-# What a tag may hold, and what must stay a text.
+# Values that a tag can have, and that must stay texts.
 HOSTILE = "{{ 6 * 7 }}; {% raw %}:"
 
 Imds = t.Literal["answers", "none", "dropped"]
@@ -27,14 +27,14 @@ class Machine(t.NamedTuple):
     zone: str
     fault_domain: str
     address: str
-    tag: str | None = AZURE  # of the chassis; None where the firmware says nothing
+    tag: str | None = AZURE  # of the chassis; None if the firmware has no tag
     imds: Imds = "answers"
     faults: tuple[dict[str, t.Any], ...] = ()
     is_up: bool = True
 
     @property
     def vm(self) -> str:
-        """The name of the VM, which is not that of the host."""
+        """The name of the VM, which differs from the name of the host."""
         return f"vm-{self.name.partition('.')[0]}"
 
     @property

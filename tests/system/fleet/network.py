@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Network namespaces on one bridge, and what runs in them.
+"""Network namespaces on one bridge, and their processes.
 
-Needs the network namespace, the mount namespace and the process namespace to be its own: see tests/tools/isolation.py.
+Needs its own network, mount and process namespaces, see tests/tools/isolation.py.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import typing as t
 
 SYSTEM = pathlib.Path(__file__).resolve().parents[1]
 RUN = pathlib.Path("/run")
-# The source that mount tables name for every mount of ours.
+# The source of all mounts of this module in mount tables.
 MOUNT = "imds-fleet"
 BRIDGE = "imds-bridge"
 KINDS = ("net", "mnt", "pid")
 
 
 class Network:
-    """Namespaces with an address on one bridge; no route leads out of it."""
+    """Namespaces with an address on one bridge. No route leads to other networks."""
 
     def __init__(self) -> None:
         self._namespaces: list[str] = []
@@ -52,7 +52,7 @@ class Network:
         _ip(commands, "-n", name)
 
     def mount(self, target: pathlib.Path, source: pathlib.Path | None = None) -> None:
-        """A mount that nobody but this mount namespace sees: an empty folder, or a file in place of another."""
+        """Mounts an empty folder, or a file over another file. Only this mount namespace sees it."""
         options = ("--bind", str(source)) if source else ("-t", "tmpfs", MOUNT)
         _run(["mount", *options, str(target)])
         self._mounted.insert(0, target)
@@ -60,7 +60,7 @@ class Network:
     def start(
         self, name: str | None, command: t.Sequence[str], log: pathlib.Path
     ) -> subprocess.Popen[bytes]:
-        """In a namespace, or beside them all."""
+        """Runs a command in a namespace, or outside of all of them."""
         with log.open("wb") as output:
             process = subprocess.Popen(
                 inside(name, command) if name else command,
@@ -73,12 +73,12 @@ class Network:
         return process
 
     def processes(self) -> set[int]:
-        """All that run in one of the namespaces, whoever started them: sshd's sessions, ssh's masters."""
+        """All processes in one of the namespaces, for example sessions of sshd and masters of ssh."""
         listed = (_run(["ip", "netns", "pids", name]) for name in self._namespaces)
         return {int(process) for output in listed for process in output.split()}
 
     def close(self) -> None:
-        """A namespace lives on as long as one process in it, so all of them end first."""
+        """Ends all processes first, because a namespace exists as long as one of its processes."""
         for process in self.processes():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
@@ -104,18 +104,18 @@ def until(condition: t.Callable[[], t.Any], what: str, patience: float = 20.0) -
 
 
 def own_namespaces() -> set[str]:
-    """The namespaces of this process, as the kernel names them: `net:[4026531840]`."""
+    """The namespaces of this process with the names of the kernel: `net:[4026531840]`."""
     return {os.readlink(f"/proc/self/ns/{kind}") for kind in KINDS}
 
 
 def users(namespaces: t.Container[str], until: float = math.inf) -> list[str]:
-    """The processes in any of these namespaces, as far as this process sees.
+    """The processes in these namespaces that this process can see.
 
-    Only those that began until then: the kernel gives the numbers of namespaces that are gone to new ones.
+    Only processes that began until this time, because the kernel reuses the numbers of removed namespaces.
     """
     found = []
     for folder in pathlib.Path("/proc").glob("[0-9]*"):
-        # It may have ended meanwhile.
+        # The process may have ended meanwhile.
         with contextlib.suppress(OSError):
             own = {os.readlink(folder / "ns" / kind) for kind in KINDS}
             if any(namespace in namespaces for namespace in own) and _began(folder) <= until:
@@ -125,7 +125,7 @@ def users(namespaces: t.Container[str], until: float = math.inf) -> list[str]:
 
 
 def _began(process: pathlib.Path) -> float:
-    """When a process of /proc began, in seconds since the epoch."""
+    """The start time of a process in seconds since the epoch."""
     after_name = (process / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     ticks = int(after_name[19])
     since_boot = ticks / os.sysconf("SC_CLK_TCK")
@@ -133,7 +133,7 @@ def _began(process: pathlib.Path) -> float:
 
 
 def mounts(namespaces: t.Iterable[str] = ()) -> list[str]:
-    """The mounts that this process sees of ours, or that hold one of these namespaces."""
+    """The visible mounts of this module, and mounts that keep one of these namespaces."""
     table = pathlib.Path("/proc/self/mountinfo").read_text(encoding="utf-8")
     marks = (MOUNT, *namespaces)
     return [line for line in table.splitlines() if any(mark in line for mark in marks)]

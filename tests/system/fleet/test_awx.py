@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The project of the guide, as AWX runs it."""
+"""Tests the project of the guide as AWX runs it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fleet.machines import FLEET, WEST, names
 from fleet.test_fleet import expected_groups, hosts_of
 from project import ROOT
 
-# Those that the job was limited to.
+# The hosts to which the job was limited.
 ASKED = WEST[:3]
 
 

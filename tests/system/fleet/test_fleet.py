@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One controller over SSH: facts, fact cache, snapshots, groups, and what goes wrong with single hosts."""
+"""Tests one controller over SSH: facts, fact cache, snapshots, groups, and failures of single hosts."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_facts_are_what_imds_says(gathered: Gathered, machine: Machine) -> None:
 
 def test_one_request_to_the_default_endpoint_and_no_more(gathered: Gathered) -> None:
     counts = {name: len(requests) for name, requests in gathered.requests.items()}
-    # The busy one answers 429 twice, and has its facts nevertheless.
+    # The busy host answers 429 twice, but has its facts.
     assert counts == {machine.name: 3 if machine.faults else 1 for machine in GOOD}
     for requests in gathered.requests.values():
         for request in requests:
@@ -133,7 +133,7 @@ def test_proxies_of_the_managed_nodes_see_nothing(gathered: Gathered) -> None:
 
 
 def test_the_proxies_would_have_been_used(fleet: Fleet, gathered: Gathered) -> None:
-    """That the test before this one can fail: over the same SSH, what heeds the environment goes to the proxy."""
+    """Tests that the previous test can fail: over the same SSH, a program that reads the environment uses the proxy."""
     script = f"import urllib.request; urllib.request.urlopen('{EXAMPLE}', timeout=5)"
     answer = gathered.controller.run(
         f'ansible -i inventory web-0.example.net -m ansible.builtin.command -a "{sys.executable} -c \\"{script}\\""'
@@ -216,7 +216,7 @@ def test_a_guard_accepts_recent_facts(fleet: Fleet, gathered: Gathered) -> None:
 
 @pytest.mark.usefixtures("retried")
 def test_snapshots_are_an_inventory_that_reaches_the_vms(gathered: Gathered) -> None:
-    """By the addresses that IMDS said, without the list of hosts."""
+    """Tests the addresses from IMDS, without the list of hosts."""
     follow = gathered.controller.follow
     graph = follow("ansible-inventory -i fleet.imds.yml --graph")
     assert "|--@location_northeurope:" in graph.output
@@ -240,7 +240,7 @@ def test_those_without_facts_are_asked_again_by_their_group(
 
 @pytest.mark.usefixtures("retried")
 def test_what_was_known_of_a_host_survives_its_failure(fleet: Fleet, gathered: Gathered) -> None:
-    """In batches of one, so that all hosts of a batch fail; and the first of them can't be reached."""
+    """Tests batches of one host, so that all hosts of a batch fail. The first host is unreachable."""
     facts = gathered.controller.folder / "facts"
     before = cached(facts)
     fleet.spoil(THROTTLED_ONE, THROTTLED)

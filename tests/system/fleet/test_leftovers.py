@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""However a fleet ends, nothing of it is left. leftovers.py looks the same way at the whole run."""
+"""Tests that a fleet leaves nothing behind, however it ends. leftovers.py checks the whole run in the same way."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Several controllers, each with its own part of the fleet, share one fact cache."""
+"""Tests several controllers that share one fact cache. Each controller has a part of the fleet."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guide says nothing that the tests don't do. Comes last, and fails when it runs without the others."""
+"""Tests that the tests run all files and commands of the guide. It runs last, and fails without the other tests."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A proxy that nobody should ask: `python trap.py ADDRESS PORT` writes down the first line of each request."""
+"""A proxy that no program should use: `python trap.py ADDRESS PORT` records the first line of each request."""
 
 from __future__ import annotations
 

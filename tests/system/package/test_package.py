@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tarball: what is in it, and what Galaxy and execution environments make of it."""
+"""Tests the contents of the tarball, and its use by Galaxy and by execution environments."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import pytest
 from project import ROOT
 
 TARBALL = pathlib.Path(os.environ["IMDS_TARBALL"])
-# What users need. Each pattern has files in the tarball, and each file there has a pattern.
+# The files that users need. Each pattern matches files of the tarball, and each of its files matches a pattern.
 CONTENTS = (
     "MANIFEST.json",
     "FILES.json",
@@ -55,7 +55,7 @@ CONTENTS = (
 )
 LINK = re.compile(r"\]\(https://github\.com/imds-azure/imds\.azure/(?:blob|tree)/main/([^)#]+)")
 RELATIVE = re.compile(r"\]\((?!https?:)[^)]+")
-# What galaxy-importer must have found a description of, and the files that it comes from.
+# The contents that galaxy-importer must describe, and the files of these contents.
 DESCRIBED = {
     "module": "plugins/modules/*.py",
     "lookup": "plugins/lookup/*.py",
@@ -90,7 +90,7 @@ def test_it_has_all_that_users_need(names: set[str]) -> None:
 
 
 def test_links_of_the_readme_lead_somewhere() -> None:
-    """To a file or a folder of the repository. They are absolute, because Automation Hub shows the page elsewhere."""
+    """Tests that links to the repository are absolute, because Automation Hub shows the page at another address."""
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     links = LINK.findall(readme)
     assert links
@@ -100,7 +100,7 @@ def test_links_of_the_readme_lead_somewhere() -> None:
 
 @pytest.fixture(scope="session")
 def galaxy(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict[str, str]]]:
-    """What Galaxy's importer says, and the contents that it lists."""
+    """The messages of galaxy-importer, and the contents that it lists."""
     folder = tmp_path_factory.mktemp("galaxy")
     (folder / TARBALL.name).symlink_to(TARBALL)
     done = subprocess.run(
@@ -133,7 +133,7 @@ def test_galaxy_has_a_description_of_everything(
 
 
 def test_an_execution_environment_gets_the_requirements(tmp_path: pathlib.Path) -> None:
-    """By ansible-builder, from the tarball as it is installed."""
+    """Tests ansible-builder with the installed tarball."""
     place = tmp_path / "ansible_collections" / "imds" / "azure"
     place.mkdir(parents=True)
     with tarfile.open(TARBALL) as archive:
@@ -145,7 +145,7 @@ def test_an_execution_environment_gets_the_requirements(tmp_path: pathlib.Path) 
 
 
 def test_the_example_of_an_execution_environment_can_be_built(tmp_path: pathlib.Path) -> None:
-    """ansible-builder writes everything that Podman or Docker then builds. The build itself needs one of them."""
+    """Runs only `ansible-builder create`, which writes the files for the build. The build itself needs Podman or Docker."""
     definition = ROOT / "examples" / "execution-environment.yml"
     command = ["ansible-builder", "create", f"--file={definition}", f"--context={tmp_path}"]
     subprocess.run(

@@ -1,8 +1,8 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Other programs that ask IMDS, run against the simulator: `make test-peers`.
+"""Tests the simulator with other programs that query IMDS: `make test-peers`.
 
-They ask 169.254.169.254 and nothing else, so they run in network namespaces where that is the simulator, and out of
-a root folder of their own: on the machine itself Ansible's setup would run those of them that it finds.
+They query only 169.254.169.254, so they run in network namespaces where the simulator has this address. They are
+installed in their own root folder, because Ansible's module setup runs some of them if they are installed on the machine.
 """

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""This machine as an Azure Arc-enabled server: the agent's program, its folder of keys, and the simulator at its port.
+"""Makes this machine an Azure Arc-enabled server: with the program of the agent, its folder of keys, and the simulator at its port.
 
-Needs the network namespace and the mount namespace to be its own, as those of the session peers are.
+Needs its own network namespace and mount namespace, as the session peers has.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PORT = 40342
 KEYS = pathlib.Path("/var/opt/azcmagent/tokens")
 PROGRAM = pathlib.Path("/opt/azcmagent/bin/himds")
 CHASSIS = "/sys/class/dmi/id/chassis_asset_tag"
-# Where the clients of Microsoft look, before they look for the program.
+# The folder that the clients of Microsoft check before they search for the program.
 VARIABLES = {
     "IDENTITY_ENDPOINT": f"http://localhost:{PORT}/metadata/identity/oauth2/token",
     "IMDS_ENDPOINT": f"http://localhost:{PORT}",
@@ -33,7 +33,7 @@ def server(vm: Vm) -> t.Iterator[Vm]:
     if interfaces != ["lo"]:
         raise RuntimeError(f"no place to be a server: there is not only lo, but {interfaces}")
     with _empty("/var/opt"), _empty("/opt"):
-        # The folder of a real agent belongs to himds, whose group may read in it.
+        # On a real server, the folder belongs to the user himds, and its group may read it.
         KEYS.mkdir(parents=True, mode=0o770)
         with Simulator([vm], port=PORT):
             yield vm
@@ -52,7 +52,7 @@ def agent_installed() -> t.Iterator[None]:
 
 @contextlib.contextmanager
 def _empty(folder: str) -> t.Iterator[None]:
-    """An empty folder in the place of another, for the processes of this mount namespace alone."""
+    """Replaces a folder with an empty one, only for the processes of this mount namespace."""
     _run("mount", "-t", "tmpfs", "tmpfs", folder)
     try:
         yield

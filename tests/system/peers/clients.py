@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Microsoft's own clients for tokens, each as a function that gets one or raises; with no longer waits than need be."""
+"""Microsoft's clients for tokens. Each is a function that returns a token or raises an error, with short waits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def azure_identity(**identity: str) -> str:
         given["client_id"] = identity["client_id"]
     elif identity:
         given["identity_config"] = dict(identity)
-    # Its own waits add up to 24 seconds, by the same decisions.
+    # The default waits of the client add up to 24 seconds. Its decisions stay the same.
     with ManagedIdentityCredential(retry_backoff_factor=0, **given) as credential:
         token: str = credential.get_token(f"{VAULT}/.default").token
     return token
@@ -35,7 +35,7 @@ def msal_client(**identity: str) -> str:
         else msal.SystemAssignedManagedIdentity()
     )
     with requests.Session() as session:
-        # It leaves trying again to the session that it is given.
+        # The session that the client gets is responsible for retries.
         again = urllib3.util.Retry(
             total=5, status_forcelist=[404, 410, 429, 500, 502, 503, 504], raise_on_status=False
         )

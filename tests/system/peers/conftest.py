@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One machine for all tests, and the collection beside the peers on it."""
+"""Fixtures: one machine for all tests, with the peers and the collection."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from peers.machine import Machine
 from programs import output_of
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Runs one of the playbooks here, with these variables: what it wrote into its result file.
+# Runs a playbook of this folder with variables. Returns the content of its result file.
 Play = t.Callable[[str, dict[str, t.Any]], str]
 
 
@@ -30,7 +30,7 @@ def _machine() -> t.Iterator[Machine]:
 
 @pytest.fixture
 def machine(_machine: Machine) -> Machine:
-    """As good as new, and without anything that it could tell."""
+    """The machine in its initial state, without metadata."""
     _machine.vm.__dict__.update(Vm("vm", {}).__dict__, url=_machine.vm.url)
     return _machine
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A VM in Azure as far as the peers see: its DMI, its IMDS at 169.254.169.254, and their root folder around them.
+"""A VM in Azure for the peers: its DMI, its IMDS at 169.254.169.254, and the root folder of the peers.
 
-Needs the network namespace, the mount namespace and the process namespace to be its own: see tests/tools/isolation.py.
+Needs its own network, mount and process namespaces, see tests/tools/isolation.py.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from peers.peers import Peer
 from programs import output_of
 
 IMDS = "169.254.169.254"
-# What the firmware of a VM says; Facter looks for the product, cloud-init and Ansible's users for the asset tag.
+# The firmware of a VM. Facter reads the product. cloud-init and users of Ansible read the asset tag.
 DMI = {
     "bios_vendor": "American Megatrends Inc.",
     "board_vendor": "Microsoft Corporation",
@@ -25,7 +25,7 @@ DMI = {
     "product_name": "Virtual Machine",
     "sys_vendor": "Microsoft Corporation",
 }
-# All that a peer finds of the environment.
+# All environment variables of a peer.
 ENVIRONMENT = {
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
     "HOME": "/root",
@@ -34,12 +34,12 @@ ENVIRONMENT = {
 
 
 class Machine:
-    """`with Machine(root, vm) as machine:` in namespaces where there is nothing but loopback."""
+    """`with Machine(root, vm) as machine:` in namespaces with only loopback."""
 
     def __init__(self, root: pathlib.Path, vm: Vm) -> None:
         self.root = root
         self.vm = vm
-        # The limit on requests is for the tests of that limit.
+        # Only the tests of the limit of requests have a limit.
         self._simulator = Simulator([vm], host=IMDS, port=80, rate_limit=0)
 
     def __enter__(self) -> Machine:
@@ -47,7 +47,7 @@ class Machine:
         if interfaces != ["lo"]:
             raise RuntimeError(f"no place to be {IMDS}: there is not only lo, but {interfaces}")
         output_of("ip", "address", "add", f"{IMDS}/32", "dev", "lo")
-        # Nobody else sees these, and with the last process in the namespace they are gone.
+        # Only this namespace sees these mounts. They disappear with its last process.
         output_of("mount", "--bind", str(self.root), str(self.root))
         output_of("mount", "-o", "remount,bind,ro", str(self.root))
         output_of("mount", "-t", "proc", "proc", str(self.root / "proc"))
@@ -71,9 +71,9 @@ class Machine:
         output_of("ip", "address", "delete", f"{IMDS}/32", "dev", "lo")
 
     def command(self, peer: Peer) -> list[str]:
-        """What runs a peer, in ENVIRONMENT."""
+        """The prefix that runs a peer in ENVIRONMENT."""
         return ["chroot", str(self.root), *peer.command]
 
     def run(self, peer: Peer) -> str:
-        """What a peer prints."""
+        """The output of a peer."""
         return output_of(*self.command(peer), env=ENVIRONMENT)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Microsoft's client for tokens in JavaScript, in a folder of its own under .venv. Tests skip it where there is no npm."""
+"""Microsoft's JavaScript client for tokens, in its own folder below .venv. Without npm, tests skip it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from project import VENVS
 
 FOLDER = VENVS / "peers-node"
 PACKAGE = "@azure/identity@4"
-# The names that it has for the parameters of its credential.
+# The names of the parameters of its credential.
 _NAMES = {"client_id": "clientId", "object_id": "objectId", "resource_id": "resourceId"}
 _GET = """
 const { ManagedIdentityCredential } = require("@azure/identity");
@@ -30,7 +30,7 @@ credential.getToken(process.argv[2]).then(
 
 
 def install() -> None:
-    """Downloads it, with the network of this machine, where npm is and it is not there yet."""
+    """Downloads the client over the network of this machine, if npm is installed and the client is missing."""
     npm = shutil.which("npm")
     if npm is None:
         print(f"without npm, {PACKAGE} is not tested", flush=True)
@@ -46,7 +46,7 @@ def is_installed() -> bool:
 
 
 def azure_identity_js(**identity: str) -> str:
-    """A token by the client, or a RuntimeError with what it says."""
+    """A token of the client. Raises RuntimeError with the message of the client."""
     given = {_NAMES[name]: value for name, value in identity.items()}
     env: dict[str, t.Any] = {**os.environ, "NODE_PATH": str(FOLDER / "node_modules")}
     done = subprocess.run(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is run: each program, how it is made to ask IMDS alone, and what of its answer our facts have, too."""
+"""The programs, how each of them reads only IMDS, and the parts of its output that the facts also contain."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ Read = dict[str, t.Any]
 
 @dataclasses.dataclass(frozen=True)
 class Peer:
-    """A program that prints as JSON what it read.
+    """A program that prints JSON.
 
-    ``read`` finds in that what stands in the fact of the same name.
+    `read` returns the parts of the output that must equal the fact of the same name.
     """
 
     name: str
-    # Those of Debian that it takes.
+    # The Debian packages of the program.
     packages: tuple[str, ...]
     command: tuple[str, ...]
-    # The API version that it settles for, and how many requests that takes.
+    # The API version that the program uses, and the number of its requests.
     api_version: str
     requests: int
     read: t.Callable[[t.Any], Read]
-    # Files that tell it that it is in Azure.
+    # Files by which the program recognizes Azure.
     files: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
-    # Whether it copes with the IPv6 addresses of real documents, which have no public one beside them.
+    # Whether the program supports the IPv6 addresses of real documents, which have no public address.
     takes_ipv6: bool = True
 
 
@@ -81,7 +81,7 @@ OHAI = Peer(
 )
 CLOUD_INIT = Peer(
     "cloud-init's IMDS call",
-    # The second because debootstrap knows nothing of virtual packages, and one of its libraries asks for such.
+    # The second package is named, because debootstrap does not resolve the virtual package that a library needs.
     packages=("cloud-init", "python3-cffi-backend"),
     command=("python3", "-c", _CLOUD_INIT),
     api_version="2021-08-01",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The root folder with the peers: a small Debian under .venv. `python -m peers.root` makes it when it is missing."""
+"""Creates the root folder with the peers: a small Debian below .venv. `python -m peers.root` creates it if it is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from project import VENVS
 from tools import debian, isolation
 
 ROOT = VENVS / "peers"
-# The release of Debian whose packages have been tried.
+# The Debian release with tested packages.
 SUITE = "bookworm"
 
 

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet of a VM, an Azure Arc-enabled server and a machine that is neither, with one option in the inventory.
+"""Tests a fleet of a VM, an Azure Arc-enabled server and another machine, with one option in the inventory.
 
-Each is a network namespace and a mount namespace, with a firmware of its own. On the server, 169.254.169.254 is the
-metadata service of another cloud, which must not hear of the collection.
+Each machine has its own network namespace, mount namespace and firmware. On the server, 169.254.169.254 is the
+metadata service of another cloud. The collection must send it no request.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ BIN = pathlib.Path(sys.executable).parent
 AZURE = DMI["chassis_asset_tag"]
 OTHER = "No Asset Tag"
 HOSTS = ("vm-1", "hybrid-1", "plain-1")
-# A service that answers as that of Amazon EC2 does.
+# A service that answers like that of Amazon EC2.
 FOREIGN = [{"kind": "status", "status": 404, "headers": {"Server": "EC2ws"}, "body": "<html>"}]
 
 
 class Host:
-    """A machine, by the process that keeps its namespaces."""
+    """A machine. One process keeps its namespaces."""
 
     def __init__(self, name: str, folder: pathlib.Path, tag: str, *commands: str) -> None:
         self.name = name
@@ -147,7 +147,7 @@ Run = t.Callable[..., str]
 
 @pytest.fixture
 def run(hosts: dict[str, Host], folder: pathlib.Path) -> Run:
-    """What a program of Ansible prints, in a project with these hosts."""
+    """The output of a program of Ansible in a project with these hosts."""
 
     def run(program: str, *arguments: str, endpoint: str | None = "auto", status: int = 0) -> str:
         variables = {"azure_imds_endpoint": endpoint} if endpoint else {}
@@ -220,7 +220,7 @@ def test_a_play_groups_them_with_one_option(run: Run, folder: pathlib.Path) -> N
 def test_the_inventory_groups_them_with_one_option(
     run: Run, folder: pathlib.Path, hosts: dict[str, Host]
 ) -> None:
-    # The playbook fails for the host that has no service.
+    # The playbook fails for the host without a service.
     run("ansible-playbook", "imds.azure.gather", "--flush-cache", status=2)
     source = {
         "plugin": "imds.azure.instances",
@@ -237,7 +237,7 @@ def test_the_inventory_groups_them_with_one_option(
     fact = groups["_meta"]["hostvars"]["hybrid-1"]["azure_imds"]
     assert "Microsoft.HybridCompute/machines" in str(fact["resource_type"])
     assert "WARNING" not in listed.replace("plain-1", "")
-    # Nothing of all this was asked of the service of the other cloud.
+    # The service of the other cloud received no request.
     assert hosts["hybrid-1"].requests(f"http://{IMDS}") == []
 
 

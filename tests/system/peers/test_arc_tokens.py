@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""azure-identity, msal and @azure/identity get tokens from the simulated agent of Azure Arc, and access_token_info does as well."""
+"""Tests that azure-identity, msal, @azure/identity and access_token_info get tokens from the simulated agent of Azure Arc."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def agent() -> t.Iterator[Vm]:
 
 @pytest.fixture(params=["variables", "program"])
 def found_by(request: pytest.FixtureRequest, agent: Vm, monkeypatch: pytest.MonkeyPatch) -> t.Any:
-    """By what a client knows that this is an Azure Arc-enabled server."""
+    """Tests the ways in which a client recognizes an Azure Arc-enabled server."""
     del agent
     if request.param == "variables":
         for name, value in arc.VARIABLES.items():
@@ -84,7 +84,7 @@ def test_the_token_of_an_assigned_identity(
 def test_an_older_agent_is_not_believed(
     client: t.Callable[..., str], agent: Vm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It gives the token of the server, whatever identity is asked for."""
+    """An older agent returns the token of the server for each requested identity."""
     for name, value in arc.VARIABLES.items():
         monkeypatch.setenv(name, value)
     agent.confirms_identities = False
@@ -105,7 +105,7 @@ def test_we_get_what_they_get(agent: Vm, play: Play, identity: dict[str, str]) -
 def run(
     agent: Vm, tmp_path: pathlib.Path, task: dict[str, t.Any], python: str = sys.executable
 ) -> tuple[int, str]:
-    """One task at the highest verbosity that has a meaning, and all that is printed."""
+    """The output of a task with the highest verbosity."""
     del agent
     book = [{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]
     (tmp_path / "play.yml").write_text(json.dumps(book), encoding="utf-8")
@@ -127,7 +127,7 @@ def run(
 
 
 def keys_of(agent: Vm) -> list[str]:
-    """The keys that were sent, which nobody else can have anymore."""
+    """The sent keys. The agent has removed them, so no other process can use them."""
     sent = [request.header("Authorization") for request in agent.requests]
     return [header.removeprefix("Basic ") for header in sent if header]
 
@@ -155,7 +155,7 @@ def test_neither_the_key_nor_the_token_is_printed(
 
 @pytest.mark.parametrize("name", TASKS)
 def test_a_failure_prints_no_key(agent: Vm, tmp_path: pathlib.Path, name: str) -> None:
-    """Not even where the service repeats it."""
+    """Tests that the key is not printed, even if the service repeats it."""
     agent.resources = []
     status, printed = run(agent, tmp_path, TASKS[name])
     assert status != 0

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Facter, Ohai, cloud-init and the Azure agent read is what instance_facts reads.
+"""Tests that Facter, Ohai, cloud-init and the Azure agent read the same values as instance_facts.
 
-They prove the simulator, whose answers are of the kind that these programs were written for; and with that the
-collection, which reads the same out of them.
+This tests the simulator, because these programs were written for answers of the real service. It also tests the
+collection, which reads the same values from these answers.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def peer(request: pytest.FixtureRequest) -> Peer:
 
 @pytest.fixture(scope="session")
 def facts(play: Play) -> t.Callable[[Machine], dict[str, t.Any]]:
-    """What we read on a machine with its present document, for each API version."""
+    """The facts of a machine with its present document, for each API version."""
     known: dict[str, dict[str, t.Any]] = {}
 
     def facts(machine: Machine) -> dict[str, t.Any]:
@@ -76,7 +76,7 @@ def test_it_reads_what_we_read(
 
 
 def test_ohai_asks_without_a_version_first(machine: Machine, documents: dict[str, t.Any]) -> None:
-    """And takes the newest that the error names and it knows."""
+    """Then Ohai uses the newest version that it knows and that the error names."""
     machine.vm.document = documents["web-1"]
     machine.vm.versions = [version for version in API_VERSIONS if version <= "2019-08-01"]
     assert OHAI.read(json.loads(machine.run(OHAI)))["compute"]["name"] == "web-1"
@@ -118,7 +118,7 @@ def test_cloud_init_tries_again(machine: Machine, documents: dict[str, t.Any], s
 
 
 def test_the_agent_finds_a_healthy_service(machine: Machine, documents: dict[str, t.Any]) -> None:
-    """With all the fields that it looks for, and an image from the marketplace."""
+    """The document has all fields that the agent reads, and an image from the marketplace."""
     machine.vm.document = documents["web-1"]
     read = json.loads(machine.run(WAAGENT))
     assert read["healthy"] == [True, ""]
@@ -127,12 +127,12 @@ def test_the_agent_finds_a_healthy_service(machine: Machine, documents: dict[str
 
 
 def test_facter_finds_nothing_where_imds_refuses(machine: Machine) -> None:
-    """Where the simulator is wrong it shows, as no peer makes anything up."""
+    """Tests that a wrong simulator is noticed, because no peer invents values."""
     machine.vm.faults = [Fault("status", status=400)]
     assert json.loads(machine.run(FACTER)) == {}
 
 
 def test_nothing_but_the_simulator_is_reachable() -> None:
-    # The address is reserved for documentation.
+    # This address is reserved for documentation.
     with pytest.raises(OSError, match="Network is unreachable"):
         socket.create_connection(("192.0.2.1", 80), 5)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""azure-identity and msal get the tokens that access_token_info gets, all of them where they look by themselves."""
+"""Tests that azure-identity, msal and access_token_info get the same tokens, all from the default endpoint."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_they_get_what_we_get(
     machine.vm.identities = [OWN, ASSIGNED]
     got = [client(**identity) for client in CLIENTS.values()]
     ours = play("token.yml", {"vault": VAULT, "identity": identity})
-    # The service keeps a token and gives it to all of them.
+    # The service caches a token and returns it to all clients.
     assert [*got, ours] == machine.vm.tokens * 3
     assert (claims(ours)["oid"], claims(ours)["aud"]) == (meant.object_id, VAULT)
 
 
 def test_who_looks_first_whether_there_is_an_imds_finds_it(machine: Machine) -> None:
-    """By asking without the header: an error is an answer, too."""
+    """azure-identity first sends a request without the header. An error is also an answer."""
     machine.vm.identities = [OWN]
     with DefaultAzureCredential() as credential:
         assert credential.get_token(f"{VAULT}/.default").token == machine.vm.tokens[-1]

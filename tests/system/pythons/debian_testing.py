@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python 3.14 out of Debian testing, for machines that have none: `python -m pythons.debian_testing` makes it."""
+"""Installs Python 3.14 from Debian testing, for machines without it: `python -m pythons.debian_testing`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from tools import debian, isolation
 
 VERSION = "3.14"
 ROOT = VENVS / "debian-testing"
-# Stands for the Python: with pipelining, a module comes by its standard input.
+# Replaces the Python. With pipelining, the module is its standard input.
 PYTHON = VENVS / f"python{VERSION}"
-# Modules read the kernel's tables, so they get a /proc, which nobody else sees.
+# Modules read tables of the kernel, so they need a /proc. Other processes do not see this one.
 SCRIPT = """\
 #!/bin/sh
 exec unshare --mount sh -c 'mount -t proc proc {root}/proc && exec chroot {root} "$0" "$@"' /usr/bin/python{version} "$@"
@@ -35,5 +35,5 @@ if __name__ == "__main__":
         make()
     except debian.Unavailable as problem:
         print(f"no Python {VERSION} out of Debian testing: {problem}")
-        # Without it the tests of this Python are skipped, and say so.
+        # Without it, the tests of this Python are skipped with a message.
         sys.exit(3)

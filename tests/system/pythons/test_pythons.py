@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One host for each Python. All of them run the same playbook, at once."""
+"""Each Python has a host. All hosts run the same playbook at once."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from pythons import debian_testing
 
 PLAYBOOK = pathlib.Path(__file__).resolve().with_name("modules.yml")
 VERSIONS = os.environ.get("IMDS_PYTHONS", "").split()
-# The first of the simulator's sample has an identity and the retired VM extension.
+# The first VM of the sample fleet has an identity and the retired VM extension.
 MODEL = json.loads(
     (ROOT / "tests/simulator/imds_simulator/fleet.json").read_text(encoding="utf-8")
 )["vms"][0]
-# So that a timeout and a retry happen on each Python.
+# Causes a timeout and a retry on each Python.
 FAULTS = [
     {"kind": "hang", "times": 1, "path": "/metadata/instance"},
     {"kind": "status", "status": 503, "times": 1, "path": "/metadata/instance"},
@@ -56,7 +56,7 @@ def machine(name: str) -> dict[str, t.Any]:
 
 @pytest.fixture(scope="session")
 def output(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What ansible-playbook printed."""
+    """The output of ansible-playbook."""
     folder = tmp_path_factory.mktemp("pythons")
     found = {name(version): python for version in VERSIONS if (python := interpreter(version))}
     hosts = {each: {"ansible_python_interpreter": python} for each, python in found.items()}

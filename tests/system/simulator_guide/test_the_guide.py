@@ -21,13 +21,13 @@ import guides
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 REPOSITORY = "https://github.com/imds-azure/imds.azure"
 REQUIREMENTS = ROOT / "tests" / "requirements" / "simulator.txt"
-# The ports that the guide names.
+# The ports in the guide.
 PORTS = ("8169", "8269", "8369")
 PATIENCE = 300
 
 
 class Beginner:
-    """A folder, a home and a virtual environment without anything of the repository."""
+    """A folder, a home and a virtual environment without files of the repository."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder / "work"
@@ -47,7 +47,7 @@ class Beginner:
             "HOME": str(folder / "home"),
             "PATH": os.pathsep.join((str(self.venv / "bin"), os.environ.get("PATH", os.defpath))),
             "ANSIBLE_COLLECTIONS_PATH": str(folder / "collections"),
-            # The address of the repository, served from this clone.
+            # The address of the repository. This clone replaces it.
             "GIT_CONFIG_COUNT": "1",
             "GIT_CONFIG_KEY_0": f"url.{ROOT}.insteadOf",
             "GIT_CONFIG_VALUE_0": REPOSITORY,
@@ -71,7 +71,7 @@ class Beginner:
         return done.stdout
 
     def start(self, command: str, sign: str) -> None:
-        """Runs a command in the background, until the file that is its sign exists."""
+        """Starts a command in the background, and waits until this file exists."""
         print(f"$ {command} &", flush=True)
         with self._log.open("wb") as log:
             process = subprocess.Popen(
@@ -92,7 +92,7 @@ class Beginner:
             time.sleep(0.05)
 
     def stop(self) -> int:
-        """Ends the last command that was started as Ctrl-C does, and says its status."""
+        """Ends the last started command like Ctrl-C. Returns its exit status."""
         process = self._started.pop()
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGINT)
@@ -105,7 +105,7 @@ class Beginner:
 
 @pytest.fixture(scope="module")
 def ports() -> dict[str, str]:
-    """A free port for each one that the guide names, with room for a fleet above it."""
+    """A free port for each port of the guide. The ports above it are free for a fleet."""
     found: dict[str, str] = {}
     start = 20000 + os.getpid() % 10000
     for port in PORTS:
@@ -154,12 +154,12 @@ def inventory_of(command: str) -> str:
 def test_two_commands(
     beginner: Beginner, blocks: list[guides.Block], ports: dict[str, str]
 ) -> None:
-    """They give a simulator that serves, and an inventory of what it serves."""
+    """Tests that these commands start a simulator and write an inventory of its fleet."""
     clone, serve = commands(blocks)[0]
     beginner.run(f"pip install --quiet -r {REQUIREMENTS}")
     beginner.run(clone)
     assert os.listdir(beginner.folder) == ["imds.azure"]
-    # Somebody else on this machine may use the simulator's own port.
+    # Another program of this machine may use the default port of the simulator.
     beginner.start(f"{serve} --port {ports['8169']}", inventory_of(serve))
     beginner.run("ansible-galaxy collection install --offline ./imds.azure")
     ask = next(block.text for block in blocks if block.kind == "sh")
