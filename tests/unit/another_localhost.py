@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Asks an IMDS at localhost while /etc/hosts has the address of another machine for that name.
+"""Sends requests to an IMDS at localhost while /etc/hosts has the address of another machine for that name.
 
-Run by test__transport.py, in network and mount namespaces of its own.
+test__transport.py runs it in separate network and mount namespaces.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Lets plain pytest import the collection by its full name, and keeps every test on this machine."""
+"""Lets plain pytest import the collection by its full name, and prevents tests from reaching other machines."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ TESTS = ROOT / "tests"
 
 
 def forget_settings() -> None:
-    """Neither a proxy nor an option of whoever runs the tests may change what they see."""
+    """Removes environment variables of the user, such as a proxy or an option, because they would affect tests."""
     for name in list(os.environ):
         if name.lower().endswith("_proxy") or name.startswith("AZURE_IMDS_"):
             del os.environ[name]
 
 
 def make_collection_tree() -> None:
-    """Lets Ansible find the repository as the collection, wherever it is."""
+    """Lets Ansible find the repository as the collection in any folder."""
     if any("CollectionFinder" in type(finder).__name__ for finder in sys.meta_path):
-        # ansible-test has done it.
+        # ansible-test has already done this.
         return
     folder = pathlib.Path(tempfile.mkdtemp(prefix="imds-collections-"))
     atexit.register(shutil.rmtree, str(folder), ignore_errors=True)
@@ -46,7 +46,7 @@ def make_collection_tree() -> None:
     os.environ["ANSIBLE_CONFIG"] = str(folder / "ansible.cfg")
     os.environ["ANSIBLE_HOME"] = str(folder / "home")
     sys.path.insert(0, str(tree))
-    # Not earlier: Ansible reads its settings from the environment when it is imported.
+    # Imported here, because Ansible reads its settings from the environment during the import.
     from ansible.utils.collection_loader import _collection_finder
 
     _collection_finder._AnsibleCollectionFinder(paths=[str(tree)])._install()
@@ -65,16 +65,16 @@ def is_loopback(host: object) -> bool:
 
 
 def refuse_outsiders(family: int, address: t.Any) -> None:
-    """Fails the test that is about to send something to another machine.
+    """Fails a test before it sends data to another machine.
 
-    ``pytest.fail`` raises what ``except Exception`` doesn't catch, so that no retry can hide it.
+    `except Exception` does not catch the error of `pytest.fail`, so no retry can hide it.
     """
     if family in (socket.AF_INET, socket.AF_INET6) and not is_loopback(address[0]):
         pytest.fail(f"a unit test tried to reach {address[0]}: only loopback addresses are allowed")
 
 
 def guard_socket() -> None:
-    """Wraps everything of the socket module that can send a packet somewhere."""
+    """Wraps all functions of the socket module that can send a packet."""
 
     def guard(name: str, address_at: int) -> None:
         original = getattr(socket.socket, name)
@@ -92,7 +92,7 @@ def guard_socket() -> None:
 
 
 def guard_name_lookup() -> None:
-    """A question to a name server is a packet, too."""
+    """Guards the resolution of names, because it sends packets to a name server."""
     original = socket.getaddrinfo
 
     def guarded(host: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
@@ -114,7 +114,7 @@ def is_address(host: str | bytes) -> bool:
     return True
 
 
-# For what tests share; last, because its folders have names that packages have, too.
+# For modules that tests share. It is last on the path, because its folders have the names of packages.
 sys.path.append(str(TESTS / "unit"))
 forget_settings()
 make_collection_tree()

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Instance documents of every shape, and strategies that make up more of them."""
+"""Instance documents of all shapes, and strategies that generate further ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from imds_simulator._fields import at_version
 
 quick = settings(derandomize=True, database=None, deadline=None, max_examples=150)
 
-# One document with every field there is, as each API version gives it, and the odd ones.
+# A document with all fields in the form of each API version, and unusual documents.
 SHAPES: dict[str, dict[str, t.Any]] = {
     **{version: at_version(load("everything"), version) for version in API_VERSIONS},
     **{

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What stands in for the world in unit tests: answers from a script, a clock, a server of bytes.
+"""Doubles for unit tests: answers from a script, a clock, and a server that sends bytes.
 
 send = Script((URL, ok(document)))       a transport that expects exactly these requests
-clock = Clock()                          time that passes only while somebody sleeps
-with RawServer(answering(HTTP)) as url   whatever bytes a test wants, over a real socket
+clock = Clock()                          time that passes only during sleeps
+with RawServer(answering(HTTP)) as url   any bytes over a real socket
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ ARC_HOST = f"127.{os.getpid() >> 16 & 127 | 64}.{os.getpid() >> 8 & 255}.{os.get
 ARC_URL = f"http://{ARC_HOST}:40342"
 # The moment at which every fake clock starts: Saturday, 31 January 2026, 12:00:00 UTC.
 WALL = 1769860800.0
-# How long is waited between attempts without any luck in the draw, up to the usual deadline of 90 s.
+# The waits between attempts with the longest jitter, up to the default deadline of 90 s.
 WAITS = [1.0, 1.5, 2.25, 3.375, 5.0625, 7.59375, 11.390625, 16.0, 16.0, 16.0]
 
 
-# A network that is there.
+# A network part with an interface.
 NETWORK = {"interface": [{"macAddress": "000D3A123456"}]}
 
 
@@ -43,7 +43,7 @@ def load(name: str) -> t.Any:
 
 
 def ok(data: t.Any) -> Response:
-    """A 200 with JSON as IMDS writes it."""
+    """An answer with status 200 and JSON in the form of IMDS."""
     body = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return Response(200, JSON, body.encode("utf-8", "surrogatepass"))
 
@@ -53,13 +53,13 @@ def text(value: str) -> Response:
 
 
 def refusal(status: int, body: str | bytes = "", **headers: str) -> Response:
-    """An answer that isn't a 200; headers with "_" for "-"."""
+    """An answer with another status. In the names of headers, "_" stands for "-"."""
     raw = body.encode() if isinstance(body, str) else body
     return Response(status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
 
 
 def unknown_version(*newest: str) -> Response:
-    """Today's answer to a version that IMDS does not know."""
+    """The present answer of IMDS to an unknown version."""
     words = "Bad request. api-version is invalid or was not specified in the request."
     return refusal(400, json.dumps({"error": words, "newest-versions": list(newest)}))
 
@@ -67,12 +67,12 @@ def unknown_version(*newest: str) -> Response:
 OLD_UNKNOWN_VERSION = refusal(404, '{ "error": "Not found. Invalid version requested" }')
 
 
-# A window's title, a line of its own, a colour in eight bits, and what turns the rest of a line round.
+# The title of the window, a line break, an 8-bit colour, and a mark that reverses the rest of a line.
 HOSTILE = "\x1b]0;x\x07\r\nok: [x]\x9b31m\u202e\u2028\x7f\udcff"
 
 
 class Clock:
-    """Time that passes only in sleeps, and in requests that take some."""
+    """A clock that moves only during sleeps and slow requests."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -97,7 +97,7 @@ Outcome = Response | Exception
 
 
 class Script:
-    """A transport that expects exactly these requests: URL and outcome, in this order."""
+    """A transport that expects exactly these requests in this order. Each has a URL and an outcome."""
 
     def __init__(self, *steps: tuple[str, Outcome]) -> None:
         self._steps = list(steps)
@@ -125,7 +125,7 @@ class Script:
 
 
 class Always:
-    """A transport that answers everything the same way, after so many seconds of its clock."""
+    """A transport with the same answer to all requests, after this number of seconds of its clock."""
 
     def __init__(self, outcome: Outcome, clock: Clock | None = None, seconds: float = 0.0) -> None:
         self._outcome = outcome
@@ -154,14 +154,14 @@ def client(
     return ImdsClient(send, api_version=api_version, limits=Limits(**limits), system=system)
 
 
-# How often the threads of a server look whether the test is over.
+# The interval in which the threads of a server check whether the test has ended.
 _POLL = 0.02
 
 Behaviour = t.Callable[[socket.socket, threading.Event], None]
 
 
 class RawServer:
-    """One behaviour for each connection, the last one for all that follow."""
+    """A server with a behaviour for each connection. The last one also applies to all further connections."""
 
     def __init__(self, *behaviours: Behaviour) -> None:
         self._behaviours = behaviours
@@ -202,13 +202,13 @@ class RawServer:
 
     def _serve(self, connection: socket.socket, behave: Behaviour) -> None:
         connection.settimeout(_POLL)
-        # The client may be gone at any time, which is the point of many a test.
+        # The client may close the connection at any time. Many tests need this.
         with connection, contextlib.suppress(OSError):
             behave(_Recorded(connection, self), self._stopping)
 
 
 class _Recorded:
-    """The socket, of which the server remembers what was read."""
+    """A socket. The server records the data that was read from it."""
 
     def __init__(self, connection: socket.socket, server: RawServer) -> None:
         self._connection = connection
@@ -224,7 +224,7 @@ class _Recorded:
 
 
 def read_request(connection: socket.socket, stopping: threading.Event) -> bytes:
-    """The head of the next request; b"" when the client or the test has gone."""
+    """The head of the next request; b"" after the end of the connection or of the test."""
     head = b""
     while b"\r\n\r\n" not in head and not stopping.is_set():
         try:
@@ -243,7 +243,7 @@ def http(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
 
 
 def answering(data: bytes, keep: bool = False) -> Behaviour:
-    """These bytes for a request, then the end; or for each request until the client goes."""
+    """Answers a request with these bytes and closes the connection, or answers each request until the client closes it."""
 
     def behave(connection: socket.socket, stopping: threading.Event) -> None:
         while read_request(connection, stopping):
@@ -257,7 +257,7 @@ def answering(data: bytes, keep: bool = False) -> Behaviour:
 
 
 def endless(head: bytes, block: bytes) -> Behaviour:
-    """As fast as the client takes it, and without end."""
+    """Sends bytes endlessly, as fast as the client reads them."""
 
     def behave(connection: socket.socket, stopping: threading.Event) -> None:
         read_request(connection, stopping)
@@ -270,7 +270,7 @@ def endless(head: bytes, block: bytes) -> Behaviour:
 
 
 def dripping(head: bytes, drop: bytes, every: float = 0.02) -> Behaviour:
-    """A little at a time, so that no single read ever waits for long."""
+    """Sends small pieces, so that no read waits for long."""
 
     def behave(connection: socket.socket, stopping: threading.Event) -> None:
         read_request(connection, stopping)
@@ -282,7 +282,7 @@ def dripping(head: bytes, drop: bytes, every: float = 0.02) -> Behaviour:
 
 
 def silent(connection: socket.socket, stopping: threading.Event) -> None:
-    """Takes the request and says nothing."""
+    """Reads the request and sends no answer."""
     read_request(connection, stopping)
     stopping.wait(30)
 

@@ -15,7 +15,7 @@ UTILS = ROOT / "plugins" / "module_utils"
 
 
 def imported(path: pathlib.Path) -> t.Iterator[pathlib.Path]:
-    """The files of the collection that a file imports, also within functions."""
+    """The files of the collection that a file imports, including imports within functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             base = path.parents[node.level - 1] if node.level else ROOT
@@ -26,7 +26,7 @@ def imported(path: pathlib.Path) -> t.Iterator[pathlib.Path]:
 
 
 def carried(path: pathlib.Path) -> set[pathlib.Path]:
-    """The files that Ansible sends with a file."""
+    """The files that Ansible sends together with a file."""
     own = set(imported(path))
     return own.union(*map(carried, own))
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""When the certificates of the collection expire."""
+"""Tests the expiry dates of the certificates of the collection."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from ansible_collections.imds.azure.plugins.plugin_utils._attestation.certificat
 )
 
 ROWS = (*SHIPPED_ROOTS, *SHIPPED_INTERMEDIATES)
-# Enough time for a release with the successor.
+# This is enough time for a release with the successor.
 YEAR = datetime.timedelta(days=365)
 
 
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("row", ROWS, ids=[row.name for row in ROWS])
 def test_the_certificate_is_valid(row: t.Any) -> None:
-    """An expired certificate verifies nothing, and hides that its successor is missing."""
+    """Tests that no certificate has expired, because it verifies nothing and hides that its successor is missing."""
     end = datetime.datetime.strptime(row.expires, "%Y-%m-%dT%H:%M:%S%z")
     left = end - datetime.datetime.now(datetime.timezone.utc)
     assert left > datetime.timedelta(0), f"remove {row.name}, which has expired"

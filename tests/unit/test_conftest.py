@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The guard that conftest.py puts around sockets, which every other test relies on."""
+"""Tests the guard of sockets in conftest.py, on which all other tests rely."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import socket
 
 import pytest
 
-# Reserved for documentation (RFC 5737, RFC 3849): nobody has them, should the guard ever be broken.
+# Reserved for documentation (RFC 5737, RFC 3849). So a broken guard would reach no machine.
 OUTSIDE = ("192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1", "0.0.0.0", "imds.invalid", "")
 
 

@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The files in `examples` are the files that the README and the guides show.
+"""Tests that the files in `examples` are equal to the files in the README and the guides.
 
     make units CORES=newest ARGS="-k examples" UPDATE_EXAMPLES=1
 
-writes them anew. Integration tests run them as the README and the guides show them.
+writes the files again. Integration tests run the examples of the README and the guides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import guides
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 FENCED = re.compile(r"^```yaml\n(# (\S+)\n.*?)^```$", re.MULTILINE | re.DOTALL)
-# Files of their own, which the guide to tools describes.
+# These files are not in the README. The guide to tools describes them.
 OTHERS = {"ansible-navigator.yml", "execution-environment.yml"}
 
 

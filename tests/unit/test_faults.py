@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The fault matrix with every request that the client makes, by all transports, over real HTTP.
+"""Tests the fault matrix with all requests of the client, with all transports, over real HTTP.
 
-Only sleeping is not real: the clock jumps instead, so that every wait is exact.
+Only the sleeps are not real: the clock jumps instead, so that each wait is exact.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from windows import doubles as doubles_of_windows
 from windows.differences import OTHER_SIZE, SAYS, WITHOUT_END, on_windows
 
 EVENT_ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
-# What a slow machine may take beside the deadline.
+# The additional time that a slow machine may need after the deadline.
 GRACE = 5.0
 SLOW_DEADLINE = {"http.client": 1.3, "requests": 1.3, "win_uri": 3.3}
 
 
 class Clock:
-    """The real time, and the sleeps on top of it, which take none."""
+    """The real time plus all sleeps. A sleep itself takes no real time."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
@@ -63,7 +63,7 @@ class Clock:
         return time.monotonic() - self._begun + sum(self.sleeps)
 
     def system(self) -> System:
-        # The wall clock stands still but for the sleeps, so that dates come out exactly.
+        # The wall clock moves only during sleeps, so that dates are exact.
         return System(
             clock=self,
             wall=lambda: WALL + sum(self.sleeps),
@@ -74,12 +74,12 @@ class Clock:
 
 
 class Ask(t.NamedTuple):
-    """A method of the client, and how its right answer is known."""
+    """A method of the client, and its right answer."""
 
     name: str
     ask: t.Callable[[ImdsClient], t.Any]
     is_right: t.Callable[[t.Any], bool]
-    # Whether it asks for the instance document, for an endpoint that always exists, and for a body.
+    # Whether it requests the instance document, uses an endpoint that always exists, and needs a body.
     instance: bool = False
     root: bool = True
     reads: bool = True
@@ -157,10 +157,10 @@ def fresh_vm() -> Vm:
 def client(
     send: Transport, vm: Vm, clock: Clock, case: Case, transport: str = "http.client"
 ) -> ImdsClient:
-    # A deadline of its own, as that of events is longer by itself.
+    # A separate deadline, because the default of events is longer.
     limits = Limits(deadline=89.99)
     if case.slow:
-        # On a Windows host the timeout is a whole second, and another attempt needs one, too.
+        # On a Windows host, the timeout has whole seconds, and a further attempt needs a whole second.
         limits = limits._replace(timeout=0.15, deadline=SLOW_DEADLINE[transport])
     return ImdsClient(send, vm.url, limits=limits, system=clock.system())
 
@@ -176,32 +176,32 @@ def outcome(ask: Ask, made: ImdsClient) -> str | None:
 
 
 def waits(case: Case, when: str, root: bool) -> list[float]:
-    """All that there are, to the right answer or to the end."""
+    """The number of attempts until the right answer or the end."""
     if case.harmless or case.message(ONCE, root) is not None:
         return []
     if case.attempts is not None and case.message(when, root) is not None:
         return WAITS[: case.attempts - 1]
     if when == ALWAYS:
-        # A 404 is believed after half a minute, everything else borne until the deadline.
+        # The client gives up after 30 seconds of 404. It retries other faults until the deadline.
         return WAITS[:7] if case.roots else WAITS
     count = WHEN[when] or 0
     if case.wait is None:
         return WAITS[:count]
     if "GMT" in case.settings(when, WALL)["headers"]["Retry-After"]:
-        # It has passed after the first wait, and says no more then than no date at all.
+        # The date has passed after the first wait. Then it has no effect.
         return [case.wait, *WAITS[1:count]]
     return [case.wait] * count
 
 
 def combinations() -> t.Iterator[t.Any]:
-    """Every case with everything that can be asked for, as far as it matters there."""
+    """Each case with each call for which it matters."""
     for case, ask, when in itertools.product(CASES, ASKS, WHEN):
         if (case.instance and not ask.instance) or (case.content and not ask.reads):
-            continue  # about what is not in this answer
+            continue  # the fault is in a part that this answer lacks
         if case.no_events and ask.name == "events":
-            continue  # no fault there
+            continue  # this is no fault for this call
         if case.slow and (ask is not INSTANCE or when == THRICE):
-            continue  # takes its time, and a timeout is the same for every request
+            continue  # this is slow, and a timeout is the same for each request
         yield pytest.param(case, ask, when, id=f"{case.tried}-{ask.name}-{when}")
 
 
@@ -233,13 +233,13 @@ def test_differences_of_windows_hosts_are_about_cases() -> None:
 
 
 def unquoted(wanted: str) -> str:
-    """The same about a token: no message quotes a text or the place of a redirect, which may be one."""
+    """Tests the same for tokens. No message quotes a body or the target of a redirect, which may contain a token."""
     wanted = re.sub(r"redirect to \S+,", "a redirect,", wanted.replace(", 'Too many requests'", ""))
     return re.sub(r"(win_uri got no answer), '.*", r"\1", wanted)
 
 
 def check_message(message: str | None, wanted: str) -> None:
-    """One line, with what happened and what to do."""
+    """Checks that the message is one line that says what happened and what to do."""
     assert message is not None
     assert wanted in message
     assert message.startswith(("GET http://127.0.0.1:", "POST http://127.0.0.1:"))
@@ -269,7 +269,7 @@ def test_a_longer_update_is_reported(send: Transport, vm: Vm) -> None:
 
 
 def test_24_processes_at_once_all_get_their_answer() -> None:
-    """By the real clock: IMDS answers five requests a second, and refuses the others."""
+    """With the real clock: IMDS answers five requests a second, and refuses the others."""
     fork = multiprocessing.get_context("fork")
     with Simulator([Vm("web-1", DOCUMENT)]) as simulator:
         vm = simulator["web-1"]
@@ -296,7 +296,7 @@ def test_24_processes_at_once_all_get_their_answer() -> None:
 @given(seed=st.integers(0, 2**32), count=st.integers(24, 60))
 @settings(derandomize=True, database=None, deadline=None, max_examples=60)
 def test_any_number_of_processes_within_the_deadline(seed: int, count: int) -> None:
-    """The same by a clock of their own, however their waits fall."""
+    """The same with a simulated clock, for any lengths of the waits."""
     chance, policy, limit = random.Random(seed), RetryPolicy(Limits().deadline), RateLimit()
     coming = [(0.0, number, 1) for number in range(count)]
     while coming:

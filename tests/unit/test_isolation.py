@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Integration tests run where nothing but loopback exists."""
+"""Tests that integration tests run with only loopback."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_loopback_is_there() -> None:
 
 
 def test_nothing_else_is_there() -> None:
-    # The address is reserved for documentation, and only asked where no route exists.
+    # The address is reserved for documentation, and is used only without a route.
     done = run_inside("import socket; print(socket.if_nameindex())")
     assert done.stdout == "[(1, 'lo')]\n"
     done = run_inside("import socket; socket.create_connection(('192.0.2.1', 80), 5)")
@@ -48,7 +48,7 @@ def test_the_exit_status_comes_through() -> None:
 
 def test_nothing_outlives_the_command() -> None:
     start = time.monotonic()
-    # The sleeper holds standard output open, so this waits for it if it lives on.
+    # The sleeping process keeps standard output open. So this waits for that process if it still runs.
     run_inside("import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True)")
     assert time.monotonic() - start < 30
 

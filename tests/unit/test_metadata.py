@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts that stand in more than one file, because tools want them there: they must agree."""
+"""Tests that facts are equal in all files in which tools require them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def requirements(file: pathlib.Path) -> dict[str, str]:
 
 
 MODULES = sorted(plugin_names("modules"))
-# The modules that ask IMDS.
+# The modules that query IMDS.
 WITH_SHARED_OPTIONS = [
     name
     for name in MODULES
@@ -126,7 +126,7 @@ def test_sanity_ignores_nothing() -> None:
 
 
 def modules_in(file: str) -> set[str]:
-    """The modules of this collection that are used in a file of plays or tasks."""
+    """The modules of this collection that a file of plays or tasks uses."""
     text = (ROOT / file).read_text(encoding="utf-8")
     return set(re.findall(r"^ +imds\.azure\.(\w+):", text, re.MULTILINE))
 
@@ -182,7 +182,7 @@ WORKFLOW = ".github/workflows/ci.yml"
 
 
 def test_the_workflow_may_only_read_and_uses_what_nobody_can_move() -> None:
-    """A tag may be moved to something else."""
+    """Tests that actions are pinned by commit, because a tag can be moved to another commit."""
     workflow = load(WORKFLOW)
     assert workflow["permissions"] == {"contents": "read"}
     steps = (step for job in workflow["jobs"].values() for step in job["steps"])
@@ -192,7 +192,7 @@ def test_the_workflow_may_only_read_and_uses_what_nobody_can_move() -> None:
 
 
 def test_the_workflow_has_every_core() -> None:
-    """Units run on each Python of each core, integration on the first one."""
+    """Tests that units run on each Python of each ansible-core, and integration on the first Python."""
     jobs = load(WORKFLOW)["jobs"]
     units, integration = (
         [(each["core"], each["python"]) for each in jobs[name]["strategy"]["matrix"]["include"]]
@@ -213,13 +213,13 @@ def test_the_readme_names_all_there_is() -> None:
 
 @pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
 def test_a_second_use_of_a_role_with_other_values_is_not_skipped(role: str) -> None:
-    """Ansible compares the text of the values, and templates of the same text are one use to it."""
+    """Ansible compares the texts of the values. So equal templates count as one use of a role."""
     file = f"roles/{role}/meta/main.yml"
     assert load(file).get("allow_duplicates") is True, f"set allow_duplicates: true in {file}"
 
 
 def test_no_powershell_module_has_the_name_of_a_python_module() -> None:
-    """Ansible sorts the files of a name, so it would send the PowerShell module to Linux hosts, too."""
+    """Ansible sorts the files with the same name. So it would also send the PowerShell module to Linux hosts."""
     modules = ROOT / "plugins" / "modules"
     stems = {
         suffix: {file.stem for file in modules.rglob(f"*{suffix}")} for suffix in (".ps1", ".py")

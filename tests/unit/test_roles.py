@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The variables of roles: what is documented is API, and everything else has a private name."""
+"""Tests that all variables of roles are either documented or have a private name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ROLES = sorted((project.ROOT / "roles").iterdir())
 
 
 def mappings(data: t.Any) -> t.Iterator[dict[str, t.Any]]:
-    """Every mapping in a file of tasks or variables, at any depth."""
+    """All mappings in a file of tasks or variables, at any depth."""
     if isinstance(data, dict):
         yield data
     for part in data.values() if isinstance(data, dict) else data if isinstance(data, list) else []:
@@ -26,7 +26,7 @@ def mappings(data: t.Any) -> t.Iterator[dict[str, t.Any]]:
 
 
 def variables_set_by(task: dict[str, t.Any]) -> set[str]:
-    """The variables that a task sets: its vars, what it registers, what it loops over, and its facts."""
+    """The variables that a task sets: its vars, its registered variables, its loop variables, and its facts."""
     names = {*task.get("vars", {}), *task.get("ansible.builtin.set_fact", {})}
     names |= {task[key] for key in ("register", "loop_var") if key in task}
     return names

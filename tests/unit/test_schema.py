@@ -1,11 +1,11 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The JSON schema of inventory files says what the documentation of the inventory says.
+"""Tests that the JSON schema of inventory files agrees with the documentation of the inventory.
 
     make units CORES=newest ARGS="-k schema" UPDATE_SCHEMA=1
 
-writes the schema anew from the documentation.
+writes the schema again from the documentation.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def first_of(description: str | list[str]) -> str:
     return re.sub(r"\b[A-Z]+\(([^)]*)\)", r"\1", text).strip()
 
 
-# Some options are Ansible's own, and their descriptions change from one ansible-core to the next.
+# Some options are from Ansible. Their descriptions differ between versions of ansible-core.
 @pytest.mark.skipif(
     tuple(map(int, __version__.split(".")[:2])) < (2, 21),
     reason="the schema has the descriptions of a newer ansible-core",

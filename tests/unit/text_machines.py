@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Machines made of texts, for what diagnose_info sees and concludes. Real ones are in tests/diagnose."""
+"""Machines made of texts, for tests of diagnose_info. Tests with real networks are in tests/system/diagnose."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FILES = {
 }
 DOCUMENT = {"compute": {"name": "web-1"}, "network": {"interface": []}}
 VERSIONS = {"apiVersions": ["2017-12-01", "2025-04-07"]}
-# The moment of the answers' Date header.
+# The time in the Date header of the answers.
 DATE, NOON = "Fri, 20 Nov 2026 12:00:00 GMT", 1795176000.0
 
 
@@ -75,7 +75,7 @@ TIMEOUT = failing(TimeoutError())
 
 
 def machine(files: t.Mapping[str, str] | None = None, **parts: t.Any) -> Machine:
-    """A healthy VM, but for some files and parts of it."""
+    """A healthy VM, except for these files and parts."""
     there = {**FILES, **(files or {})}
     folders = {
         "/".join(path.split("/")[:5]) for path in there if path.startswith("/sys/class/net/")

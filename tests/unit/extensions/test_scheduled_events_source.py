@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The event source: what it emits, how it survives, how it ends. Against the simulator."""
+"""Tests the event source with the simulator: its events, its failures and its end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ROUTE = "/metadata/scheduledevents"
 ID = "C7061BAC-AFDC-4513-B24B-AA5F13A16123"
 PATIENCE = 20.0
 
-# By the path of the file, as ansible-rulebook does it.
+# Loads the file by its path, as ansible-rulebook does.
 _spec = importlib.util.spec_from_file_location("scheduled_events_source", SOURCE)
 assert _spec
 assert _spec.loader
@@ -45,7 +45,7 @@ def vm() -> t.Iterator[Vm]:
 
 
 class Watch:
-    """A running source, and what it has emitted. Its waits are short, but written down as they are."""
+    """A running source and its events. It records the real lengths of its waits, but waits only shortly."""
 
     def __init__(self, vm: Vm, **options: t.Any) -> None:
         self.vm = vm
@@ -77,7 +77,7 @@ class Watch:
         return getting.result()
 
     async def polled(self, times: int) -> None:
-        """Until it has asked so often again."""
+        """Waits until the source has sent this number of further requests."""
         enough = len(self.polls) + times
         deadline = time.monotonic() + PATIENCE
         while len(self.polls) < enough:
@@ -105,7 +105,7 @@ def test_a_whole_sequence(vm: Vm) -> None:
             assert (first["resource"], first["incarnation"]) == ("web-0", 2)
             assert first["scheduled_event"]["EventId"] == ID
             assert first["scheduled_event"]["notice"] > 0
-            await watch.polled(2)  # the same again is no event
+            await watch.polled(2)  # an unchanged document is no event
             assert watch.queue.empty()
             vm.maintenance.advance(900)
             assert brief(await watch.next()) == ("status_changed", "Started", "Scheduled")
@@ -122,7 +122,7 @@ def test_cancelled_and_straight_to_started(vm: Vm) -> None:
 
     async def scenario() -> None:
         async with Watch(vm) as watch:
-            # What is there when the source starts appears.
+            # The source emits the events that exist at its start.
             assert brief(await watch.next()) == ("appeared", "Scheduled", "")
             vm.maintenance.advance(60)
             assert brief(await watch.next()) == ("disappeared", "Scheduled", "Scheduled")
@@ -219,7 +219,7 @@ FAULTS = [
 def test_the_source_survives_failures(
     vm: Vm, caplog: pytest.LogCaptureFixture, fault: Fault
 ) -> None:
-    """The event is there before and after the fault, so nothing may disappear in between."""
+    """The event exists before and after the fault, so the source must not report its end."""
     caplog.set_level(logging.INFO)
     vm.maintenance.add(Sequence("reboot", ["web-0"]))
 
@@ -235,7 +235,7 @@ def test_the_source_survives_failures(
             assert watch.queue.empty()
 
     asyncio.run(asyncio.wait_for(scenario(), PATIENCE))
-    # On a busy machine a good answer may come too late as well, and is one more.
+    # On a busy machine, a good answer can also be late, which is a further failure.
     failures = sum("The next request is in" in message for message in caplog.messages)
     assert f"IMDS answers again, after {failures} failed requests" in caplog.messages
     assert not [message for message in caplog.messages if "Traceback" in message]
@@ -300,7 +300,7 @@ def test_waits_grow_during_failures(vm: Vm, caplog: pytest.LogCaptureFixture) ->
 
     slept = asyncio.run(scenario())[:8]
     assert all(2 <= seconds <= 16 for seconds in slept)
-    assert slept[0] == 2  # never less than the interval
+    assert slept[0] == 2  # at least the interval
     assert slept[3] <= 3.375 < 5.6953125 <= slept[6] <= 11.390625
     assert re.search(
         r"IMDS has a temporary problem.* The next request is in 2 s$", caplog.messages[0]
@@ -315,7 +315,7 @@ def test_the_interval_is_from_request_to_request(vm: Vm) -> None:
             await watch.polled(2)
             return watch.slept
 
-    # A second at least: a slow answer doesn't make the next request come at once.
+    # At least a second, because a slow answer must not cause an immediate request.
     assert asyncio.run(scenario())[0] == 1
 
 
@@ -347,7 +347,7 @@ def test_a_hanging_request_blocks_neither_the_loop_nor_the_end(vm: Vm) -> None:
     started = time.monotonic()
     asyncio.run(scenario())
     assert time.monotonic() - started < 10
-    # It is left behind, but keeps nothing from ending.
+    # The thread still runs, but does not prevent the end.
     assert all(
         thread.daemon for thread in threading.enumerate() if thread.name == "scheduled_events"
     )
@@ -394,7 +394,7 @@ def test_invalid_options_end_the_source_with_a_message(
 
 
 def test_an_arc_enabled_server_ends_it_with_a_message() -> None:
-    """It never has events, so nothing is asked again."""
+    """An Arc-enabled server has no events, so the source sends no further request."""
     options = source["checked_options"]({"endpoint": "http://127.0.0.1:40342"})
     watching = source["watch"](asyncio.Queue(), options, source["System"]())
     with pytest.raises(Exception, match="Azure Arc has no scheduled events"):

@@ -19,14 +19,14 @@ Get = Callable[..., requests.Response]
 
 @pytest.fixture(scope="module")
 def simulator() -> Iterator[Simulator]:
-    """The sample fleet, without a limit; one for all tests of a module, because starting costs."""
+    """The sample fleet without a limit. All tests of a module share it, because the start is slow."""
     with Simulator(rate_limit=0) as simulator:
         yield simulator
 
 
 @pytest.fixture
 def vm(simulator: Simulator) -> Vm:
-    """A virtual machine of the sample fleet, as good as new."""
+    """A virtual machine of the sample fleet in its initial state."""
     vm = simulator["worker-1"]
     fresh = next(other for other in sample_fleet() if other.name == vm.name)
     vm.__dict__.update(fresh.__dict__, url=vm.url)
@@ -42,7 +42,7 @@ def session() -> Iterator[requests.Session]:
 
 @pytest.fixture
 def get(vm: Vm, session: requests.Session) -> Get:
-    """Asks the way a good client does, unless the test says otherwise."""
+    """Sends a valid request, unless the test changes it."""
 
     def get(
         path: str,

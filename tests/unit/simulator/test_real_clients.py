@@ -2,9 +2,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Microsoft's own clients get tokens from the simulator as they would from IMDS; then so does the collection.
+"""Tests that Microsoft's clients and the collection get tokens from the simulator as from IMDS.
 
-They prove the simulator: its routes, its answers and its errors are what these clients were written for.
+This tests the simulator, because these clients were written for the routes, answers and errors of the real service.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ OWN = Identity("c0000000-0000-4000-8000-000000000001", "o0000000-0000-4000-8000-
 ONE = Identity("c-one", "o-one", f"{GROUP}/one")
 TWO = Identity("c-two", "o-two", f"{GROUP}/two")
 
-# Gets a token of the identity that is named, or raises; with no longer waits than need be.
+# Returns a token of the named identity, or raises an error, with short waits.
 Client = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
 def imds(monkeypatch: pytest.MonkeyPatch, vm: Vm) -> Vm:
-    """The simulated IMDS, where these clients look for it; and nothing of where else they may run."""
+    """The simulated IMDS at the address that these clients use. The variables of other environments are removed."""
     for name in (
         "IDENTITY_ENDPOINT",
         "IDENTITY_HEADER",
@@ -58,7 +58,7 @@ def imds(monkeypatch: pytest.MonkeyPatch, vm: Vm) -> Vm:
 
 def collection(transport: Any, url: str, **identity: str) -> str:
     params = [(IDENTITIES[name], value) for name, value in identity.items()]
-    # The collection's own decisions about waiting, without the waiting.
+    # The retry decisions of the collection, without the waits.
     system = System(sleep=lambda _seconds: None)
     client = ImdsClient(transport, url, limits=Limits(attempts=6), system=system)
     token: str = imds_token(client, VAULT, params)["access_token"]
@@ -130,7 +130,7 @@ def test_an_unavailable_resource(client: Client, imds: Vm) -> None:
 
 @pytest.mark.parametrize("status", [404, 410, 429, 500, 502, 503, 504])
 def test_transient_failures_are_retried(client: Client, imds: Vm, status: int) -> None:
-    # Of a 410, azure-identity waits 5 seconds before it tries for a third time.
+    # After a 410, azure-identity waits 5 seconds before its third attempt.
     times = 1 if status == 410 else 2
     imds.faults = [Fault("status", status=status, times=times, body="{}")]
     assert client() == imds.tokens[-1]
@@ -147,10 +147,10 @@ def test_retries_end(client: Client, imds: Vm, status: int) -> None:
 
 
 def test_throttled_requests_are_retried(client: Client, imds: Vm) -> None:
-    """The simulator's own 429, which goes as soon as there is room."""
+    """The 429 of the simulator, which ends as soon as the limit allows a request."""
     imds.token_rate_limit = 1
     client()
-    # Long enough for the second, which is refused, to make room for the third.
+    # Long enough for the limit to allow the third request after it refused the second one.
     imds.faults = [Fault("delay", seconds=1.05, path="/metadata/identity")]
     assert client() == imds.tokens[-1]
     assert imds.throttled == 1

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator inside a test: the way in which other tests use it."""
+"""Tests the simulator within a test, as other tests use it."""
 
 from __future__ import annotations
 

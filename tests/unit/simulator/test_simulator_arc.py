@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The service of the Azure Arc agent: what captures of real ones show."""
+"""Tests the simulated service of the Azure Arc agent against captures of real services."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import requests
 from imds_simulator import Identity, Simulator, Vm, arc_fleet
 
 FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures"
-# An address of this process, because the port of the agent is fixed.
+# A separate address for this process, because the port of the agent is fixed.
 ARC_HOST = f"127.32.{os.getpid() >> 8 & 255}.{os.getpid() & 255 | 1}"
 OWN = Identity("c-own", "o-own")
 ASSIGNED = Identity("c-one", "o-one", "/subscriptions/1/one")

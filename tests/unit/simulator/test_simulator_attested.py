@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/attested/document: what is signed, and how."""
+"""Tests /metadata/attested/document: the signed content and the signature."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_control_refuses_unknown_keys(vm: Vm, session: requests.Session, body: A
 def test_another_program_can_verify_it(
     get: Any, vm: Vm, session: requests.Session, tmp_path: Path
 ) -> None:
-    """openssl knows nothing of this collection; it wants a proper digest, so the chain is what it checks."""
+    """Verifies the chain with openssl, which is independent of this collection. It refuses the digest algorithm, so it verifies only the chain."""
     certificates = session.get(f"{vm.url}/simulator/attested").json()
     for name in ("roots", "intermediates"):
         (tmp_path / name).write_text(certificates[name])

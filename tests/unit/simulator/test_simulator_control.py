@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Control over HTTP, for tests that run in another process than the simulator."""
+"""Tests the control over HTTP, which tests in other processes use."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_requests(vm: Vm, session: requests.Session, control: Any) -> None:
 
 
 def test_bytes_sent(vm: Vm, session: requests.Session, control: Any) -> None:
-    """Of bodies, whatever their status; control itself doesn't count."""
+    """The bytes of the bodies of all answers, without those of control requests."""
     answers = [session.get(vm.url + URL, headers=headers) for headers in ({"Metadata": "true"}, {})]
     assert [answer.status_code for answer in answers] == [200, 400]
     sent = control("GET", "vm").json()["bytes_sent"]
@@ -54,7 +54,7 @@ def test_faults(vm: Vm, session: requests.Session, control: Any) -> None:
     assert session.get(vm.url + URL).status_code == 500
     listed = control("GET", "faults").json()
     assert listed == [faults[0] | {"used": 1}, faults[1] | {"used": 0}]
-    # What it lists can be sent back, and begins anew.
+    # The listed faults can be sent back, and then begin again.
     assert control("PUT", "faults", json=listed).status_code == 204
     assert [fault.used for fault in vm.faults] == [0, 0]
     assert control("DELETE", "faults").status_code == 204
@@ -107,5 +107,5 @@ def test_bad_control(
     answer = control(method, name, data=body)
     assert answer.status_code == status
     assert answer.json()["error"].startswith(message)
-    # All of it or nothing.
+    # The control changes everything or nothing.
     assert [fault.kind for fault in vm.faults] == ["hang"]

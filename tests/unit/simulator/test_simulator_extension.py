@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The retired VM extension, on a port of its own."""
+"""Tests the retired VM extension, which has its own port."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_identities_of_its_own(vm: Vm, session: requests.Session) -> None:
     vm.extension_identities = [OTHER]
     url = f"{vm.extension_url}{QUERY}&object_id=o-other"
     assert session.get(url, headers=HEADER).status_code == 200
-    # It does not know this name, so there is nothing that it could choose by.
+    # The extension does not know this parameter, so it can't select an identity.
     url = f"{vm.extension_url}{QUERY}&msi_res_id=nobody"
     assert session.get(url, headers=HEADER).status_code == 200
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Each fault, as a client sees it."""
+"""Tests each fault from the view of a client."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ PLAIN = b"GET /metadata/versions HTTP/1.1\r\nHost: x\r\nMetadata: true\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def _nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """aiohttp logs what it did not expect; a fault is something that the simulator means to do."""
+    """Turns off the log of aiohttp, because the simulator causes these errors deliberately."""
     yield
     assert caplog.get_records("call") == []
 
 
 def received(vm: Vm, request: bytes = PLAIN, *, wait: float = 0.5, enough: int = 1 << 20) -> Any:
-    """All bytes, and how it ended: "closed", "reset", "silent" or "enough"."""
+    """All bytes, and the end of the connection: "closed", "reset", "silent" or "enough"."""
     host, port = vm.url.removeprefix("http://").split(":")
     data = b""
     with socket.create_connection((host, int(port)), timeout=wait) as client:
@@ -52,7 +52,7 @@ def received(vm: Vm, request: bytes = PLAIN, *, wait: float = 0.5, enough: int =
 
 
 def split(data: bytes) -> tuple[bytes, bytes, int]:
-    """Head, body, and the length that the head says the body has."""
+    """The head, the body, and the length of the body according to the head."""
     head, _end, body = data.partition(b"\r\n\r\n")
     (length,) = (
         int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.startswith(b"Content-L")
@@ -136,7 +136,7 @@ def test_a_fault_for_some_time(session: requests.Session) -> None:
     vm = Vm("one", {}, faults=[updating], rate_limit=0)
     with Simulator([vm], clock=lambda: now[0]):
         statuses = []
-        # It begins with the first request, whenever that comes.
+        # The duration begins with the first request.
         for now[0] in (1000.0, 1069.9, 1070.0, 1071.0):
             url = f"{vm.url}/metadata/versions"
             statuses.append(session.get(url, headers={"Metadata": "true"}).status_code)
@@ -168,7 +168,7 @@ def test_a_request_that_hangs(get: Get, vm: Vm) -> None:
     with pytest.raises(requests.ReadTimeout):
         get(ROOT, timeout=0.1)
     assert len(vm.requests) == 1
-    # The next connection isn't held up.
+    # The next connection is not delayed.
     assert get(ROOT).status_code == 200
 
 

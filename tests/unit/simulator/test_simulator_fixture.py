@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The fixture `imds_simulator`, in a pytest of its own that knows the package as an installed plugin."""
+"""Tests the fixture `imds_simulator` in a separate pytest process, in which the package is an installed plugin."""
 
 from __future__ import annotations
 

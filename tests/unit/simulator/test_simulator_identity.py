@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tokens: whose, for what, how many, and what the service says when it gives none."""
+"""Tests tokens: their identities, their resources, their limits, and the errors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def token(get: Get) -> Get:
 
 
 def claims(answer: requests.Response) -> dict[str, Any]:
-    """What the token says, once its signature is checked."""
+    """The claims of the token, after the check of its signature."""
     signed, _dot, signature = answer.json()["access_token"].rpartition(".")
     public_key().verify(decoded(signature), signed.encode(), padding.PKCS1v15(), hashes.SHA256())
     found: dict[str, Any] = json.loads(decoded(signed.partition(".")[2]))
@@ -114,7 +114,7 @@ def test_the_service_keeps_a_token_and_its_remaining_seconds_decrease(
 
 
 def test_each_resource_and_identity_has_its_own_token(token: Get, get: Get, vm: Vm) -> None:
-    """There is also a new token after the service was told to forget them."""
+    """Also after a request to forget the cached tokens, there is a new token."""
     vm.identities = [OWN, ONE]
     token()
     token(resource=f"{VAULT}/")
@@ -266,7 +266,7 @@ def test_the_token_limit_is_separate_from_the_general_limit(session: requests.Se
 
 
 def test_five_at_once(session: requests.Session) -> None:
-    # Long enough that all requests overlap, also on a busy machine.
+    # This is long enough for all requests to overlap, even on a busy machine.
     slow = Fault("delay", seconds=3)
     vm = Vm("a", {}, identities=[OWN], faults=[slow])
     with Simulator([vm]), ThreadPoolExecutor(8) as pool:

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""/metadata/instance: documents, routes, text, versions."""
+"""Tests /metadata/instance: documents, routes, text and versions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = "/metadata/instance"
 
 
 def routes(value: Any, route: str = ROOT) -> Iterator[tuple[str, Any]]:
-    """Every route below one, with its value."""
+    """All routes below a route, with their values."""
     yield route, value
     if isinstance(value, dict):
         for name, child in value.items():
@@ -55,7 +55,7 @@ def test_every_route_is_a_walk_through_the_document(get: Get, vm: Vm) -> None:
         as_json, as_text = get(route), get(route, text=True)
         if isinstance(value, (dict, list)):
             assert as_json.json() == value
-            # The text of a container lists what can be walked to from it.
+            # The text of a container lists the routes below it.
             names = as_text.text.splitlines()
             assert [name.rstrip("/") for name in names] == (
                 sorted(value) if isinstance(value, dict) else [str(i) for i in range(len(value))]
@@ -203,7 +203,7 @@ def test_a_route_to_a_field_of_a_later_version(get: Get) -> None:
 
 
 def test_the_sample_documents_are_complete() -> None:
-    """Whatever an API version introduced up to the newest is in them, in the order of IMDS."""
+    """The sample documents have all fields of all API versions, in the order of IMDS."""
     documented = {
         path
         for version, paths in INTRODUCED.items()
@@ -251,7 +251,7 @@ def _before(version: str) -> str:
 
 
 def _paths(value: Any, path: str = "") -> set[str]:
-    """In the notation of the table."""
+    """The fields in the notation of the table."""
     found = {path} if path else set()
     if isinstance(value, dict):
         found.update(*(_paths(v, f"{path}.{k}" if path else k) for k, v in value.items()))

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The maintenance that the simulator plays: whole sequences, along a clock that the test drives."""
+"""Tests simulated maintenance: complete sequences on a clock that the test controls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def approval(*event_ids: str) -> dict[str, Any]:
 
 
 def walk(vm: Vm, ask: Ask, *steps: float) -> list[tuple[int, list[str]]]:
-    """The incarnation and the states, now and after each of the steps."""
+    """The incarnation and the states, now and after each step."""
     seen = []
     for seconds in (0, *steps):
         vm.maintenance.advance(seconds)
@@ -261,7 +261,7 @@ def test_a_second_approval_has_no_further_effect(vm: Vm, ask: Ask, post: Get) ->
 def test_an_unknown_event_cannot_be_approved(vm: Vm, ask: Ask, post: Get) -> None:
     vm.maintenance.add(Sequence("reboot", ["worker-1"], event_id=ID))
     vm.maintenance.add(Sequence("reboot", ["worker-1"], event_id=OTHER_ID, after=60))
-    # Neither is one that has not appeared yet; and one that is wrong spoils them all.
+    # Nor an event that has not appeared yet. One wrong event prevents all approvals.
     assert post(approval(ID, OTHER_ID)).status_code == 400
     assert ask()["Events"][0]["EventStatus"] == "Scheduled"
 
@@ -295,7 +295,7 @@ def test_the_first_request_is_slow(vm: Vm, get: Get) -> None:
 
     assert seconds() >= 0.3
     assert seconds() < 0.3
-    # A day without requests switches it off.
+    # A day without requests turns scheduled events off.
     vm.maintenance.advance(24 * 3600)
     assert seconds() < 0.3
     vm.maintenance.advance(24 * 3600 + 1)
@@ -313,7 +313,7 @@ def test_maintenance_in_a_fleet_file(tmp_path: Path) -> None:
         load_fleet(file)
 
 
-# Over HTTP, for tests that run in another process.
+# Over HTTP, which tests in other processes use.
 
 
 @pytest.fixture
@@ -352,7 +352,7 @@ def test_replacing_sequences_goes_on_counting(vm: Vm, ask: Ask, post: Get, contr
     assert control("PUT", "maintenance", json=new).status_code == 204
     assert ask()["DocumentIncarnation"] > 2
     assert [event["EventType"] for event in ask()["Events"]] == ["Reboot"]
-    # What was there is known for good.
+    # An identifier stays known forever.
     assert post(approval(ID)).status_code == 200
 
 

@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The states that users meet: what each answers, and that the collection copes with it or says what it is."""
+"""Tests the answers of each preset, and that the collection handles the state or names it."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_an_unknown_word() -> None:
         Vm("x", {}, preset="upgrading")
 
 
-# What the collection says, or nothing where it has an answer in the end.
+# A part of the message of the collection; empty if it finally has an answer.
 MESSAGES = {
     "updating": "IMDS is being updated",
     "throttled": "",

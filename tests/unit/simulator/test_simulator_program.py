@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The simulator as a program: options, fleet files, beginning and end."""
+"""Tests the program of the simulator: options, fleet files, start and end."""
 
 from __future__ import annotations
 
@@ -262,7 +262,7 @@ def test_a_port_in_use(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> No
         f"imds-simulator: cannot listen on 127.0.0.1:{port} for 'web-1': Address already in use. "
         "Stop the program that uses it, maybe another simulator, or choose another --port\n"
     )
-    # Nobody takes what an earlier run left there for this one's.
+    # The file of an earlier run must not be confused with the file of this run.
     assert not endpoints.exists()
 
 

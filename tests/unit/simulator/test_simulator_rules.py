@@ -2,7 +2,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What every route asks of a request: headers, version, verb, query, pace."""
+"""Tests the rules of all routes: headers, version, method, query and the rate limit."""
 
 from __future__ import annotations
 
