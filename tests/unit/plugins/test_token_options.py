@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of what gets tokens: one spec, one fragment, and what is made of both."""
+"""Tests the options of the plugins for tokens: one specification, one documentation fragment, and their use."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_fragment_documents_the_token_options() -> None:
     shared = _options.shared_argument_spec()
     spec = {k: v for k, v in options.token_argument_spec().items() if k not in shared}
     fragment = documented(_token.ModuleDocFragment.DOCUMENTATION)
-    # Said once more only because "latest" has another meaning here.
+    # Documented again only because "latest" has another meaning here.
     assert set(fragment.pop("api_version")) == {"description"}
     assert compared(fragment) == compared(spec)
 
@@ -58,7 +58,7 @@ def test_the_documentation_of_search_options_matches() -> None:
 def test_the_role_has_the_modules_defaults(entry: str) -> None:
     spec = vm_extension_info.argument_spec()
     prefix = "managed_identity_migration_"
-    # The others are variables of every host, without a default of the role's own.
+    # The other variables are those of all hosts. The role has no default for them.
     own = {name: value for name, value in role_defaults(entry).items() if name.startswith(prefix)}
     assert own
     for name, value in own.items():

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action: nothing that ansible-core could not read is shown, as there may be a token in it."""
+"""Tests the action: it does not show output that ansible-core could not read, because it may contain a token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOKEN = "opaque-c2VjcmV0"
 
 
 class Action(ActionModule):
-    _load_name = "access_token_info"  # which the plugin loader sets
+    _load_name = "access_token_info"  # the plugin loader sets this attribute
 
     def __init__(self, answer: dict[str, Any]) -> None:
         task = Task()
@@ -41,7 +41,7 @@ TRACEBACK = f"Traceback (most recent call last):\n{TOKEN}"
 @pytest.mark.parametrize(
     "answer",
     [
-        # Cores before 2.19 take output that begins so for an exception.
+        # Before ansible-core 2.19, output with such a beginning counts as an exception.
         {"module_stdout": TRACEBACK, "module_stderr": "", "exception": TRACEBACK},
         {"module_stdout": "", "module_stderr": TRACEBACK, "exception": TRACEBACK},
         {"module_stdout": f"Killed {TOKEN}", "module_stderr": f"sudo: {TOKEN}"},

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action: what it sends to the managed node, what it believes of the answer, what it returns."""
+"""Tests the action: the module arguments on the managed node, the checks of the answer, and the result."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ ENDPOINT = "http://127.0.0.1:8169"
 
 
 class Action(ActionModule):
-    """The action on a managed node whose module gives these answers, one after the other."""
+    """The action with a managed node whose module returns these answers in turn."""
 
-    _load_name = "attested_info"  # which the plugin loader sets
+    _load_name = "attested_info"  # the plugin loader sets this attribute
 
     def __init__(self, args: dict[str, Any], *answers: Any) -> None:
         task = Task()
@@ -54,7 +54,7 @@ class Action(ActionModule):
 
 
 def answers(nonce: str = "", signer: azure.Identity | None = None, **claims: Any) -> Any:
-    """The module's result: a document for the nonce that it is given, or for another one."""
+    """The result of the module: a document for the nonce of the request, or for another nonce."""
 
     def answer(given: str) -> dict[str, Any]:
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -153,7 +153,7 @@ def test_defaults_of_the_module_may_be_templates(trust: dict[str, Any]) -> None:
     [
         {},
         {"ordered_vm_id": VM_ID},
-        # Facts are not variables where inject_facts_as_vars is off.
+        # With inject_facts_as_vars = false, facts are not variables.
         {"ansible_facts": {"ordered_vm_id": VM_ID}},
         {"packages": {"a": []}, "ansible_facts": {"packages": {"a": []}}},
         {"facter_x": "a", "ansible_facts": {"facter_x": "a"}},
@@ -191,7 +191,7 @@ def test_every_run_has_its_own_nonce(trust: dict[str, Any]) -> None:
 
 
 def test_options_go_to_the_node_as_they_were_given(trust: dict[str, Any]) -> None:
-    """Defaults are the node's own: its environment may say where IMDS is."""
+    """The defaults apply on the node, because its environment may contain the endpoint."""
     given = {"api_version": "2021-02-01", "timeout": "3", "deadline": 9}
     action = Action({**trust, **given, "nonce": "mine"}, answers())
     assert action.run()["verified"] is True
@@ -329,7 +329,7 @@ def test_bad_options_are_found_before_any_request(
 
 @pytest.fixture
 def pki(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
-    """What Microsoft's PKI has, by path. The transport is the real one, and its host leads here."""
+    """The files of Microsoft's PKI by their paths. The transport is real, and its host name leads to this server."""
     has: dict[str, bytes] = {}
 
     class Handler(http.server.BaseHTTPRequestHandler):

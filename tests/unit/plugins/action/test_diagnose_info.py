@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action: whatever a host answers, the report and the causes are short and can be printed."""
+"""Tests the action: with any answer of a host, the report and the causes are short and printable."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Facts become variables, and a host in hostile hands answers whatever it likes."""
+"""Tests facts that become variables. A hostile host can return any facts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ansible.template import Templar
 
 from ansible_collections.imds.azure.plugins.action import instance_facts, snapshot
 
-# The first keeps its fact. The second has tests of its own, and the third runs no module.
+# The first plugin keeps its fact. The second one has separate tests, and the third one runs no module.
 OTHERS = action_plugins(without=("instance_facts", "attested_info", "snapshot"))
 HOSTILE = {"azure_imds": {"compute": {"name": "a"}}, "imds_snapshot_dir": "host_vars"}
 

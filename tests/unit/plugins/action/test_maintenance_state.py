@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The action: it says which process the run is, and which runs of this controller are dead."""
+"""Tests the action: it passes the process of the run, and the ended runs of this controller."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEAD = {**RUN, "started": "0"}
 
 
 class Action(ActionModule):
-    _load_name = "maintenance_state"  # which the plugin loader sets
+    _load_name = "maintenance_state"  # the plugin loader sets this attribute
 
     def __init__(self, args: dict[str, Any], *answers: Any) -> None:
         task = Task()
@@ -59,7 +59,7 @@ def test_the_lock_is_free() -> None:
         ({"token": "his", "run": DEAD}, "his"),
         ({"token": "his", "run": RUN}, ""),
         ({"token": "his", "run": {**DEAD, "boot_id": "another machine"}}, ""),
-        # A VM may answer whatever it likes.
+        # A VM may return any answer.
         ({"token": "his", "run": {**DEAD, "pid": "../.."}}, ""),
         ({"token": "his", "run": {}}, ""),
         ({"token": "his", "run": "x"}, ""),

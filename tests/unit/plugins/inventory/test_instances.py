@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory plugin, loaded as Ansible loads it."""
+"""Tests the inventory plugin. It is loaded as Ansible loads it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ Read = t.Callable[..., InventoryData]
 
 
 def templatable(value: t.Any) -> t.Any:
-    """As Ansible hands on what --extra-vars gives."""
+    """The text in the form in which Ansible passes values of --extra-vars."""
     return trust(value) if trust and isinstance(value, str) else value
 
 
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The warnings of the plugin itself, without the name of the inventory file."""
+    """The warnings of the plugin, without the name of the inventory file."""
     said: list[str] = []
 
     def warning(_display: Display, text: str, *_more: t.Any, **_options: t.Any) -> None:
@@ -120,7 +120,7 @@ def test_a_map_of_groups(read: Read, tmp_path: pathlib.Path) -> None:
 def test_groups_and_hosts_know_each_other_as_ansible_does_it(
     read: Read, tmp_path: pathlib.Path
 ) -> None:
-    # Two tags that are one group, once their names are valid.
+    # Two tags whose valid group names are equal.
     tags = [{"name": name, "value": ""} for name in ("a-b", "a.b", "c")]
     written(tmp_path, a=vm("a", zone="1", tagsList=tags), b=vm("b", tagsList=tags[2:]))
     inventory = from_documents(read, group_by=["zone", "tags"])
@@ -343,7 +343,7 @@ def test_the_cache_keeps_a_document_as_it_is(simulated: Vm, tmp_path: pathlib.Pa
     assert len(simulated.requests) == 1
     assert secret not in "".join(cached.texts())
     for fact in (first, cached.read()):
-        # What an entry with such a name becomes is not a matter of the cache.
+        # The cache does not decide about an entry with such a name.
         assert "49" not in str(templated(fact["compute"].get("evil", "")))
         assert fact["tags"]["Role"] == "WebRole"
         assert fact["api_version"] == "2025-04-07"
@@ -404,7 +404,7 @@ def test_an_incomplete_answer_is_reported_and_not_cached(
     simulated.lost = []
     whole = cached.read()
     assert lost in whole
-    # The fuller document of the cache is used, and stays.
+    # The fuller document of the cache is used, and stays in the cache.
     simulated.lost = [lost]
     assert cached.read() == whole
     assert len(simulated.requests) == 2
@@ -433,7 +433,7 @@ def test_a_broken_cache_causes_a_warning(
     cached.write(text)
     assert cached.read() == first
     assert len(simulated.requests) == 2
-    # Cores before 2.19 read the others as entries that are not of this plugin.
+    # Before ansible-core 2.19, the other entries do not belong to this plugin.
     if trust or text in ("", "{"):
         assert "the inventory cache can't be read, so IMDS is queried" in warnings[-1]
 
@@ -660,12 +660,12 @@ def test_encrypted_documents(
         assert re.search(
             rf"a\.json: ansible-vault has encrypted it, .*{reason}.*--vault-password-file", warning
         )
-    # Nothing that was decrypted stays.
+    # No decrypted file stays.
     assert sorted(os.listdir(tmp_path)) == ["a.json", "b.json", "imds.yml", "lines.ndjson"]
 
 
 def everything_in(inventory: InventoryData) -> dict[str, t.Any]:
-    """What plays see of an inventory, and how hosts and groups refer to each other."""
+    """The data of an inventory that plays see, and the references between hosts and groups."""
     return {
         "hosts": {
             name: (id(host), dict(host.vars), [group.name for group in host.groups])
@@ -722,7 +722,7 @@ def test_a_strict_source_leaves_all_or_nothing(
     with pytest.raises(AnsibleError, match=message):
         read(inventory, strict=True, **source)
     assert everything_in(inventory) == before
-    # The same source without strict is there as a whole, also after the one that failed.
+    # The same source without strict is complete, even after the failed source.
     read(inventory, **source)
     assert {"a", "c", "kept"} <= set(inventory.hosts)
     assert inventory.hosts["a"].vars["azure_imds"]["tags"] == {"Role": "web"}
@@ -730,8 +730,8 @@ def test_a_strict_source_leaves_all_or_nothing(
 
 @pytest.fixture
 def hostile(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[str]]:
-    """Reads a source in a folder with a hostile name; returns all that a terminal would be sent."""
-    # Ansible itself wants the name of a source to be text.
+    """Reads a source in a folder with a hostile name. Returns the whole output for a terminal."""
+    # Ansible requires that the name of a source is text.
     folder = tmp_path / HOSTILE.replace("\udcff", "")
     folder.mkdir()
 
@@ -777,7 +777,7 @@ def test_no_file_writes_to_the_terminal(
 ) -> None:
     (folder,) = tmp_path.iterdir()
     write_hostile_documents(folder)
-    # All but good.json, and imds.yml, which is no document either.
+    # All files except good.json, including imds.yml, which is not a document.
     count = len(os.listdir(folder))
     source = {"sources": ["documents"], "address": "none"}
     (line,) = hostile(**source, documents=["*"], skip_broken=True)
@@ -819,7 +819,7 @@ def test_no_option_writes_to_the_terminal(
 def test_no_document_writes_to_the_terminal(
     hostile: t.Callable[..., list[str]], tmp_path: pathlib.Path
 ) -> None:
-    """Names that VMs share, tags that clash, addresses that are none: whatever is warned of."""
+    """A fleet that causes warnings: shared names, clashing tags and invalid addresses."""
     odd = {
         "name": HOSTILE,
         "tagsList": [

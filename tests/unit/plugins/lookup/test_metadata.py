@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lookup, loaded as Ansible loads it, against a simulated IMDS."""
+"""Tests the lookup with a simulated IMDS. The plugin is loaded as Ansible loads it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def vm(simulated: Vm) -> Vm:
     return simulated
 
 
-# Too short to request an incomplete document again.
+# This is too short to request an incomplete document again.
 ONCE = {"azure_imds_deadline": 0.5}
 
 
 @pytest.fixture
 def look(vm: Vm, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> Look:
-    """Asks by a plugin of its own each time, as every task does."""
+    """Runs the lookup with a new plugin in each call, as each task does."""
     monkeypatch.setattr(C, "DEFAULT_LOCAL_TMP", str(tmp_path))
 
     def look(
@@ -82,7 +82,7 @@ def test_results_are_copies(look: Look) -> None:
 
 
 def kept_in(folder: pathlib.Path) -> str:
-    """All that the lookups of a run have written."""
+    """All files that the lookups of a run have written."""
     return "".join(file.read_text() for file in folder.iterdir())
 
 
@@ -98,7 +98,7 @@ def test_user_data_is_stored_only_if_a_lookup_requests_it(
     assert len(vm.requests) == 1
     assert look("instance/compute/userData") == [USER_DATA]
     assert USER_DATA in kept_in(tmp_path)
-    # The second request is the last one, whatever is asked for.
+    # The second request is the last one for all routes.
     assert look("instance/compute", query="userData") == [USER_DATA]
     assert look("instance")[0]["compute"]["name"] == look("instance/compute/name")[0]
     assert len(vm.requests) == 2
@@ -136,7 +136,7 @@ def test_every_route_is_answered_in_the_same_way_with_and_without_the_cache(look
     whole = look("instance", cache=False)[0]
     every = list(routes(whole, "instance"))
     assert len(every) > 100
-    # Backwards, so that routes without user data come first.
+    # In reverse order, so that routes without user data come first.
     for route in reversed(every):
         assert look(route) == look(route, cache=False), route
 
@@ -249,7 +249,7 @@ def test_an_incomplete_route_is_read_from_the_document(
     if isinstance(fault, str):
         fault = {"kind": "status", "status": 200, "body": fault}
     if route == "instance" and fault.get("body") in NOTHING[1:]:
-        return  # no document, and in no part of it
+        return  # not a document, and not within its parts
     whole = look(route)
     vm.requests.clear()
     vm.faults = [Fault(times=1, **fault)]
@@ -279,7 +279,7 @@ def test_the_option_complete_returns_a_complete_document_or_an_error(
     full = {"complete": True, "cache": cache}
     assert look("instance/compute/zone", **full) == ["3"]
     assert targets(vm)[-1] == "/metadata/instance?api-version=2025-04-07&extended=true"
-    # A document that was asked for in another way is another document.
+    # Other options of the request give another document.
     look("instance/compute/zone", cache=cache)
     assert "extended" not in targets(vm)[-1]
     vm.document = {"network": EVERYTHING["network"]}

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The lookups on a controller that is an Azure Arc-enabled server."""
+"""Tests the lookups on a controller that is an Azure Arc-enabled server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def look(agent: Vm, monkeypatch: pytest.MonkeyPatch, tmp_path: pathlib.Path) -> 
 
 @pytest.mark.parametrize("cache", [True, False])
 def test_routes_are_those_of_the_whole_document(look: Look, agent: Vm, cache: bool) -> None:
-    """The agent may have no routes below it."""
+    """The agent may not have the routes below this one."""
     assert agent.url == ARC_URL
     assert look(
         "instance/compute/name",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client by scripts of requests: exactly which are sent, and what comes of every answer."""
+"""Tests the client with scripts of requests: the exact requests, and the result of each answer."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def instance_url(version: str) -> str:
 VERSIONS_URL = f"{BASE}/versions"
 
 
-# What is sent
+# Requests
 
 
 def test_one_request() -> None:
@@ -151,7 +151,7 @@ def test_the_newest_that_imds_offers() -> None:
     ) as send:
         made = client(send)
         assert made.instance()[:2] == ("2023-07-01", DOCUMENT)
-        # What was agreed upon once is not asked again.
+        # The negotiated version is not negotiated again.
         assert ask_route(made, "instance/network") == ("2023-07-01", {})
 
 
@@ -268,7 +268,7 @@ def test_negotiation_on_the_way_to_a_leaf() -> None:
     with Script(
         (route + NEWEST_TESTED, unknown_version("2023-07-01")),
         (route + "2023-07-01", BAD_REQUEST),
-        # What was not answered has not been agreed upon.
+        # A version without an answer is not negotiated.
         (route + NEWEST_TESTED + "&format=text", unknown_version("2023-07-01")),
         (route + "2023-07-01&format=text", text("web-1")),
     ) as send:
@@ -532,7 +532,7 @@ def test_invalid_versions(version: str) -> None:
         client(send, api_version=version)
 
 
-# Every status of the documentation: once, a few times, and for ever
+# All documented statuses: once, several times, and always
 
 STATUSES = (400, 401, 403, 404, 405, 408, 410, 429, 500, 502, 503, 504)
 FINAL = {400, 401, 403, 405}
@@ -550,7 +550,7 @@ BODIES = {
 }
 
 
-# A 400 without words is taken for a version that IMDS does not know: see the negotiation.
+# A 400 without a message counts as the refusal of a version, see the negotiation.
 @pytest.mark.parametrize("status", STATUSES[1:])
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_transient_status(status: int, times: int) -> None:
@@ -823,7 +823,7 @@ def test_a_long_wait_reads_well() -> None:
         client(Always(refusal(503)), deadline=1800.0).instance()
 
 
-# A document has user data, and a text may be a leaf of it.
+# A document contains user data, and a text may be a value of it.
 USER_DATA = "I2Nsb3VkLWNvbmZpZw"
 PARTS = {
     "document": f'{{"compute":{{"userData":"{USER_DATA}","name":"x"}}}}',
@@ -868,7 +868,7 @@ def test_a_text_that_is_not_an_error_is_not_quoted(status: int) -> None:
         client(Always(refusal(status, "web-1"))).instance()
 
 
-# Every body that a 200 can have
+# All kinds of bodies with status 200
 
 UNREADABLE = {
     "empty": b"",
@@ -900,7 +900,7 @@ def test_a_200_that_is_not_json_is_tried_again_and_then_reported(body: bytes) ->
     assert "\n" not in message
     assert len(message) < 400
     assert message.endswith("Check what serves this address: it does not answer like IMDS")
-    # It may be a token.
+    # The text may be a token.
     assert "Sign" not in message
     assert "web" not in message
     clock = Clock()
@@ -1006,7 +1006,7 @@ def test_every_observed_error_has_a_readable_message() -> None:
 def test_a_400_without_text_is_not_blamed_on_a_listed_version(
     versions: Response | TransportError,
 ) -> None:
-    """Else one bad moment would give a document of 2017 instead of today's, and nobody knew."""
+    """Otherwise one transient error would silently give a document of 2017 instead of the present one."""
     clock = Clock()
     script = Script((instance_url(NEWEST_TESTED), refusal(400)), (VERSIONS_URL, versions))
     with script as send, pytest.raises(VersionError) as caught:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client and the service of the Azure Arc agent: which one is asked, versions, documents, what is not there."""
+"""Tests the client with the service of the Azure Arc agent: the choice of the service, versions, documents and absent endpoints."""
 
 from __future__ import annotations
 
@@ -66,14 +66,14 @@ def url(version: str, route: str = "instance", more: str = "") -> str:
     return f"{ARC.endpoint}/metadata/{route}?api-version={version}{more}"
 
 
-# Which service is asked
+# The choice of the service
 
 
 @pytest.mark.parametrize("agent", [True, False])
 @pytest.mark.parametrize("in_azure", [True, False, None])
 @pytest.mark.parametrize("endpoint", ["arc", "auto", DEFAULT_ENDPOINT, "http://127.0.0.1:8080"])
 def test_endpoint(endpoint: str, in_azure: bool | None, agent: bool) -> None:
-    """In Azure, auto means IMDS whatever is installed, and so it does where the firmware can't be read."""
+    """In Azure, auto always means IMDS. It also means IMDS if the firmware can't be read."""
     expected = {
         "arc": ARC.endpoint,
         "auto": ARC.endpoint if in_azure is False and agent else IMDS.endpoint,
@@ -83,7 +83,7 @@ def test_endpoint(endpoint: str, in_azure: bool | None, agent: bool) -> None:
 
 @pytest.mark.parametrize("endpoint", ["arc", "auto"])
 def test_nothing_is_sent_to_the_address_of_imds(endpoint: str) -> None:
-    """Another service lives there on machines of other clouds."""
+    """On machines of other clouds, another service has this address."""
     option = {**DEFAULTS, "endpoint": endpoint, "deadline": 20.0}.__getitem__
     for outcome in (ok(LINUX), REFUSED, refusal(500), refusal(400, WORDS)):
         send = Always(outcome)
@@ -186,7 +186,7 @@ def test_a_version_that_the_user_gave_is_never_replaced() -> None:
 
 
 def test_the_list_is_read_from_a_refusal_only() -> None:
-    """A document may have such words in it, for example in a tag."""
+    """A document may contain such words, for example in a tag."""
     refused = refusal(404, "invalid version. Supported are 2019-11-01")
     with Script((url("2020-06-01"), refused), (url("2019-08-15"), ok(LINUX))) as send:
         assert arc(send).instance().api_version == "2019-08-15"
@@ -214,7 +214,7 @@ def test_the_newest_document_of_a_client_with_a_version_of_its_own() -> None:
         assert arc(send, api_version="2019-11-01").newest_instance() == LINUX
 
 
-# What the agent does not have
+# Endpoints that the agent lacks
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The client's calls for scheduled events: what it sends, how long it waits, what it makes of answers."""
+"""Tests the calls of the client for scheduled events: the requests, the waits and the results."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def refusal(status: int, body: bytes = b'{ "error": "Bad request" }') -> Respons
 
 
 class Script:
-    """A transport that knows its answers, and a clock that moves only when somebody waits."""
+    """A transport with given answers, and a clock that moves only during waits."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = list(steps)

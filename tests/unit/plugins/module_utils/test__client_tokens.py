@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tokens by the client: requests, retries, errors. A fake transport answers, and no time passes."""
+"""Tests tokens with the client: requests, retries and errors. The transport is a double, and no real time passes."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ OK = answer(200, ANSWER)
 
 
 class Imds:
-    """Answers from a list, the last of them again and again; and a clock that sleeping moves."""
+    """Returns the answers of a list in turn, and repeats the last one. Sleeps move its clock."""
 
     def __init__(self, *answers: Response | TransportError) -> None:
         self.answers = list(answers)
@@ -108,7 +108,7 @@ def test_a_version_that_was_asked_for_is_used() -> None:
 
 
 def test_the_cloud_is_read_whatever_the_version_of_tokens() -> None:
-    """Instance documents name no cloud before 2018-10-01."""
+    """Before 2018-10-01, instance documents name no cloud."""
     imds = Imds(answer(200, {"compute": {"azEnvironment": "AzurePublicCloud"}}), OK)
     option = {**OPTIONS, "api_version": "2018-02-01"}.__getitem__
     client = client_from(option, imds.send, imds.system)
@@ -220,7 +220,7 @@ def test_a_token_in_invalid_json_is_not_shown() -> None:
     assert "c2VjcmV0" not in str(caught.value)
 
 
-# What a token may look like, and where in a body that is no proper answer it may stand.
+# The possible forms of a token, and its possible places in an invalid body.
 LONG = "eyJhbGciOiJSUzI1NiJ9." + "c2VjcmV0" * 40 + ".c2lnbmF0dXJl-_" + "AbC9" * 30
 SHORT = "opaque-c2VjcmV0"
 OPAQUE = "0.AXkA7_Zq9-Lm4Tb2Ws8Xk1Rn6Vd3Yp5"
@@ -267,7 +267,7 @@ ASKS: list[t.Callable[[ImdsClient], t.Any]] = [
 
 
 def hints_at(token: str, message: str) -> bool:
-    """Whether a part of the token is there, also with something between its letters."""
+    """Whether the text contains a part of the token, even with other characters between its letters."""
     letters = "".join(c for c in message if c.isalnum())
     part = "".join(c for c in token if c.isalnum())[-12:]
     return part in letters or "c2VjcmV0" in letters
@@ -283,7 +283,7 @@ def test_the_error_text_next_to_a_token_is_shown(status: int) -> None:
 
 
 def words_about(description: str, error: str = "invalid_grant") -> str:
-    """What a message quotes of a failure of IMDS' tokens."""
+    """The quotation in the message about a failed request for a token."""
     imds = Imds(answer(400, {"error": error, "error_description": description}))
     with pytest.raises(RefusedError) as caught:
         imds_token(imds.client(), VAULT)
@@ -344,7 +344,7 @@ def test_a_token_that_occurs_whole_and_in_pieces_is_not_shown(size: int, between
 @pytest.mark.parametrize("token", [OPAQUE, f"{SHORT} {'x' * 3000} {SHORT}", "one two three four"])
 def test_a_token_at_the_end_of_the_quoted_text_is_not_shown(token: str, before: str) -> None:
     body = {"error": f"{before}{token}", "some": [{"accessToken": token}]}
-    # A run of characters that the cut goes through is hidden even where nothing says that it is a token.
+    # A sequence of characters that is cut is hidden, even if nothing marks it as a token.
     unnamed = [{"error": body["error"]}] if token == OPAQUE and len(before) > 900 else []
     for data in (body, *unnamed):
         failure = error_text(Request("GET", URL, {}), answer(400, data))
@@ -354,7 +354,7 @@ def test_a_token_at_the_end_of_the_quoted_text_is_not_shown(token: str, before: 
 @pytest.mark.parametrize(
     ("body", "shown"),
     [
-        # What replaces a token has the next token in it.
+        # The replacement of a token contains the next token.
         ({"error": "*" * 10, "t": [{"token": "*"}] * 40}, "*" * 10),
         ({"error": "*" * 10, "t": [{"token": "*" * 8}] * 40}, "***"),
         ({"error": "no " * 500_000, "t": [{"token": f"token {n}"} for n in range(100)]}, "no no"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents: reading, types, tags and addresses."""
+"""Tests documents: reading, types, tags and addresses."""
 
 from __future__ import annotations
 
@@ -127,17 +127,17 @@ def test_a_document_that_has_to_be_cleaned_may_nest_as_deep_as_any_other() -> No
 
 
 class _Text(str):
-    """As Ansible's marked texts: not a plain one."""
+    """A text of another type, like Ansible's marked texts."""
 
     __slots__ = ()
 
 
 def test_data_from_other_readers_is_cleaned() -> None:
-    """As that of a fact cache, where older Ansible makes other types of marks."""
+    """An object of another type, as in a fact cache, where older versions of Ansible convert marks to other types."""
     found = cleaned({"tags": object(), "é": (_Text("\udc00"), 1, None), _Text("__ansible_x"): 1})
     assert found == {"tags": "", "é": ["\ufffd", 1, None]}
     assert {type(text) for text in (*found, *found["é"][:1])} == {str}
-    # Facts of a large fleet are in memory once.
+    # The facts of a large fleet are in memory only once.
     assert cleaned(EVERYTHING) is EVERYTHING
 
 
@@ -156,7 +156,7 @@ def test_invalid_instance_documents(data: t.Any) -> None:
 
 
 def shaped(document: dict[str, t.Any]) -> dict[str, t.Any]:
-    """The whole document as the fact has it."""
+    """The complete document in the form of the fact."""
     own = copy.deepcopy(document)
     parts = {
         name: typed(name, part(own, name))

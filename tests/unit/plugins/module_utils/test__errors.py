@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The tree of errors as it is drawn, as it is, and as it is used; texts for messages."""
+"""Tests that the drawn tree of errors agrees with the classes and their use, and tests texts for messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LINE = re.compile(r"([│├└─ ]*)([A-Z]\w+) +\S", re.MULTILINE)
 
 
 def drawn() -> dict[str, str | None]:
-    """Each name in the drawing and the one that it hangs below."""
+    """Each name in the drawing and its parent."""
     above: dict[str, str | None] = {}
     levels: list[str] = []
     for match in _LINE.finditer(str(_errors.__doc__)):
@@ -71,7 +71,7 @@ def test_every_error_class_is_used(kind: type[Exception]) -> None:
     assert any(made.search(path.read_text()) for path in core if path.name != "_errors.py")
 
 
-# One only looks at processes, and one takes the words of a warning: that raises nothing.
+# One of them only checks processes, and the other one uses the text of a warning. They raise nothing.
 RAISES_NOTHING = [
     PLUGINS / "action" / f"{name}.py" for name in ("maintenance_state", "access_token_info")
 ]
@@ -89,7 +89,7 @@ def test_every_plugin_converts_all_errors(path: pathlib.Path) -> None:
     source = path.read_text()
     if "module_utils" not in source:  # the documentation of an action
         return
-    # Or host.py of Windows hosts converts them.
+    # For Windows hosts, host.py converts them.
     assert re.search(r"except (\(.*)?(_errors\.)?\bImdsError\b|\brun_on_windows\(", source)
 
 

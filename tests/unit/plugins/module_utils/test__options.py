@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shared options: what comes of them, and that their documentation says the same."""
+"""Tests the shared options: their effects, and their documentation."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_plugins_read_the_options_from_other_sources_as_well() -> None:
     assert sources["endpoint"]["env"] == [{"name": ENDPOINT_VARIABLE}]
 
 
-# What comes of them
+# The effects of the options
 
 
 def test_a_client_by_the_defaults() -> None:

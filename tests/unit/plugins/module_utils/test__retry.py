@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Retry or not, and after how long: pure decisions, then whole calls by a fake clock."""
+"""Tests the decisions about retries and waits, and then complete calls with a simulated clock."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_refused_connection_is_final_after_15_seconds(jitter: float) -> None:
         return wait(failure, elapsed=60 + seconds, attempt=5, jitter=jitter, refused_for=seconds)
 
     assert next_wait(0.0) == wait(Failure(), attempt=5, jitter=jitter, elapsed=60)
-    # The last attempt comes when the time is up.
+    # The last attempt is at the end of the time.
     assert next_wait(14.0) == 1.0
     assert next_wait(14.9) is None
     assert next_wait(15.0) is None
@@ -104,7 +104,7 @@ def test_other_connection_failures_are_retried_until_the_deadline() -> None:
 def test_no_wait_exceeds_the_deadline() -> None:
     assert wait(Failure(500), elapsed=88.9) == 1.0
     assert wait(Failure(500), elapsed=89.0) is None
-    assert wait(Failure(429, retry_after="89.9"), elapsed=0) == 1.0  # no number of RFC 9110
+    assert wait(Failure(429, retry_after="89.9"), elapsed=0) == 1.0  # not a number in RFC 9110
     assert wait(Failure(429, retry_after="89")) == 89.0
     assert wait(Failure(429, retry_after="90")) is None
 
@@ -130,7 +130,7 @@ def test_attempts_can_be_limited() -> None:
         ("Thu, 01 Jan 1970 00:00:00 GMT", 1.0),
         ("Sat, 31 Jan 2099 12:00:05 GMT", None),
         ("999999999", None),
-        # What says nothing is as good as nothing.
+        # An empty value counts as no value.
         ("9999999999", 1.0),
         ("-5", 1.0),
         ("1e1", 1.0),
@@ -143,7 +143,7 @@ def test_attempts_can_be_limited() -> None:
     ],
 )
 def test_retry_after_takes_precedence(value: str, seconds: float | None) -> None:
-    if value == "Sat, 31 Jan 0000 12:00:05 GMT":  # two digits of a year are those of 2000
+    if value == "Sat, 31 Jan 0000 12:00:05 GMT":  # a year of two digits is in this century
         seconds = 1.0
     assert wait(Failure(429, retry_after=value)) == seconds
 
@@ -164,7 +164,7 @@ def test_no_retry_after_is_a_traceback_or_a_busy_loop(value: str) -> None:
     assert found is None or 0.2 <= found < 90
 
 
-# Whole calls
+# Complete calls
 
 
 def own_token(made: ImdsClient) -> t.Any:
@@ -172,7 +172,7 @@ def own_token(made: ImdsClient) -> t.Any:
 
 
 def answers_until(clock: Clock, seconds: float, status: int) -> t.Callable[..., Response]:
-    """That status until so many seconds have passed, then the document."""
+    """A transport with this status for the given seconds, and then with the document."""
 
     def send(_request: Request, _timeout: float) -> Response:
         return refusal(status) if clock.now < seconds else ok(DOCUMENT)
@@ -274,7 +274,7 @@ def test_failures_of_a_restart_are_retried_until_the_deadline(reason: str) -> No
 
 
 def test_a_restart_of_the_service_is_survived() -> None:
-    """Only refusals in a row count. There are none yet when the service answered with 503."""
+    """Only successive refusals count. The answer 503 ends a series of refusals."""
     clock = Clock()
     answers = iter([*[503] * 6, None, 503, None, 200])
 

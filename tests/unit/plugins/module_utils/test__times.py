@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times as HTTP and IMDS write them."""
+"""Tests times in the formats of HTTP and IMDS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ansible_collections.imds.azure.plugins.module_utils._times import epoch_of,
     ("text", "iso"),
     [
         ("Sat, 11 Apr 2026 22:26:58 GMT", "2026-04-11T22:26:58Z"),
-        # The day of the week is wrong in Microsoft's own samples.
+        # The day of the week is wrong in Microsoft's samples.
         ("Mon, 11 Apr 2026 22:26:58 GMT", "2026-04-11T22:26:58Z"),
         ("11 Apr 2026 22:26:58 GMT", "2026-04-11T22:26:58Z"),
         ("Sat, 11 Apr 2026 22:26:58 +0200", "2026-04-11T20:26:58Z"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The contract of both transports, each test over a real socket with each of them."""
+"""Tests the contract of both transports. Each test runs over a real socket with each of them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ from imds_simulator import Fault, Simulator, Vm
 from tools import isolation
 
 HEADERS = {"Metadata": "true", "Accept-Encoding": "identity", "User-Agent": "tests"}
-# What a slow machine may take beside the timeout.
+# The additional time that a slow machine may need after the timeout.
 GRACE = 1.5
 DOCUMENT = {"compute": {"name": "wéb-1"}, "network": {}}
 
@@ -92,7 +92,7 @@ def instance(vm: Vm) -> Request:
 
 
 def failure(send: Transport, request: Request, timeout: float = 5.0) -> TransportError:
-    """How it fails, which has to be soon after the timeout at the latest."""
+    """The error. It must occur at the latest soon after the timeout."""
     begun = time.monotonic()
     with pytest.raises(TransportError) as caught:
         send(request, timeout)
@@ -100,7 +100,7 @@ def failure(send: Transport, request: Request, timeout: float = 5.0) -> Transpor
     return caught.value
 
 
-# What is sent
+# Requests
 
 
 def test_an_answer_is_status_headers_and_body(send: Transport, vm: Vm) -> None:
@@ -158,7 +158,7 @@ def test_proxies_of_the_environment_get_no_request(
 ) -> None:
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    # What urllib takes for a CGI program ignores HTTP_PROXY.
+    # In a CGI program, urllib ignores HTTP_PROXY.
     monkeypatch.delenv("REQUEST_METHOD", raising=False)
     with RawServer(answering(http(b"trapped"))) as trap:
         monkeypatch.setenv(name, trap.url)
@@ -198,7 +198,7 @@ def test_redirects_are_not_followed(send: Transport, vm: Vm, status: int) -> Non
     assert len(vm.requests) == 1
 
 
-# What comes back
+# Answers
 
 
 @pytest.mark.parametrize("status", [200, 204, 400, 401, 403, 404, 405, 410, 429, 500, 503, 599])
@@ -261,7 +261,7 @@ def test_bodies_framed_in_every_way(send: Transport, sent: bytes, body: bytes) -
 
 
 def test_a_plain_answer_needs_no_library(vm: Vm) -> None:
-    """Its import would take every managed node longer than the request does."""
+    """On managed nodes, the import of the library would take longer than the request."""
     script = (
         "import sys\n"
         "from ansible_collections.imds.azure.plugins.module_utils import _transport\n"
@@ -337,10 +337,10 @@ def test_both_readers_agree_on_plain_answers(
     "head",
     [
         b"HTTP/1.1 200 OK",
-        # The library reads the part behind a line feed as a header.
+        # The library reads the part after a line feed as a header.
         b"HTTP/1.1 200 OK\nTransfer-Encoding: chunked\r\nContent-Length: 4",
         b"HTTP/1.1 200 \xc3\xa9\r\nContent-Length: 4",
-        # The library ends the headers where a line has no colon.
+        # The library ends the headers at a line without a colon.
         b"HTTP/1.1 200 OK\r\nFoo\r\nContent-Length: 4",
     ],
 )
@@ -378,7 +378,7 @@ def test_a_deadline_is_for_one_request_also_on_a_kept_connection(send: Transport
 
 @pytest.fixture
 def no_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever looks a name up, and be it localhost, fails the test."""
+    """Fails the test if a name is resolved, even localhost."""
     original = socket.getaddrinfo
 
     def guarded(host: t.Any, *arguments: t.Any, **options: t.Any) -> t.Any:
@@ -427,7 +427,7 @@ def test_both_addresses_of_localhost_have_one_time_limit(send: Transport) -> Non
 
 
 def test_no_hosts_file_leads_localhost_to_another_machine() -> None:
-    """In namespaces of its own, with such a file, and with somebody at that address."""
+    """Runs in separate namespaces, with such a hosts file and with a service at that address."""
     namespaces = isolation.prefix()
     if not namespaces or not shutil.which("ip"):
         pytest.skip("takes namespaces and the program ip")
@@ -450,7 +450,7 @@ def test_ipv6(send: Transport) -> None:
         assert request.header("Host") == simulator["six"].url[len("http://") :]
 
 
-# What goes wrong
+# Failures
 
 
 @pytest.mark.parametrize(
@@ -622,8 +622,8 @@ def test_unusual_answers_are_answers_or_transport_errors(
         assert outcome.reason == " ".join(outcome.reason.split()) != ""
 
 
-# urllib3 leaves the connection of such an answer to the garbage collector, which is called here so
-# that the warning about it doesn't show in some other test.
+# urllib3 leaves the connection of such an answer to the garbage collector. It is called here, so that
+# its warning does not appear in another test.
 @pytest.mark.filterwarnings("ignore:.*DeadlineSocket:pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 def test_two_lengths_cause_no_traceback(send: Transport) -> None:
@@ -666,11 +666,11 @@ def test_the_reason_is_found_however_deep_it_is_wrapped() -> None:
     outer = RuntimeError("gave up", ValueError("not this one"))
     outer.__cause__ = RuntimeError("in between")
     outer.__cause__.__context__ = ConnectionRefusedError(111, "Connection refused")
-    outer.__cause__.__context__.__context__ = outer  # a circle, which must not be walked for ever
+    outer.__cause__.__context__.__context__ = outer  # a cycle of causes, in which a search must end
     assert reason_of(outer, 2.0) == "connection refused"
 
 
-# What is told of an answer that holds a secret
+# Messages about answers with a secret
 
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9." + "c2VjcmV0" * 30

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The text of user data, in each form in which people and tools give it to a VM."""
+"""Tests the text of user data in all forms in which users and tools pass it to a VM."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_gzip_of_the_maximum_size() -> None:
 
 
 def test_a_bomb_is_not_inflated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """64 KiB of it would be 64 MiB."""
+    """64 KiB of this data would become 64 MiB."""
     read: list[int] = []
     original = gzip.GzipFile.read
     monkeypatch.setattr(

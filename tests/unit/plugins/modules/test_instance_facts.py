@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The module as Ansible runs it: arguments in, one JSON document out, against a simulated IMDS."""
+"""Tests the module with a simulated IMDS. It reads arguments and prints one JSON document, as Ansible runs it."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def run(
     capsys: pytest.CaptureFixture[str],
     tmp_path: pathlib.Path,
 ) -> Run:
-    """What the module prints, for these arguments."""
-    # Where controller code is loaded, later ansible-cores show a warning and don't return it.
+    """The output of the module with these arguments."""
+    # If code of the controller is loaded, newer versions of ansible-core print a warning, and the result lacks it.
     said: list[str] = []
     monkeypatch.setattr(basic.AnsibleModule, "warn", lambda _self, words: said.append(words))
 
@@ -57,7 +57,7 @@ def run(
         given = {name: value for name, value in given.items() if value is not None}
         text = json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", text)
-        # Where ansible-core knows profiles of serialization, it wants one.
+        # Newer versions of ansible-core require a serialization profile.
         if hasattr(basic, "_ANSIBLE_PROFILE"):
             monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy")
         said.clear()
@@ -91,7 +91,7 @@ def test_the_facts_of_a_vm(run: Run, vm: Vm) -> None:
     assert "userData" not in fact["compute"]
     (request,) = vm.requests
     assert request.target == "/metadata/instance?api-version=2025-04-07"
-    # What the simulator leaves out belongs to a later version.
+    # The simulator leaves out the fields of later versions.
     served = json.loads(json.dumps(EVERYTHING))
     del served["compute"]["interconnectGroupId"]
     del served["compute"]["interconnectSubgroupId"]

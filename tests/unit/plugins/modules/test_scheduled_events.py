@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two modules for scheduled events, run as Ansible runs them, against the simulator."""
+"""Tests the two modules for scheduled events with the simulator. They run as Ansible runs them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def vm() -> t.Iterator[Vm]:
 
 @pytest.fixture
 def run(vm: Vm, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a module to its end and gives what it prints."""
+    """Runs a module until its end, and returns its output."""
 
     def run(module: t.Any, check_mode: bool = False, **options: t.Any) -> dict[str, t.Any]:
         given = {"endpoint": vm.url, "_ansible_check_mode": check_mode, **options}
         given.update(_ansible_remote_tmp="/tmp", _ansible_keep_remote_files=False)  # noqa: S108
         arguments = json.dumps({"ANSIBLE_MODULE_ARGS": given}).encode()
         monkeypatch.setattr(basic, "_ANSIBLE_ARGS", arguments)
-        # From core 2.19 on there are several ways to write arguments down.
+        # Since ansible-core 2.19, there are several formats of arguments.
         monkeypatch.setattr(basic, "_ANSIBLE_PROFILE", "legacy", raising=False)
         monkeypatch.setattr("sys.stdin", io.StringIO())
         with pytest.raises(SystemExit) as ended:
@@ -159,7 +159,7 @@ def test_approval_in_check_mode_sends_nothing(vm: Vm, run: Run) -> None:
     assert (result["changed"], result["resources"]) == (True, ["web-0"])
     unlisted = run(scheduled_event, check_mode=True, event_id=OTHER_ID)
     assert not unlisted["changed"]
-    # Nobody asked whether it ever was.
+    # The event may have existed before, without a request.
     assert unlisted["msg"].endswith("it is over, was cancelled or never existed")
     assert posts(vm) == []
 
@@ -196,7 +196,7 @@ def test_only_if_alone_refuses_events_of_other_vms(vm: Vm, run: Run) -> None:
     assert "would be for web-1, web-2 as well" in result["msg"]
     assert result["resources"] == ["web-0", "web-1", "web-2"]
     assert posts(vm) == []
-    # Whose events these are can be said.
+    # The VM of these events is known.
     assert run(scheduled_event, event_id=ID, only_if_alone=True, resource="web-9")["failed"]
 
 
@@ -245,7 +245,7 @@ def test_only_if_alone_accepts_started_events(vm: Vm, run: Run) -> None:
 
 
 class Elsewhere(Maintenance):
-    """Between the look and the approval, something happens to the event."""
+    """Changes the event between the first request and the approval."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__([Sequence("reboot", ["web-0"], event_id=ID)])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which variables of which host become options of a module."""
+"""Tests which variables of which host become options of a module."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._host_variables import 
 )
 
 ENDPOINT = "http://127.0.0.1:8169"
-# These do more than run their module. Each has tests of its own.
+# These plugins do more than run their module, so they have separate tests.
 APART = ("access_token_info", "attested_info", "maintenance_state", "snapshot")
 ACTIONS = action_plugins(without=APART)
 
@@ -92,7 +92,7 @@ def test_the_version_of_instance_documents_is_not_one_of_events() -> None:
 
 @pytest.mark.parametrize("name", ACTIONS)
 def test_the_action_otherwise_behaves_like_ansibles(name: str) -> None:
-    """So async, check mode and whatever a later Ansible adds work as they do for any module."""
+    """So async, check mode and later features of Ansible work as for any module."""
     ours = ACTIONS[name].ActionModule
     assert issubclass(ours, NormalAction), (
         f"plugins/action/{name}.py is a HostVariablesAction, or is in APART and has its own tests"

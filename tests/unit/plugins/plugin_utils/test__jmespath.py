@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Expressions, with jmespath and without it."""
+"""Tests expressions with and without the library jmespath."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_an_invalid_expression_is_an_error(text: str) -> None:
     "text",
     [
         *("length(`5`)", "abs(name)", "nics[::0]", "sort(nics)", "sum(nics)", "join(',', nics)"),
-        # Here the library lets errors of Python's through.
+        # Here, the library raises errors of Python.
         *("sort_by(mixed, &x)", "ceil(to_number('1e999'))"),
     ],
 )

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One report for a fleet."""
+"""Tests the report for a fleet."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ PRINTED: list[dict[str, str]] = [
 
 
 def printed(lines: list[str], options: dict[str, str]) -> str:
-    """The lines as Ansible prints a list."""
+    """The lines in the form in which Ansible prints a list."""
     callback = callback_loader.get("default")
     callback.set_options()
     for option, value in options.items():
@@ -216,7 +216,7 @@ def printed(lines: list[str], options: dict[str, str]) -> str:
 
 
 def commands_in(text: str) -> list[str]:
-    """What somebody takes out of the printed lines. YAML begins a new line at a blank."""
+    """The text that a user copies from the printed lines. YAML wraps lines at blanks."""
     return re.findall(
         r"^\W*?(az .*?)(?:\",?)?$", re.sub(r"\n {8}(?! *\")", " ", text), re.MULTILINE
     )
@@ -252,7 +252,7 @@ def test_no_command_that_is_printed_has_an_odd_name(
 def test_a_command_that_is_printed_can_be_pasted(
     name: str, options: dict[str, str], tmp_path: pathlib.Path
 ) -> None:
-    (tmp_path / "file").touch()  # which a star without quotes would become
+    (tmp_path / "file").touch()  # a star without quotes would become these names
     vm = {**VM, "scale_set": name, "scale_set_resource_group": name, "name": name}
     commands = commands_in(printed(report({"a": result(vm=vm)}), options))
     assert len(commands) == 3

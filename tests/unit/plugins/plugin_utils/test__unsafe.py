@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What came from outside is never a template, whatever the ansible-core."""
+"""Tests that text from outside is never a template, in any version of ansible-core."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._unsafe import (
 
 trust: t.Callable[[str], str] | None = getattr(ansible.template, "trust_as_template", None)
 TEMPLATES = ("{{ 7 * 7 }}", "{% if true %}49{% endif %}", "a{# gone #}b", "{{", "x {{ y }} z")
-# Expressions that make a template of tags, none of which is a template itself.
+# Expressions that form a template from several tags. No tag is a template itself.
 JOINED = {
     "tags.Open ~ tags.Rest": {"Open": "{", "Rest": "{ 7 * 7 }}"},
     "'{' ~ tags.If ~ '}49{' ~ tags.End ~ '}'": {"If": "% if 1 %", "End": "% endif %"},
@@ -82,7 +82,7 @@ def test_the_result_equals_the_original() -> None:
 
 
 def test_printed_values_are_plain() -> None:
-    # A user may compose dictionaries whose keys are no text.
+    # A user may compose dictionaries with keys that are not texts.
     value = {"plain": ["text", {1: "more"}], "half{": "C#"}
     made = make_plain(make_unsafe(value))
     assert made == value
@@ -124,7 +124,7 @@ def test_values_that_are_only_printed_are_plain(
     assert only_prints(first)
     given(str(folder), **{mode: "x"})
     assert only_prints(last)
-    # Later sources may use what the first one sets in templates.
+    # Later sources may use the variables of the first one in templates.
     assert only_prints(first) is bool(trust)
     given(first, last, **{mode: "x"})
     assert only_prints(first) is bool(trust)

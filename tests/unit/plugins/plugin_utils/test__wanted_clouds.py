@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The clouds that users name: known ones, `=NAME`, and typing errors."""
+"""Tests the clouds that users name: known names, `=NAME`, and typing errors."""
 
 from __future__ import annotations
 
@@ -49,6 +49,6 @@ def test_an_unknown_name_is_refused(name: str, meant: str) -> None:
 
 @pytest.mark.parametrize("name", ["=", "= ", "=-", "=--_", "=="])
 def test_an_equals_sign_needs_a_name(name: str) -> None:
-    """Without letters and digits it would equal the empty name of a VM that has none."""
+    """A name without letters and digits would equal the empty name of a VM without a cloud."""
     with pytest.raises(OptionError, match="names no cloud"):
         wanted_cloud(name)

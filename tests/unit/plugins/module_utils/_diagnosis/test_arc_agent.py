@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What diagnose_info knows of the Azure Arc agent, and where it must not speak of routes. On machines made of texts."""
+"""Tests the causes of diagnose_info for the Azure Arc agent, and reports without routes, with machines made of texts."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_owners_of_listeners() -> None:
     assert owners_of_listeners([table], 40342, "odd\n") == ["0", "77", "998"]
 
 
-# Commands and causes that are not about Azure Arc alone
+# Commands and causes that are not only for Azure Arc
 
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:41342", "http://127.0.0.1:41342"])
@@ -198,7 +198,7 @@ def test_commands_have_the_port_of_the_endpoint(endpoint: str) -> None:
 
 
 def test_a_machine_that_is_not_in_azure_hears_that_first() -> None:
-    """Its routes are not to be mended, and least of all by an interface that it does not have."""
+    """The report must not change the routes of the server, and must not name an interface that the server lacks."""
     files = {**dict.fromkeys(FILES, ""), **OTHER_FIRMWARE}
     no_way = {"source_to": lambda *_: ("", "ENETUNREACH"), "primary_address": lambda _name: ""}
     for given, more in ((files, no_way), (OTHER_FIRMWARE, {}), (OTHER_FIRMWARE, no_way)):

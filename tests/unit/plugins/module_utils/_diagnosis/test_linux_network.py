@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What Linux says of its network: texts as /proc and nft write them."""
+"""Tests the readers of network data of Linux, with texts in the form of /proc and nft."""
 
 from __future__ import annotations
 

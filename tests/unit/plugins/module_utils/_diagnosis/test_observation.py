@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is seen of a host, and what is concluded: on machines made of texts. Real ones are in tests/system/diagnose."""
+"""Tests the observation of a host and the conclusions, with machines made of texts. Real networks are in tests/system/diagnose."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def test_a_healthy_host() -> None:
         "eth0", "10.0.0.4", "10.0.0.1", "its DHCP lease has the default gateway"
     )
     assert evidence.firmware == Firmware(azure=True, vendor="Microsoft Corporation", product="")
-    # Half of an accelerated interface, and loopback, are none.
+    # The second half of an accelerated interface and loopback do not count.
     assert [nic.name for nic in evidence.interfaces] == ["eth0", "eth1"]
     assert evidence.clock == Clock("2026-11-20T12:00:00Z", 0.0)
     assert evidence.request.body == ""
 
 
 def test_the_result_of_the_module_is_plain_data() -> None:
-    """Its keys and their order are public: each part of the evidence, as JSON has it."""
+    """The keys of the evidence and their order in JSON are public."""
     observed = look(
         {
             "/usr/sbin/nft": "",
@@ -225,7 +225,7 @@ def test_the_most_likely_cause_of_silence(
 ) -> None:
     evidence = look(files, **{"send": TIMEOUT, **parts})
     assert names(evidence)[0] == expected
-    # Whoever knows that no packet left this host does not look outside of it.
+    # If no packet left this host, the cause is not outside of it.
     left = not evidence.route.refusal and expected != "own_address"
     assert ("unexplained" in names(evidence)) is left
     assert not is_healthy(evidence)
@@ -400,7 +400,7 @@ def test_no_command_has_a_value_or_a_file_that_is_not_plain(place: str, value: s
     variables = {"http_proxy": "http://p:1", "no_proxy": value}
     evidence = look(environment=variables) if place == "the environment" else look(files)
     (cause,) = [cause for cause in causes(evidence) if cause.name == "proxy"]
-    # Of a value in a file, only what is before a quote or a semicolon counts.
+    # Only the part of a value before a quote or a semicolon counts.
     cut = value[:2] in ("a;", "a'", 'a"') and place != "the environment" and "RUN" not in place
     assert [text for text in cause.mend if "RUN" in text] == []
     assert bool(cause.mend) is cut
@@ -429,10 +429,10 @@ def test_a_command_with_plain_values_can_be_pasted(
 ) -> None:
     evidence = look({place: f"http_proxy=http://p:1\nno_proxy={value}\n"})
     (command,) = [cause.mend[0] for cause in causes(evidence) if cause.name == "proxy"]
-    # JSON shows it as it is. Where YAML quotes the line, single quotes are doubled.
+    # JSON shows the line unchanged. If YAML quotes the line, it doubles single quotes.
     assert json.dumps(command) == f'"{command}"'
     for pasted in (command, command.replace("'", "''")):
-        # Into a folder of the test instead of /etc.
+        # The commands write into a folder of the test instead of /etc.
         etc = tmp_path / str(len(list(tmp_path.iterdir())))
         for folder in ("profile.d", "systemd"):
             (etc / folder).mkdir(parents=True)
@@ -507,7 +507,7 @@ def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) 
 
 @pytest.mark.parametrize("status", [200, 403, 404, 500])
 def test_observations_have_no_control_characters(status: int) -> None:
-    """Names of files, settings of proxies, rules of a firewall, headers, and what a host is called."""
+    """Hostile names of files and hosts, settings of proxies, rules of a firewall, and headers."""
     odd = HOSTILE.replace("\r\n", "").replace("\udcff", "")
     seen = {
         f"/etc/profile.d/{HOSTILE}.sh": f"http_proxy=http://{odd}",
@@ -544,7 +544,7 @@ def test_a_machine_with_nothing_to_read() -> None:
 
 
 def test_the_real_machine_can_be_observed() -> None:
-    # All but the requests, on the machine that runs the tests; a datagram socket sends nothing.
+    # Everything except the requests, on this machine. The datagram socket sends nothing.
     own = this_machine(lambda _command: "")
     assert own.read("/no/such/file") == ""
     assert own.run(["echo", "x"]) == ""

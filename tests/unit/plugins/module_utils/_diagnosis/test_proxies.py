@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which proxy settings would catch a request to IMDS."""
+"""Tests which proxy settings would apply to a request to IMDS."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_lower_case_no_proxy_takes_precedence() -> None:
         ("http_proxy=a\nhttp_proxy=b\n", {"http_proxy": "b"}),
         ("my_http_proxy=a\nhttp_proxy_port=1\n", {}),
         ("http_proxy = http://p:1\n", {"http_proxy": "http://p:1"}),
-        # Within quotes a value may have anything.
+        # A quoted value may contain any character.
         ('http_proxy="http://me:a;b\'c d@p:1"', {"http_proxy": "http://me:a;b'c d@p:1"}),
         ("http_proxy='http://me:a;b\"c d@p:1'", {"http_proxy": 'http://me:a;b"c d@p:1'}),
         (
@@ -102,7 +102,7 @@ def test_passwords_are_not_shown() -> None:
         ("http://p.example:3128/", "http://p.example:3128/"),
         ("socks5h://[fe80::1%eth0]:1", "socks5h://[fe80::1%eth0]:1"),
         ("http://a\nme:secret@p:1", "http://***@p:1"),
-        # Cut off within the password, or no URL.
+        # Cut off within the password, or not a URL.
         ("http://me:secret", "***"),
         ("http://me:secret one", "***"),
         ("secret;", "***"),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the core knows of attested documents: the endpoint, the nonce, the names of clouds."""
+"""Tests the endpoint, the nonce and the names of clouds of attested documents."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ URL = "http://169.254.169.254/metadata/attested/document?api-version=2025-04-07&
 
 
 def client(*answers: tuple[int, Any]) -> tuple[ImdsClient, list[str]]:
-    """A client of answers that come one after the other, and the requests that they are for."""
+    """A client with these answers in turn, and its requests."""
     script, asked = list(answers), []
 
     def send(request: Request, _timeout: float) -> Response:

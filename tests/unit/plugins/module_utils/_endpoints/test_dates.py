@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Dates of events and tokens, in each form in which they were seen."""
+"""Tests the dates of events and tokens in all known forms."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_date(text: str) -> None:
     [
         ("9/14/2017 12:00:00 AM +00:00", "2017-09-14T00:00:00Z"),
         ("9/14/2017 12:00:00 PM +00:00", "2017-09-14T12:00:00Z"),
-        # As Microsoft's documentation of the App Service has it.
+        # This form is in Microsoft's documentation of the App Service.
         ("09/14/2017 00:00:00 PM +00:00", "2017-09-14T00:00:00Z"),
         ("0001-01-01T00:00:00Z", "1-01-01T00:00:00Z"),
     ],

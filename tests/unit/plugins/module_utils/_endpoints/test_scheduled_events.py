@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The shape of scheduled events, whom they are about, and what changed."""
+"""Tests the form of scheduled events, their VMs, and their changes."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_resources_that_are_a_text_are_kept_as_they_were_sent() -> None:
     event = shaped(Resources="WestNO_0, WestNO_1")
     assert event["resources_text"] == "WestNO_0, WestNO_1"
     assert scheduled_events.about([event], "westno_1") == [event]
-    # The role maintenance shapes events again that a module has shaped.
+    # The role maintenance converts events that a module has already converted.
     assert scheduled_events.shaped_events({"Events": [event]}, BEGINS - 900) == [event]
     assert "resources_text" not in shaped()
 
@@ -210,7 +210,7 @@ def test_name_of_this_vm() -> None:
         {"compute": {}},
         {"compute": {"name": ""}},
         {"compute": {"name": "x" * 1001}},
-        # As an option this means the events of all VMs.
+        # As an option, this means the events of all VMs.
         {"compute": {"name": "*"}},
     ],
 )
@@ -233,7 +233,7 @@ def test_others_in_an_event() -> None:
     event = {"Resources": ["a", "B", "c"]}
     assert scheduled_events.others_in(event, "b") == ["a", "c"]
     assert scheduled_events.others_in({"Resources": ["a"]}, "A") == []
-    # To Python, the Kelvin sign is a capital k.
+    # For Python, the Kelvin sign is a capital k.
     assert scheduled_events.others_in({"Resources": ["wor\u212a"]}, "work") == ["wor\u212a"]
     assert not scheduled_events.is_alone(shaped(Resources=["wor\u212a"]), "work")
 
@@ -336,7 +336,7 @@ def test_changes() -> None:
         ("appeared", "new", ""),
         ("appeared", "sudden", ""),
     ]
-    # As it is, and as it was last.
+    # The present and the last state.
     assert found[0].event is before[0]
     assert found[2].event is after[1]
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is opened, and what is refused before it can do harm."""
+"""Tests which files are opened, and which are refused before they can cause harm."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def fifo(path: pathlib.Path) -> None:
 
 def unix_socket(path: pathlib.Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(os.path.relpath(path))  # the whole path may be longer than an address can be
+        listening.bind(os.path.relpath(path))  # the whole path may be too long
 
 
 def folder(path: pathlib.Path) -> None:

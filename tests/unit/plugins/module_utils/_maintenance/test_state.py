@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the role maintenance remembers: its lock, its files, and what it does next."""
+"""Tests the state of the role maintenance: its lock, its files, and its next steps."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_the_wait_for_a_lock_is_limited(folder: Folder, clock: Clock) -> None:
 def test_a_silent_run_from_elsewhere_is_taken_over(folder: Folder, clock: Clock) -> None:
     token = take(folder, ELSEWHERE)
     clock.now += 899
-    folder.remember(token, event(), DRAINING)  # which renews
+    folder.remember(token, event(), DRAINING)  # the call that renews the lock
     clock.now += 899
     with pytest.raises(BusyError, match="started from another machine"):
         take(folder)
@@ -203,7 +203,7 @@ def test_tasks_of_a_dead_run_are_waited_for(folder: Folder) -> None:
     task = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
     try:
         assert task.stdout
-        task.stdout.readline()  # Before the program runs, the process has another environment.
+        task.stdout.readline()  # Before the process starts the program, it has another environment.
         with pytest.raises(BusyError):
             take(folder)
         with pytest.raises(BusyError):
@@ -379,7 +379,7 @@ def test_a_write_that_was_killed_leaves_the_file_before(folder: Folder) -> None:
     assert done(folder) == {ID: DRAINED}
 
 
-# What to do next.
+# The next steps.
 
 ALONE = Wanted([], 900, "alone", "web-0")
 ALWAYS = ALONE._replace(approve="always")
@@ -411,7 +411,7 @@ def test_a_drained_event_is_due_until_it_is_approved() -> None:
 def test_restoring_waits_until_no_event_is_due(before: str) -> None:
     found = plan(states(one=before), [], ALONE)
     assert (found.due, ids(found.restore)) == ([], [ID])
-    # One event may be over while the VM is drained for another, or is about to be.
+    # One event may be over while the VM is drained for another event, or soon will be.
     assert plan(states(one=before), [event(OTHER_ID)], ALONE).restore == []
     later = event(OTHER_ID, NotBefore="Mon, 11 Apr 2036 22:26:58 GMT")
     assert ids(plan(states(one=before), [later], ALONE).restore) == [ID]
@@ -458,7 +458,7 @@ def test_events_whose_identifiers_differ_in_casing_are_only_not_approved() -> No
     found = plan([], [event(), event(ID.lower()), event(OTHER_ID)], ALWAYS)
     assert (ids(found.due), found.approvable) == ([ID, OTHER_ID], [OTHER_ID])
     assert "different events" in found.warnings[0]
-    # The same event twice is one.
+    # The same event in the list twice is one event.
     twice = plan([], [event(), event()], ALWAYS)
     assert (ids(twice.due), twice.warnings) == ([ID], [])
 

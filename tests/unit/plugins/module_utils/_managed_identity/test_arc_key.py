@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The challenge of the Azure Arc agent, and attacks by whoever else may listen on its port.
+"""Tests the challenge of the Azure Arc agent, and attacks by other programs on its port.
 
-The port is above 1023, so any user may take it while the agent is down. Whoever does that must neither
-make a privileged client read a file of his choice, nor get the content of one.
+The port is above 1023, so any user can use it while the agent is down. Such a user must not be able to
+choose the file that a privileged client reads, and must not get the content of a file.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def never(name: str) -> str:
 
 
 class Agent:
-    """A transport that answers requests in turn, the last answer for all that follow, and notes all of them."""
+    """A transport with these answers in turn. It repeats the last answer, and records all requests."""
 
     def __init__(self, *outcomes: Response | Exception) -> None:
         self._outcomes = list(outcomes)
@@ -107,7 +107,7 @@ def refused(send: Transport, read: t.Callable[[str], str] | None = never, **more
     return str(raised.value)
 
 
-# A challenge that is answered
+# Accepted challenges
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_the_key_is_sent_as_it_is(header: str) -> None:
 
 
 def test_the_version_of_a_token_is_negotiated() -> None:
-    """The limit of IMDS' tokens, 2018-02-01, is older than all versions of the agent."""
+    """The version 2018-02-01 of IMDS' tokens is older than all versions of the agent."""
     words = "The api-version not specified. Supported are 2019-11-01 2019-08-15"
     agent = Agent(refusal(400, words), challenge(), ok(TOKEN))
     token(agent)
@@ -154,7 +154,7 @@ def test_a_version_is_refused_after_the_challenge_as_well() -> None:
 
 @pytest.mark.parametrize("status", [500, 503, 429])
 def test_each_retry_begins_with_a_new_challenge(status: int) -> None:
-    """A key can be used once."""
+    """A key can be used only once."""
     agent = Agent(challenge(), refusal(status), challenge(), ok(TOKEN))
     assert token(agent)["access_token"] == "arc-token"
     assert agent.keys == [None, f"Basic {KEY}", None, f"Basic {KEY}"]
@@ -165,7 +165,7 @@ def test_an_agent_that_starts_is_asked_again() -> None:
     assert token(agent)["access_token"] == "arc-token"
 
 
-# A challenge that is not answered
+# Refused challenges
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_no_challenge(headers: dict[str, str]) -> None:
 
 
 def test_the_challenge_of_a_windows_server_is_refused_on_linux() -> None:
-    """As it was captured."""
+    """The captured answer."""
     head, _blank, body = (
         (FIXTURES / "arc" / "windows-challenge.txt")
         .read_bytes()
@@ -296,7 +296,7 @@ def test_another_route_of_the_agent_gets_no_key() -> None:
 
 
 def test_a_client_that_is_not_on_the_server_reads_no_key() -> None:
-    """The file would be one of another machine."""
+    """The path would name a file of another machine."""
     agent = Agent(challenge())
     assert "can't be read from here" in refused(agent, None)
     assert agent.keys == [None]
@@ -511,7 +511,7 @@ def test_an_identity_that_the_agent_confirms(name: str, said: str) -> None:
 @pytest.mark.parametrize("name", ["client_id", "object_id", "msi_res_id"])
 @pytest.mark.parametrize("said", [None, "", "another", ["ID-of-it"], {"ID-of-it": 1}, 1])
 def test_an_identity_that_the_agent_does_not_confirm(name: str, said: t.Any) -> None:
-    """An older agent ignores the parameter, and gives the token of the machine."""
+    """An older agent ignores the parameter, and returns the token of the machine."""
     other = {"client_id": "ID-of-it", "object_id": "ID-of-it", "msi_res_id": "ID-of-it", name: said}
     agent = Agent(challenge(), ok({**TOKEN, **other}))
     with pytest.raises(MalformedError) as raised:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Five places, each given four times a second, over any number of processes."""
+"""Tests that five slots are shared between all processes, each at most four times a second."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ansible_collections.imds.azure.plugins.module_utils._managed_identity.rate_
 
 
 class Clock:
-    """A clock that moves when somebody sleeps."""
+    """A clock that moves only during sleeps."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -50,7 +50,7 @@ def test_five_at_once_and_no_sixth(tmp_path: pathlib.Path, clock: Clock) -> None
         with pytest.raises(TransportError, match="other processes use up the rate limit"), turn(3):
             pytest.fail("a sixth got in")
     assert 1003 <= clock.now < 1003.1
-    with turn(0):  # they are free, and have rested
+    with turn(0):  # they are free, and their wait has ended
         pass
 
 
@@ -105,7 +105,7 @@ def test_a_file_with_something_else_in_it(
 
 
 def hopeless(folder: pathlib.Path) -> None:
-    """Lays something where the first file should be that is not this user's file."""
+    """Creates an entry in the place of the first file that is not a file of this user."""
     (folder / f"imds_azure_token_{os.getuid()}_0").symlink_to(folder / "elsewhere")
 
 
@@ -127,7 +127,7 @@ def test_files_of_other_users_do_not_block(
 
 
 def test_a_file_with_another_name_is_not_written_to(tmp_path: pathlib.Path, clock: Clock) -> None:
-    """Somebody else made a hard link to a file of this user where a turn is to be."""
+    """Another user created a hard link to a file of this user in the place of a slot."""
     for content in ("mine", "", "1000.0"):
         mine = tmp_path / f"mine{content}"
         mine.write_text(content)
@@ -164,7 +164,7 @@ def work(folder: str, results: multiprocessing.SimpleQueue[tuple[float, float]])
     turn = rate_limit_in(folder, clock)
     for _each in range(3):
         with turn(30):
-            # When the turn was taken, however long this process had to wait for a processor since.
+            # The time at which the slot was taken, without a later wait for a processor.
             start = readings[-1]
             time.sleep(0.03)
             results.put((start, time.monotonic()))

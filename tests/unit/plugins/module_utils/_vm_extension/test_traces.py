@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What on a host has to do with the retired VM extension."""
+"""Tests the search for traces of the retired VM extension on a host."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_port_or_a_name(tmp_path: pathlib.Path, line: str, kind: str, found: s
         "503421",
         "1.50342",
         "id: a50342b",
-        '"Id": "MSI@50342"',  # what Azure PowerShell calls its account, wherever it asks
+        '"Id": "MSI@50342"',  # the name of the account in all requests of Azure PowerShell
         "/providers/Microsoft.ManagedIdentity/userAssignedIdentities/reader",
         "http://169.254.169.254/metadata/identity/oauth2/token",
         "https://login.microsoftonline.com/common/oauth2/token",
@@ -138,7 +138,7 @@ def test_very_many_files_that_cannot_be_read_are_counted(tmp_path: pathlib.Path)
 
 
 def test_deeply_nested_folders(tmp_path: pathlib.Path) -> None:
-    # Somebody who may write to one searched folder must not keep the others from being searched.
+    # A user with write access to one folder must not prevent the search of other folders.
     levels = [f"{tmp_path}{'/a' * depth}" for depth in range(1, 1200)]
     for level in levels:
         os.mkdir(level)
@@ -355,7 +355,7 @@ ODD_NAMES = [
 @pytest.mark.parametrize("name", ODD_NAMES)
 @pytest.mark.parametrize("field", ["name", "resourceGroupName", "subscriptionId", "vmScaleSetName"])
 def test_no_command_has_a_name_that_is_not_plain(field: str, name: str) -> None:
-    if name == "x\n":  # which the reader of the names has made plain
+    if name == "x\n":  # the reader of the names has made this text printable
         assert extension.removal_commands({**PLAIN, OWN[field]: name}) == []
     else:
         assert removal(**{field: name}) == []

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The search for chains is bounded, whatever certificates a machine puts into its document.
+"""Tests that the search for chains is bounded, with any certificates in the document of a machine.
 
 The tests count signature checks and calls of the library. Seconds would depend on the machine.
 """
@@ -46,7 +46,7 @@ def signer(issuer: Identity | None = None) -> Identity:
 
 
 def named(name: str) -> Identity:
-    """An authority that exists as a name and a key; only certificates for it are ever sent."""
+    """An authority that has only a name and a key. Documents contain only certificates for it."""
     return root(name)
 
 
@@ -73,13 +73,13 @@ def certificate(subject: Identity, by: Identity) -> Identity:
 
 
 def mesh(names: t.Sequence[Identity], count: int) -> list[Identity]:
-    """So many certificates, by which each of the names is issued by each of the others."""
+    """Certificates by which each of the names issues each of the other names."""
     pairs = itertools.cycle(itertools.permutations(names, 2))
     return [certificate(subject, by) for subject, by in itertools.islice(pairs, count)]
 
 
 class Counted:
-    """How often an attack makes the controller check a signature, and call the library."""
+    """The number of signature checks and of calls of the library that an attack causes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.checks = 0
@@ -106,7 +106,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
 def outcome(
     own: Identity, others: t.Sequence[Identity], links: t.Sequence[Identity] = ()
 ) -> list[str] | str:
-    """The chain that is found, or the reason why there is none."""
+    """The found chain, or the reason why there is none."""
     content = azure.content({"vmId": "1"}, "2025-04-07", NOW, NONCE)
     message = base64.b64encode(azure.signed(content, own, embedded=[own, *others])).decode()
     trust = Trust((root().certificate,), tuple(link.certificate for link in links))
@@ -123,7 +123,7 @@ A, B = "Hostile A", "Hostile B"
 
 
 def loop(each: int) -> list[Identity]:
-    """Two names that issue each other, with so many certificates for each."""
+    """Two names that issue each other, with this number of certificates for each."""
     return mesh([named(A), named(B)], 2 * each)
 
 
@@ -144,13 +144,13 @@ def test_a_signer_without_a_chain_to_a_root(
 ) -> None:
     assert outcome(signer(named(A)), others(), [issuing()]) == "untrusted_chain"
     assert counted.checks <= chains.MAX_CHECKS
-    # None of these certificates is a trusted root's, so the library never sees them.
+    # None of these certificates leads to a trusted root, so the library does not get them.
     assert counted.calls == []
 
 
 @pytest.mark.parametrize("each", [4, 7])
 def test_a_genuine_signer_among_hostile_certificates(counted: Counted, each: int) -> None:
-    """They have the name and the key of the genuine authority, and issue each other."""
+    """The certificates have the name and the key of the genuine authority, and issue each other."""
     others = mesh([issuing(), named(B)], 2 * each)
     assert outcome(signer(), others, [issuing()]) == GENUINE
     assert counted.calls == [1]
@@ -161,7 +161,7 @@ def test_a_genuine_signer_among_hostile_certificates(counted: Counted, each: int
 
 
 def test_hostile_certificates_under_a_genuine_one_that_is_no_authority(counted: Counted) -> None:
-    """Anybody may have a server's certificate of a trusted authority, and its key."""
+    """An attacker can have a server certificate of a trusted authority, and its key."""
     server = azure.issued("server.example", issuing(), names=["server.example"], since=SINCE)
     names = [named(f"Hostile {c}") for c in "ABC"]
     under = [certificate(name, server) for name in names]
@@ -173,7 +173,7 @@ def test_hostile_certificates_under_a_genuine_one_that_is_no_authority(counted: 
 
 
 def test_invalid_chains_to_a_root(counted: Counted) -> None:
-    """Every certificate is genuine, so all of the many chains go to the library, one at a time."""
+    """All certificates are genuine, so the library gets all of the many chains one by one."""
     names = [named(f"Level {level}") for level in range(5)]
     pairs = itertools.pairwise([root(), *names])
     others = [certificate(below, above) for above, below in pairs for _copy in range(3)]
@@ -212,19 +212,19 @@ def test_a_chain_that_is_too_long_is_not_found() -> None:
 
 
 def test_both_paths_of_a_cross_signed_authority() -> None:
-    """The first certificate of the authority leads to a root that nobody trusts."""
+    """The first certificate of the authority leads to an untrusted root."""
     others = [certificate(issuing(), named("Old Root")), certificate(issuing(), root())]
     assert outcome(signer(), others) == GENUINE
     assert outcome(signer(), others[::-1]) == GENUINE
 
 
 def test_a_trusted_link_ends_the_chain() -> None:
-    """trusted_roots may have an authority that another one issued."""
+    """trusted_roots can contain an authority that another authority issued."""
     leaf, middle = signer().certificate, issuing().certificate
     assert list(chains.chains(leaf, [middle], [])) == [[]]
     assert list(chains.chains(leaf, [leaf], [])) == [[]]
     assert list(chains.chains(leaf, [], [middle])) == []
-    # What is trusted may be among the links as well.
+    # A trusted certificate can also be one of the intermediates.
     assert next(chains.chains(leaf, [middle], [middle])) == []
 
 

@@ -1,9 +1,9 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Missing intermediates: from Microsoft's PKI alone, which is played by a server on loopback.
+"""Tests missing intermediates, which come only from Microsoft's PKI. A server on loopback replaces it.
 
-The transport is the real one; a resolver before it has the names of Microsoft's hosts lead here.
+The transport is real. A resolver maps the names of Microsoft's hosts to this server.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Answer(NamedTuple):
 
 
 class Pki:
-    """Answers by URL, as though it were every host that is asked for."""
+    """A server with an answer for each URL of all hosts."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
@@ -91,7 +91,7 @@ def pki() -> Iterator[Pki]:
             for name, value in dict([length, *answer.headers]).items():
                 self.send_header(name, value)
             self.end_headers()
-            with contextlib.suppress(OSError):  # who has read enough goes
+            with contextlib.suppress(OSError):  # the client may close early
                 self.wfile.write(answer.body)
 
         def log_message(self, *_arguments: object) -> None:
@@ -124,7 +124,7 @@ def der(identity: Identity) -> bytes:
 
 @functools.cache
 def chain(*urls: str) -> tuple[Identity, ...]:
-    """A root, an authority for each URL but the first, and a signer; each names its issuer's URL."""
+    """A root, an authority for each URL except the first one, and a signer. Each names the URL of its issuer."""
     made = [azure.issued("Fetched Root", None, authority=True)]
     for index, url in enumerate(urls[:-1]):
         authority = azure.issued(
@@ -167,7 +167,7 @@ def test_nothing_is_fetched_unless_it_is_wanted_and_needed(pki: Pki) -> None:
 
 
 def test_a_fetched_certificate_is_not_trusted(pki: Pki) -> None:
-    """The hosts are Microsoft's, but http is anybody's."""
+    """The hosts belong to Microsoft, but anybody on the network can answer HTTP requests."""
     url = f"{CERTS}/root.crt"
     root, signer = chain(url)
     pki.answers = {url: Answer(der(root))}

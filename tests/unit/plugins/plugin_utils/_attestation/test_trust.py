@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The certificates that come with the collection, and those of users."""
+"""Tests the certificates of the collection and of users."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_files_without_certificates(tmp_path: pathlib.Path, option: str) -> None
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "sparse").touch()
     os.truncate(tmp_path / "sparse", 1024**4)
-    # A search that starts again at each beginning would take hours.
+    # A search that starts again at each header would take hours.
     (tmp_path / "begun").write_text("-----BEGIN CERTIFICATE-----" * 500_000)
     reasons = {
         "zero": "can't be read: it is a device, not a file",

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which entries of which folders are used, and that a path with one that is not is refused."""
+"""Tests which folders and entries are trusted, and that a path with an untrusted entry is refused."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_a_folder_is_made_where_it_is_missing(tmp_path: pathlib.Path) -> None:
 
 @as_root
 def test_links_of_another_user_lead_to_no_file(tmp_path: pathlib.Path) -> None:
-    """Each of these is where everybody can write, and belongs to somebody else."""
+    """All of these belong to another user, in folders with write access for everybody."""
     shared = tmp_path / "shared"
     (shared / "folder").mkdir(parents=True)
     shared.chmod(0o1777)
@@ -130,7 +130,7 @@ def test_a_file_that_is_replaced_after_the_check_is_refused(
 def before_open(
     monkeypatch: pytest.MonkeyPatch, name: str, swap: t.Callable[[], object], times: int = 2
 ) -> None:
-    """Does something just before a name is opened for the last of so many times."""
+    """Calls a function just before a name is opened for the given time."""
     really = os.open
     left = [times]
 
@@ -146,7 +146,7 @@ def before_open(
 
 @pytest.fixture
 def shared(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A folder in which everybody can rename everything, and a folder of another user beside it."""
+    """A folder in which everybody can rename all entries, and a folder of another user."""
     shared = tmp_path / "shared"
     for folder, content in ((shared / "own", b"good"), (tmp_path / "theirs", b"evil")):
         folder.mkdir(parents=True)
@@ -179,7 +179,7 @@ def test_a_swapped_folder_does_not_redirect_the_path(
     monkeypatch: pytest.MonkeyPatch,
     swap: t.Callable[[pathlib.Path], None],
 ) -> None:
-    # It was looked at and entered. Only the file in it is still to be opened.
+    # The folder is already checked and open. Only the file in it is not open yet.
     before_open(monkeypatch, "file", lambda: swap(shared))
     with open_trusted(str(shared / "own" / "file")) as file:
         assert file.read() == b"good"

@@ -1,10 +1,10 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Every attack on an attested document that is known, each with the reason it has to fail for.
+"""Tests all known attacks on attested documents. Each must fail for the right reason.
 
-The documents are made by an authority of the tests' own, in the shape that Azure's have, and the
-time is a given one.
+An authority of the tests signs the documents, which have the form of Azure's documents. The time
+is fixed.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def check(
 
 
 def outcome(message: bytes | str, **options: Any) -> Attested | str:
-    """What is verified, or the reason why nothing is; every other exception goes through."""
+    """The verified content, or the reason of the failure. Other exceptions are raised."""
     try:
         return check(message, **options)
     except AttestationError as exc:
@@ -126,7 +126,7 @@ def reason(message: bytes | str, **options: Any) -> str:
 
 
 def changed(message: bytes, change: Callable[[cms.SignedData], None]) -> bytes:
-    """A message whose parts were changed after it was signed."""
+    """A message with parts that were changed after the signature."""
     info = cms.ContentInfo.load(message)
     change(info["content"])
     der: bytes = info.dump(force=True)
@@ -139,7 +139,7 @@ def flipped(message: bytes, position: int) -> bytes:
     return bytes(spoilt)
 
 
-# What holds
+# Valid documents
 
 
 def test_a_genuine_document_is_verified() -> None:
@@ -237,17 +237,17 @@ def test_one_bit_of_the_certificate() -> None:
     start = message.index(der)
     seen = set()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of cryptography's, about odd certificates
+        warnings.simplefilter("ignore")  # warnings of cryptography about unusual certificates
         for position in range(start, start + len(der)):
             seen.add(reason(flipped(message, position)))
     assert {"bad_signature", "untrusted_chain", "malformed"} <= seen
-    # A bit string begins with how many of its last bits don't count.
+    # A bit string begins with the number of unused bits at its end.
     unused = start + der.index(b"\x03\x82\x01\x01\x00", len(der) - 270) + 4
     for bit in range(8):
         spoilt = bytearray(message)
         spoilt[unused] ^= 1 << bit
         assert reason(bytes(spoilt)) == "malformed"
-    # The signature that its issuer made is at its end, and nothing else sees to that.
+    # The signature of the issuer is at its end. Only this test covers it.
     assert reason(flipped(message, start + len(der) - 1)) == "untrusted_chain"
 
 
@@ -255,7 +255,7 @@ def test_one_bit_anywhere_never_changes_what_is_verified() -> None:
     message = azure.signed(text(), signer())
     genuine = check(message)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of cryptography's, about odd certificates
+        warnings.simplefilter("ignore")  # warnings of cryptography about unusual certificates
         for position in range(len(message)):
             assert outcome(flipped(message, position)) in (genuine, *REASONS)
 
@@ -328,7 +328,7 @@ def test_attributes_of_another_content() -> None:
 
 
 def test_attributes_presented_as_content() -> None:
-    """A signature over attributes is one over their bytes as content, too."""
+    """A signature over attributes is also valid for a content with the same bytes."""
     attributes = azure.signed_attributes(text()).untag().dump()
     assert reason(azure.signed(attributes, signer())) == "malformed"
 
@@ -406,7 +406,7 @@ def test_an_expired_root() -> None:
 
 
 def test_an_issuer_without_ca_rights() -> None:
-    """Azure's own signer, whose key somebody got hold of, issues a certificate."""
+    """An attacker with the key of Azure's signer issues a certificate."""
     for link in (signer(), azure.issued("Not a CA", root(), since=SINCE)):
         bad = azure.issued("bad", link, names=PUBLIC, since=SINCE)
         message = azure.signed(text(), bad, embedded=[bad, link])
@@ -415,8 +415,8 @@ def test_an_issuer_without_ca_rights() -> None:
 
 @pytest.mark.parametrize("where", ["subject", "issuer", "alternative name", "others"])
 def test_names_that_the_library_can_not_parse(where: str) -> None:
-    """A machine makes its own certificates; some releases of cryptography raise KeyError here."""
-    spoilt = b"\x2c\x07NoTEXT."  # the tag is that of no type of text
+    """A machine can create such certificates. Some releases of cryptography raise KeyError for them."""
+    spoilt = b"\x2c\x07NoTEXT."  # no type of text has this tag
     text_of_name = b"\x0c\x07NoTEXT."
     odd = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "NoTEXT.")])
     by = azure.issued("NoTEXT." if where == "issuer" else "by", None, authority=True, since=SINCE)
@@ -427,11 +427,11 @@ def test_names_that_the_library_can_not_parse(where: str) -> None:
     embedded = [own, other] if where == "others" else [own]
     message = azure.signed(text(), own, embedded=embedded)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of cryptography's, about odd certificates
+        warnings.simplefilter("ignore")  # warnings of cryptography about unusual certificates
         assert reason(message.replace(text_of_name, spoilt)) in ("malformed", "untrusted_chain")
 
 
-# Whose name it is
+# The name of the signer
 
 
 @pytest.mark.parametrize(
@@ -473,7 +473,7 @@ def test_names_without_a_possible_chain() -> None:
     assert reason(azure.signed(text(), own)) == "untrusted_chain"
 
 
-# When
+# The time
 
 
 @pytest.mark.parametrize(
@@ -548,7 +548,7 @@ def test_invalid_times(value: Any) -> None:
     assert reason(azure.signed(text(timeStamp=value), signer())) == "malformed"
 
 
-# For whom
+# The VM and the nonce
 
 
 @pytest.mark.parametrize(
@@ -679,7 +679,7 @@ def test_clock_skew_has_its_limits(skew: float) -> None:
         expected(NONCE, {}, skew)
 
 
-# What is no attested document
+# Contents that are not attested documents
 
 
 @pytest.mark.parametrize(
@@ -746,7 +746,7 @@ def test_texts_that_are_not_messages(signature: str) -> None:
 
 def survives(message: bytes | str) -> None:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of cryptography's, about odd certificates
+        warnings.simplefilter("ignore")  # warnings of cryptography about unusual certificates
         found = outcome(message)
     if isinstance(found, Attested):
         assert found.document == json.loads(text())
@@ -814,7 +814,7 @@ PLACES = ("content", "inner", "digests", "digest", "signature", "attribute", "va
 
 
 def with_long_identifier(place: str) -> bytes:
-    """A message with the form of a signed one, and a very long identifier at one place."""
+    """A message in the form of a signed message, with a very long identifier in one place."""
 
     def identifier(here: str, usual: str) -> bytes:
         return LONG_IDENTIFIER if here == place else bytes(core.ObjectIdentifier(usual).dump())
@@ -851,7 +851,7 @@ def with_long_identifier(place: str) -> bytes:
         (element(0x24, LONG_IDENTIFIER), "object identifier in it is too long"),
         (b"\x30\x80" + LONG_IDENTIFIER + b"\0\0", "object identifier in it is too long"),
         (element(0x26, LONG_IDENTIFIER), "object identifier in it is too long"),
-        # The identifier is in what the element before it claims as its own, as only one reader sees it.
+        # The previous element claims the identifier as its content. Only one of the readers sees it.
         (
             element(0x30, element(0x30, b"\x04\x83\x01\x38\x88"), LONG_IDENTIFIER),
             "longer than the element around it",
@@ -881,7 +881,7 @@ def test_slow_messages_are_refused_before_parsing(
 
 @pytest.mark.parametrize("attributes", [False, True])
 def test_genuine_messages_in_other_forms_verify(attributes: bool) -> None:
-    """Lengths that are left open, and octets that look like a very long identifier."""
+    """Indefinite lengths, and octets that look like a very long identifier."""
     message = azure.signed(text(), signer(), attributes=attributes)
     assert message[1] == 0x82
     assert isinstance(outcome(b"\x30\x80" + message[4:] + b"\0\0"), Attested)

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What may become ansible_host, and which names lead back to the controller."""
+"""Tests which addresses may become ansible_host, and which names lead back to the controller."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ansible_collections.imds.azure.plugins.plugin_utils._inventory.addresses im
     [
         *((text, True) for text in ("10.0.0.4", "203.0.113.7", "168.63.129.16", "2001:db8::4")),
         *((text, True) for text in ("fd00::1", "::ffff:10.0.0.4")),
-        # No IP address.
+        # These are not IP addresses.
         *((text, False) for text in ("", "web-1", "-oProxyCommand=touch x", "10.0.0.4 ", "10.0.0")),
         *((text, False) for text in ("010.0.0.4", "10.0.0.4/24", "10.0.0.4:22", "[2001:db8::4]")),
         *((text, False) for text in ("٠٫.0.0.4", "fe80::1%eth0", "2001:db8::4%-oX", "10.0.0.4\n")),
         *((value, False) for value in (None, 167772164, True, ["10.0.0.4"], {"10.0.0.4": 1})),
-        # No other machine.
+        # These are not addresses of another machine.
         *((text, False) for text in ("127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1")),
         *((text, False) for text in ("0.0.0.0", "::", "::ffff:0.0.0.0")),
         *((text, False) for text in ("169.254.169.254", "fe80::1", "224.0.0.1", "ff02::1")),

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Documents from files: what is read, and what is said of what can't be."""
+"""Tests documents from files: their content, and the errors about broken ones."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def test_two_broken_lines_do_not_form_a_valid_one(tmp_path: pathlib.Path, lines:
 
 
 def test_many_lines(tmp_path: pathlib.Path) -> None:
-    # More than are read at once, and one broken far below.
+    # More documents than one chunk, and a broken one far below.
     lines = [json.dumps({"compute": {"name": f"vm-{n}", "x": "y" * 1000}}) for n in range(1000)]
     path = written(tmp_path, "a.ndjson", "\n".join([*lines[:900], "{", *lines[900:]]))
     found, broken = read(path)
@@ -220,7 +220,7 @@ def test_a_large_sparse_file_is_refused_quickly(
 
 
 def powershell(text: str) -> str:
-    """As Windows PowerShell may write the lists of a document."""
+    """The document with its lists in the form of Windows PowerShell."""
     document = json.loads(text)
 
     def relisted(value: t.Any) -> t.Any:
@@ -277,7 +277,7 @@ def test_lists_of_windows_powershell(tmp_path: pathlib.Path, name: str) -> None:
         assert read(written(tmp_path, "a.json", text)) == ([Document(document)] * 2, [])
     text = json.dumps(json.loads(powershell(json.dumps(document))))
     assert read(written(tmp_path, "a.ndjson", f"{text}\n{text}")) == ([Document(document)] * 2, [])
-    # Lists before the one that has the documents, and several of them.
+    # Other lists before the list of the documents, and several lists.
     for text in (
         '{"Count": [], "value": [5]}',
         '{"Count": "[\\"", "value": [5]}',
@@ -387,7 +387,7 @@ def test_reading_of_a_truncated_file_ends(tmp_path: pathlib.Path, cut: int) -> N
 def test_a_file_without_read_permission(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Root may read everything, so the refusal itself is made up.
+    # Root may read all files, so the refusal is simulated.
     def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
         raise PermissionError(13, "Permission denied")
 
@@ -406,7 +406,7 @@ def test_real_shapes(tmp_path: pathlib.Path, name: str) -> None:
     assert read(path) == ([Document(load(name))], [])
 
 
-# Which files
+# The files of a pattern
 
 
 def names(folder: pathlib.Path, *patterns: str) -> list[str]:
@@ -438,7 +438,7 @@ def test_patterns_are_relative_to_the_folder(folder: pathlib.Path) -> None:
 
 
 def test_patterns_do_not_follow_links_to_folders(folder: pathlib.Path) -> None:
-    # Two links of this kind double the ways at each of forty levels.
+    # Two such links double the number of paths at each of forty levels.
     for name in ("x", "y", "deep/z"):
         (folder / name).symlink_to(folder)
     assert names(folder, "**/*.json") == ["a.json", "b.json", "deep/er/d.json"]
@@ -449,7 +449,7 @@ def test_patterns_do_not_follow_links_to_folders(folder: pathlib.Path) -> None:
 
 
 def test_a_pattern_goes_as_deep_as_there_are_folders(tmp_path: pathlib.Path) -> None:
-    # Deeper than Python's functions may call each other.
+    # This is deeper than Python's recursion limit.
     levels = [f"{tmp_path}{'/a' * depth}" for depth in range(1, 1200)]
     for level in levels:
         os.mkdir(level)

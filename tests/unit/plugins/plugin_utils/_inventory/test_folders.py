@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which files Ansible reads because they are in a folder that is an inventory source."""
+"""Tests which files Ansible reads because they are in a folder that is an inventory source."""
 
 from __future__ import annotations
 

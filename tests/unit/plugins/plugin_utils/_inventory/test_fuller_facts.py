@@ -34,7 +34,7 @@ WHOLE = {"compute": COMPUTE, "network": NETWORK, **TIME}
         ({"addresses": {"private": ["10.0.0.4"]}}, {"addresses": {"private": []}}, "network"),
         ({"tags": {"Role": "web"}}, {"tags": {}}, ""),
         ({}, {"compute": COMPUTE}, ""),
-        # Without a vmId nothing says that it is the same VM.
+        # Without a vmId, it may be another VM.
         ({"compute": {"name": "web-1"}}, {"network": NETWORK}, ""),
         ({"compute": {"name": "web-1"}, "network": NETWORK}, {}, "network"),
         (None, {"compute": COMPUTE}, ""),

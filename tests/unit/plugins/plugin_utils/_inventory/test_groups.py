@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The built-in groups of a VM."""
+"""Tests the built-in groups of a VM."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def tagged(*tags: tuple[str, str]) -> dict[str, t.Any]:
             [{"compute": {"vmScaleSetName": name}} for name in ("a-b", "a_b", "c")],
             "scale_set_a_b is for scale_sets 'a-b' and 'a_b'",
         ),
-        # One place in several spellings, and numbers as texts.
+        # A place in several spellings, and numbers as texts.
         ([{"compute": {"location": name}} for name in ("West Europe", "westeurope")], ""),
         ([{"compute": {"platformFaultDomain": name}} for name in (0, "0")], ""),
         ([tagged(("a", "b"), ("b", "a")), tagged(("a", "b"))], ""),

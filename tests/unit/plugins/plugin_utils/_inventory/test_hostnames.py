@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that are distinct, and the same whatever the order."""
+"""Tests that names are distinct, and independent of the order of the VMs."""
 
 from __future__ import annotations
 
@@ -121,14 +121,14 @@ def names(choices: list[list[str]], taken: t.Collection[str] = ()) -> list[str]:
     [
         ([["a"], ["b"]], (), ["a", "b"]),
         ([["a", "x"], ["b"]], (), ["a", "b"]),
-        # All who want a name move on, the first one, too.
+        # All VMs with the same name use their next name, including the first VM.
         ([["a", "x"], ["a", "y"], ["b"]], (), ["x", "y", "b"]),
         ([["a"], ["a"]], (), ["a_0", "a_1"]),
         ([["a", "b"], ["a", "c"], ["b"]], (), ["b_0", "c", "b_2"]),
         ([["a"]], ("a",), ["a_0"]),
         ([["a", "x"]], ("a",), ["x"]),
         ([["a"]], ("a", "a_0"), [f"a_{fingerprint(0)}"]),
-        # A choice that is what would have been the last resort.
+        # The chosen name equals the fallback name of another VM.
         ([["a_0", "a"]], ("a", "a_0"), [f"a_{fingerprint(0)}"]),
         ([], (), []),
     ],
@@ -178,7 +178,7 @@ def test_different_documents_have_different_fingerprints(one: t.Any, other: t.An
 
 
 def repr_of(value: t.Any) -> str:
-    """As text in which the order of keys says nothing."""
+    """The data as a text with sorted keys."""
     if isinstance(value, dict):
         return "{" + ",".join(sorted(f"{key!r}:{repr_of(value[key])}" for key in value)) + "}"
     if isinstance(value, list):

@@ -142,7 +142,7 @@ HOOKS: list[Hook] = []
 
 @pytest.fixture
 def meanwhile() -> t.Iterator[t.Callable[[Hook], None]]:
-    """Calls something just before Python opens, makes or renames a file, as another user could."""
+    """Calls a function just before Python opens, creates or renames a file, as another user could act then."""
 
     def audit(event: str, arguments: tuple[t.Any, ...]) -> None:
         for hook in HOOKS if event in ("open", "os.rename", "os.mkdir") else ():
@@ -184,7 +184,7 @@ def test_a_swapped_temporary_file_or_folder_overwrites_nothing(
 def test_a_swapped_folder_gets_nothing(
     tmp_path: pathlib.Path, meanwhile: t.Callable[[Hook], None], when: str
 ) -> None:
-    """Whenever the folder is swapped after it was judged, the file is in the folder that was judged."""
+    """If the folder is replaced at any time after its check, the file is in the checked folder."""
     shared, own = tmp_path / "shared", tmp_path / "own"
     shared.mkdir()
     own.mkdir()
@@ -221,7 +221,7 @@ def test_a_fact_that_is_no_json_is_one_message(tmp_path: pathlib.Path) -> None:
     for fact in (deep, {"when": tmp_path}):
         with pytest.raises(ImdsError, match=r"the snapshot .*web-1\.json can't be written: .*"):
             write_snapshot(str(tmp_path), "web-1", fact)
-    while deep:  # Python would run out of stack if it took this apart at once.
+    while deep:  # The deletion of this value in one step would exceed Python's stack.
         deep = deep["a"]
 
 

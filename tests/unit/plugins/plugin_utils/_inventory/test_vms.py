@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A fleet from documents: every VM is there once, whatever is in its document and in which order."""
+"""Tests a fleet of documents: each VM is there once, with any documents in any order."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def tags(**values: str) -> list[dict[str, str]]:
             "scale_sets",
             {name: ["scale_set_Web", "scale_set_web"] for name in "ab"},
         ),
-        # The name of a tag has any casing, and its value has not.
+        # The casing of the name of a tag does not matter. The casing of its value matters.
         (
             [
                 vm("a", tagsList=tags(Role="web")),
@@ -136,7 +136,7 @@ def tags(**values: str) -> list[dict[str, str]]:
                 "c": ["tag_ROLE_Web", "tag_Role_Web", "tag_role_Web"],
             },
         ),
-        # A tag without a value, one in the old text form, and another name.
+        # A tag without a value, a tag in the old text form, and another name.
         (
             [vm("a", tagsList=tags(Env="")), vm("b", tags="env:;Env2:x")],
             "tags",
@@ -163,7 +163,7 @@ def tags(**values: str) -> list[dict[str, str]]:
             "tags",
             {name: ["tag_GRÖßE_1", "tag_Größe_1"] for name in "ab"},
         ),
-        # What has one spelling in any case.
+        # Values with only one spelling.
         (
             [vm("a", location="West Europe"), vm("b", location="WESTEUROPE")],
             "locations",
@@ -174,7 +174,7 @@ def tags(**values: str) -> list[dict[str, str]]:
             "subscriptions",
             {name: ["subscription_abc"] for name in "ab"},
         ),
-        # A blank makes another name of a scale set, which Azure allows in neither of these places.
+        # With a blank, it would be another scale set. Azure allows blanks in neither of these names.
         (
             [
                 vm("a", vmScaleSetName="web-db"),
@@ -184,7 +184,7 @@ def tags(**values: str) -> list[dict[str, str]]:
             "scale_sets",
             {"a": ["scale_set_web_db"], "b": ["scale_set_webdb"], "c": ["scale_set_web_db"]},
         ),
-        # Names that only Ansible can't tell apart are two things.
+        # Only Ansible confuses these names, so they are two things.
         (
             [vm("a", vmScaleSetName="x-y"), vm("b", vmScaleSetName="X_Y")],
             "scale_sets",
@@ -363,14 +363,14 @@ def test_every_document_becomes_a_host(one: dict[str, t.Any]) -> None:
 def test_every_document_becomes_a_host_with_a_unique_name_in_any_order(
     found: list[dict[str, t.Any]], order: random.Random, as_fact: bool
 ) -> None:
-    # One document for each VM, as the later one counts otherwise.
+    # Each VM has one document, because otherwise the later one would be used.
     own: dict[str, t.Any] = {}
     for document in found:
         compute = document.get("compute")
         if isinstance(compute, dict) and isinstance(compute.get("name"), (dict, list)):
-            continue  # what is no name is refused, and has a test of its own
+            continue  # invalid names are refused, which another test covers
         vm_id = compute.get("vmId") if isinstance(compute, dict) else None
-        # Without a vmId, documents that come to one fact are one VM.
+        # Without a vmId, documents with equal facts are one VM.
         fact = json.dumps(azure_imds(document, "")[0], sort_keys=True, default=str)
         own.setdefault(str(vm_id or fact).lower(), document)
     inputs = [Document(document) for document in own.values()]
@@ -474,7 +474,7 @@ def test_a_name_does_not_depend_on_another_vm_of_the_file(
     assert alone.name.startswith("vm_")
     for documents_of_file in read:
         assert alone.name in [one.name for one in vms(documents_of_file)]
-    # One document in several files is one VM.
+    # The same document in several files is one VM.
     together = [one for documents_of_file in read for one in documents_of_file]
     assert [one.name for one in vms(together)].count(alone.name) == 1
 
@@ -489,7 +489,7 @@ def test_several_snapshots_of_one_host_are_one_vm_with_a_warning() -> None:
         assert found[0].fact == (whole if whole in order else later).data
         assert "1 hosts have several snapshots, of which at least one has no vmId" in said[-1]
         assert "for example web-1. A snapshot with a vmId is used" in said[-1]
-    # Hosts are told apart, whatever else they say.
+    # Snapshots of different hosts are different VMs, with any content.
     assert [one.name for one in vms([part, snapshot("web-2", 1, network=NETWORK)])] == [
         "web-1",
         "web-2",
@@ -511,7 +511,7 @@ def test_a_list_as_a_name_does_not_break_the_inventory() -> None:
 
 
 def at(*addresses: t.Any, name: str = "a") -> Document:
-    """A snapshot, whose addresses are whatever was written into it."""
+    """A snapshot with these values as its addresses."""
     whole = {"compute": {"name": name, "vmId": name}, "addresses": {"private": list(addresses)}}
     return Document(whole, is_fact=True)
 
@@ -682,7 +682,7 @@ def test_as_many_groups_as_are_possible_need_no_warning() -> None:
 
 
 def test_spellings_of_other_vms_come_after_the_groups_of_a_vm_itself() -> None:
-    """The bound holds for the groups of all spellings together, and costs a VM none of its own."""
+    """The limit applies to the groups of all spellings together. A VM keeps all its own groups."""
     liars = [vm(f"liar-{n}", tagsList=many_tags(MAX_GROUPS, p)) for n, p in enumerate(("T", "tT"))]
     honest = vm("honest", tagsList=[*many_tags(40), *many_tags(MAX_GROUPS - 100, "tt")])
     found, said = fleet_of([honest, *liars], group_by=["tags"]).vms(())

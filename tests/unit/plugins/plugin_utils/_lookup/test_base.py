@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The options of both lookups: variables are templated once, direct arguments never."""
+"""Tests the options of both lookups: variables are templated once, and direct arguments never."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import lookup_loader
 from ansible.template import Templar
 
-# Text that a playbook file would hold. Cores before 2.19 treat all text in this way.
+# Text of a playbook. Before ansible-core 2.19, all text is treated in this way.
 written: t.Callable[[str], str] = getattr(ansible.template, "trust_as_template", str)
 
 

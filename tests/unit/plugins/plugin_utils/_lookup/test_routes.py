@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Routes: what is one, and what a document answers at it."""
+"""Tests routes, and their values in a document."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def routes_of(value: t.Any, above: tuple[str, ...] = ("instance",)) -> t.Iterato
 
 
 def asked_directly(document: dict[str, t.Any], route: str) -> t.Any:
-    """What the client gets from the simulated service for that very route."""
+    """The answer of the simulated service for the same route."""
     vm = Vm("web-1", document)
 
     def send(request: Request, _timeout: float) -> Response:
@@ -151,7 +151,7 @@ def outcome(ask: t.Callable[[], t.Any]) -> t.Any:
 @pytest.mark.parametrize("name", SHAPES)
 def test_cached_and_direct_lookups_agree_on_every_route(name: str) -> None:
     document = SHAPES[name]
-    # Every field, whatever the version that introduced it: the walk knows nothing of versions.
+    # All fields of all versions, because the code for routes does not depend on versions.
     served = asked_directly(document, "instance")
     for segments in routes_of(served):
         walked = walk(served, segments[1:], "instance")

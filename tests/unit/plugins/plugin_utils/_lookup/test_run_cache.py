@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One result for a run, with real processes."""
+"""Tests with real processes that a run has one result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from ansible_collections.imds.azure.plugins.module_utils._errors import (
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup import run_cache
 from ansible_collections.imds.azure.plugins.plugin_utils._lookup.run_cache import RunCache
 
-# As Ansible makes its workers.
+# Ansible creates its workers in this way.
 FORK = multiprocessing.get_context("fork")
 DOCUMENT = {"compute": {"name": "wéb-1", "odd": "\ud800"}}
 
@@ -39,13 +39,13 @@ def get(
     *names: str,
     deadline: float = 60.0,
 ) -> t.Any:
-    """The result under one of the names; a new one gets the last name."""
+    """The result with one of the names. A new result gets the last name."""
     names = names or ("whole",)
     return cache.get(names, lambda _left: (names[-1], make()), lambda: deadline)
 
 
 class Calls:
-    """Counts across processes how often the result was made."""
+    """Counts how often all processes together created the result."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self._path = folder / "calls"
@@ -73,9 +73,9 @@ def folder(tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def in_processes(count: int, ask: t.Callable[[], t.Any]) -> list[t.Any]:
-    """What each of so many processes gets, or the message of the error that it gets."""
+    """The result of each of these processes, or the message of its error."""
     results = FORK.SimpleQueue()
-    # A busy machine may take a second to start them all.
+    # A busy machine may need a second to start all of them.
     together = FORK.Barrier(count)
 
     def work() -> None:
@@ -111,7 +111,7 @@ def test_fifty_processes_send_one_request(folder: pathlib.Path, calls: Calls) ->
     cache = RunCache(str(folder), "instance")
     assert in_processes(50, lambda: get(cache, slowly(calls))) == [DOCUMENT] * 50
     assert calls.count == 1
-    # And whoever comes later doesn't ask, either.
+    # Later processes do not send a request either.
     assert get(RunCache(str(folder), "instance"), slowly(calls)) == DOCUMENT
     assert calls.count == 1
 
@@ -161,7 +161,7 @@ def test_waiting_callers_share_a_failure(folder: pathlib.Path, tmp_path: pathlib
     come, calls = Calls(tmp_path / "come"), Calls(tmp_path)
 
     def make() -> t.NoReturn:
-        # However late the machine starts the last of them.
+        # The last process may start late.
         while come.count < 20:
             time.sleep(0.02)
         slowly(calls, UnavailableError("GET x failed: no answer"))()
@@ -172,7 +172,7 @@ def test_waiting_callers_share_a_failure(folder: pathlib.Path, tmp_path: pathlib
         return get(cache, make)
 
     assert set(in_processes(20, ask)) == {"UnavailableError: GET x failed: no answer"}
-    # One that the machine stopped between coming and looking tries anew.
+    # A process that was paused between its start and its check may try again.
     assert calls.count <= 3
 
 
@@ -254,7 +254,7 @@ def test_a_stopped_holder_blocks_no_longer_than_the_deadline(
 def test_the_wait_counts_towards_the_deadline(
     folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By a clock that moves ten seconds with each look at a lock that is held for thirty."""
+    """With a clock that moves ten seconds at each check of a lock, which is held for thirty seconds."""
     cache, clock = RunCache(str(folder), "x"), Clock()
     get(cache, lambda: "", "other")
     (lock,) = folder.glob("*.lock")
@@ -278,7 +278,7 @@ def test_a_result_is_found_under_each_of_the_names(folder: pathlib.Path) -> None
     assert get(cache, lambda: "with", "whole") == "with"
     assert get(cache, _fail, "whole", "bare") == "with"
     assert get(cache, _fail, "bare", "whole") == "without"
-    # And no deadline is read if there is a result.
+    # If there is a result, the deadline is not read.
     assert cache.get(["bare"], lambda _left: _fail(), _fail) == "without"
 
 
@@ -324,7 +324,7 @@ def test_without_a_folder_each_caller_sends_a_request(tmp_path: pathlib.Path, ca
 def refused(
     monkeypatch: pytest.MonkeyPatch, target: t.Any, name: str, number: int
 ) -> t.Iterator[None]:
-    """Root may write everywhere, so what the kernel would say is made up."""
+    """Root may write everywhere, so the error of the kernel is simulated."""
 
     def refuse(*_arguments: t.Any, **_options: t.Any) -> t.NoReturn:
         raise OSError(number, os.strerror(number))
@@ -362,7 +362,7 @@ def test_an_unwritable_cache_folder_is_ignored(
 
 
 def test_a_disk_that_is_really_full(folder: pathlib.Path) -> None:
-    """A limit on the size of files stands in for the disk: the kernel refuses the write itself."""
+    """A limit of the size of files simulates a full disk, because then the kernel refuses the write."""
     cache = RunCache(str(folder), "x")
     large = {"compute": {"userData": "x" * 100_000}}
 

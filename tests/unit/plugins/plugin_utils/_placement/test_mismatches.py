@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What about a VM differs from what a play requires."""
+"""Tests the differences between a VM and the requirements of a play."""
 
 from __future__ import annotations
 
@@ -190,7 +190,7 @@ def test_a_vm_meets_its_own_values(zone: str, tags: dict[str, str]) -> None:
 def test_a_value_with_a_semicolon_is_no_other_tag(
     required: dict[str, t.Any], subsets: tuple[str, ...]
 ) -> None:
-    """Before 2019-06-04 IMDS has one text of all tags."""
+    """Before 2019-06-04, IMDS has one text for all tags."""
     document = {"compute": {"location": "x", "tags": "Owner:me;Env:prod"}}
     fact, warnings = azure_imds(document, "2018-10-01", frozenset(subsets))
     assert fact["tags"] == {"Owner": "me", "Env": "prod"}
@@ -200,7 +200,7 @@ def test_a_value_with_a_semicolon_is_no_other_tag(
     assert mismatches(fact, tags={}) == []
 
 
-# To Python, the Kelvin sign, the Angstrom sign and the Ohm sign are capitals of k, \u00e5 and \u03c9.
+# For Python, the Kelvin sign, the Angstrom sign and the Ohm sign are capitals of k, \u00e5 and \u03c9.
 @pytest.mark.parametrize(
     ("required", "other"),
     [("Kind", "\u212aind"), ("\u00e5r", "\u212br"), ("\u03c9", "\u2126")],

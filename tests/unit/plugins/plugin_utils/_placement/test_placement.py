@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Are the replicas of a group spread over enough zones and fault domains?"""
+"""Tests whether the replicas of a group are in enough zones and fault domains."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from ansible_collections.imds.azure.plugins.plugin_utils._placement.placement im
 
 
 def vm(name: str, place: str) -> Replica:
-    """LOCATION/ZONE/FAULT DOMAIN/SCALE SET, where all that follows can be left out."""
+    """The place in a text LOCATION/ZONE/FAULT DOMAIN/SCALE SET. The last parts can be left out."""
     location, zone, domain, scale_set = (*place.split("/"), "", "", "")[:4]
     where = Place(location=location, zone=zone, fault_domain=domain, scale_set=scale_set)
     return Replica(name, where, "", {})
@@ -51,13 +51,13 @@ def broken(places: t.Sequence[str], **rules: t.Any) -> list[str]:
         (["we"], 0),
         (["we/1/0/s", "we/1/0/s"], 1),
         (["we/1/0/s", "we/1/1/s"], 2),
-        # Without a set the numbers prove nothing: IMDS does not name availability sets.
+        # Without a scale set, the numbers prove nothing, because IMDS does not name availability sets.
         (["we/1/0", "we/1/1"], 1),
         (["we//0", "we//1", "we//2"], 1),
-        # Another zone is another fault domain, whatever its number.
+        # Another zone is another fault domain with any number.
         (["we/1/0", "we/2/0"], 2),
         (["we/1/0", "ne/1/0"], 2),
-        # Numbers of two sets can't be compared: these could be in one rack.
+        # Numbers of two sets can't be compared. These hosts could be in one rack.
         (["we//0/a", "we//1/b"], 1),
         (["we//0/a", "we//1/a", "we//2/b"], 2),
         (["we/1/0/a", "we/1/1/a", "we/2/0/b"], 3),
@@ -82,13 +82,13 @@ def test_fault_domains_count_where_they_are_certainly_different(
         (["we/1", "we/2"], {"max_share": 0.5}, []),
         (["we/1", "we/1", "we/2"], {"max_share": 0.5}, ["max_share"]),
         (["we/1"] * 3 + ["we/2"] * 3, {"max_share": 0.4}, ["max_share", "max_share"]),
-        # A third is a third, whatever floating point makes of it.
+        # A third is exact, without errors of floating-point numbers.
         (["we/1", "we/2", "we/3"], {"max_share": 1 / 3}, []),
         (["we/1"] * 7 + ["we/2"] * 3, {"max_share": 0.7}, []),
-        # Without zones it is fault domains, and without these the location.
+        # Without zones, fault domains count, and without these the location.
         (["we//0/a", "we//0/a", "we//1/a"], {"max_share": 0.5}, ["max_share"]),
         (["we//0/a", "we//1/a", "we//0/b", "we//1/b"], {"max_share": 0.5}, []),
-        # Of two sets, at worst the fullest fault domains are one; without a set, all of them are.
+        # In the worst case, the fullest fault domains of two sets are one. Without a set, all fault domains are one.
         (["we//0/a", "we//0/b"], {"max_share": 0.5}, ["max_share"]),
         (["we//0", "we//1", "ne//0"], {"max_share": 0.5}, ["max_share"]),
         (["we", "we", "ne"], {"max_share": 0.5}, ["max_share"]),
@@ -135,7 +135,7 @@ def test_bad_rules_are_refused(rules: dict[str, t.Any]) -> None:
 
 
 def test_rules_can_be_texts() -> None:
-    # As they come from the command line, and from templates of older cores.
+    # In the forms of the command line, and of templates in older versions of ansible-core.
     assert checked_rules("3", "2", "0.5") == Rules(3, 2, 0.5)
 
 

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Which places are certainly different: from instance documents to counts and verdicts."""
+"""Tests which places are certainly different, from instance documents to counts and verdicts."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def found(*computes: Compute, **rules: t.Any) -> dict[str, t.Any]:
         (uniform(placementGroupId="P"), uniform(domain="1", placementGroupId="p"), 1, 2),
         (uniform(placementGroupId="p"), uniform(domain="1", placementGroupId="q"), 2, 1),
         (flexible(), flexible("Web", "1"), 1, 2),
-        # A flexible set says its group by its id. That one group is written in two casings is usual.
+        # The ID of a flexible set names its group. IMDS often writes one group in two casings.
         (flexible(), flexible("web", "1", group="G"), 1, 2),
         (flexible(), flexible("web", "1", group="h"), 2, 1),
         (flexible(resourceGroupName="vms"), flexible(domain="1", resourceGroupName="x"), 1, 2),
         (uniform(""), uniform("", "1"), 0, 1),
-        # An id that can't be read still names a set, within the VM's own resource group.
+        # An unreadable ID still names a set, in the resource group of the VM.
         (uniform(virtualMachineScaleSet={"id": 1}), uniform(domain="1"), 1, 2),
     ],
 )
@@ -99,9 +99,9 @@ def test_sets_with_one_name_get_distinguishing_labels() -> None:
         ([zonal("1"), zonal("1", subscriptionId="b")], 1, 1),
         ([zonal("1"), zonal("2"), zonal("3", subscriptionId="b")], 2, 1),
         ([zonal("1"), zonal("2", subscriptionId="A")], 2, 0),
-        # A host that does not say its subscription can be in any.
+        # A host without a subscription may be in any subscription.
         ([zonal("1"), zonal("2", subscriptionId="")], 1, 1),
-        # Physical zones decide where all hosts have them.
+        # If all hosts have physical zones, these decide.
         (
             [
                 zonal("1", physicalZone="we-az1"),
@@ -119,7 +119,7 @@ def test_sets_with_one_name_get_distinguishing_labels() -> None:
             0,
         ),
         ([zonal("1", physicalZone="we-az1"), zonal("1", subscriptionId="b")], 1, 1),
-        # One location without physical zones does not keep another one from having them.
+        # One location without physical zones does not affect another location.
         (
             [
                 zonal("1", physicalZone="we-az1"),
@@ -129,7 +129,7 @@ def test_sets_with_one_name_get_distinguishing_labels() -> None:
             3,
             0,
         ),
-        # A host without a zone says nothing of zones.
+        # A host without a zone proves nothing about zones.
         ([zonal("1", physicalZone="x"), zonal("2", physicalZone="y"), zonal("")], 2, 0),
     ],
 )
@@ -153,7 +153,7 @@ def test_the_notice_about_zones_that_can_not_be_compared() -> None:
         "has 2 of 2 hosts, which is 100%, and at most 50% are allowed",
     ]
     assert [violation["move"] for violation in result["violations"]] == [["vm-01"], ["vm-01"]]
-    # Evenly spread in each subscription is evenly spread, whichever zones are one.
+    # An even spread in each subscription is an even spread with any mapping of zones.
     even = [zonal(zone, subscriptionId=name) for zone in "123" for name in "ab"]
     assert found(*even, min_zones=3, max_share=1 / 3)["passed"]
 
@@ -162,7 +162,7 @@ def test_a_location_is_one_of_a_cloud() -> None:
     cloud = {"azEnvironment": "AzureUSGovernmentCloud"}
     public = {"azEnvironment": "AzurePublicCloud"}
     assert found(zonal("1", **public), zonal("1", **cloud))["counts"]["zones"] == 2
-    # Names of one cloud, and a host that does not say its cloud.
+    # Names of one cloud, and a host without a cloud.
     same = [zonal("1", azEnvironment=name) for name in ("AzurePublicCloud", "AZUREPUBLICCLOUD", "")]
     assert found(*same)["locations"] == [
         {"cloud": "AzurePublicCloud", "location": "westeurope", "edge_zone": "", "zones": 1}
@@ -203,7 +203,7 @@ def test_hosts_on_one_dedicated_host_fail_together() -> None:
     assert share["message"].startswith(
         "fault domains 0, 1 (one dedicated host) of the scale set web of westeurope has 2 of 4"
     )
-    # The group of hosts alone proves nothing about the host.
+    # The host group alone proves nothing about the host.
     result = found(uniform(hostGroup={"id": HOST_ID.format("x")}), uniform(domain="1"))
     assert result["dedicated_hosts"] == []
     assert result["counts"]["fault_domains"] == 2
@@ -223,13 +223,13 @@ def test_a_minimum_of_zones_for_each_location() -> None:
     [
         ("111223", {"max_share": 0.4}, [2]),
         ("111112", {"max_share": 0.5}, [3, 4]),
-        # The fullest zones give, and those that are outside of zones.
+        # Hosts of the fullest zones move, and hosts without a zone.
         ("111122", {"min_zones": 4}, [2, 3]),
         ("111122", {"min_zones": 5}, [1, 2, 3]),
         ("1122--", {"min_zones": 4}, [4, 5]),
         ("123", {"min_zones": 4}, []),
         ("112", {"min_zones": 9}, [1]),
-        # What moves because of one rule mends the other one.
+        # The moves for one rule also fulfil the other rule.
         ("111122", {"min_zones": 3, "max_share": 0.5}, [3]),
     ],
 )
@@ -241,7 +241,7 @@ def test_the_replicas_that_would_have_to_move(
     assert moved == {f"vm-{number:02}" for number in move}
 
 
-# ---- properties
+# Properties
 
 NAMES = ("web", "Db")
 CASED = ("azEnvironment", "location", "subscriptionId", "resourceGroupName", "vmScaleSetName")
@@ -306,7 +306,7 @@ def test_a_set_split_by_resource_group_is_never_fewer_sets(
         compute["resourceGroupName"] += data.draw(st.sampled_from(["", "-2"]))
     before, after = (placement(fleet(one), rules) for one in (computes, split))
     assert len(after["scale_sets"]) >= len(before["scale_sets"])
-    # Two sets prove no more than one does.
+    # Two sets do not prove more than one.
     assert after["counts"]["fault_domains"] <= before["counts"]["fault_domains"]
     assert after["counts"]["zones"] == before["counts"]["zones"]
 
@@ -316,7 +316,7 @@ def test_a_set_split_by_resource_group_is_never_fewer_sets(
 def test_moving_the_marked_replicas_satisfies_the_rules(
     computes: list[Compute], rules: Rules
 ) -> None:
-    # Nothing can move to another subscription, so this fleet is of one.
+    # No host can move to another subscription, so this fleet has only one.
     computes = [{**compute, "subscriptionId": "a", "physicalZone": ""} for compute in computes]
     total = len(computes)
     before = violations(fleet(computes), rules)
@@ -326,7 +326,7 @@ def test_moving_the_marked_replicas_satisfies_the_rules(
             place = {"zone": f"new-{number}", "platformFaultDomain": "0", "vmScaleSetName": "new"}
             compute.update(place, host={})
     after = {violation.rule for violation in violations(fleet(computes), rules)}
-    # Some rules can't hold: a host is more than its share, or there are fewer hosts than places.
+    # Some rules can't be fulfilled: one host exceeds the limit, or there are fewer hosts than places.
     if rules.max_share * total >= 1:
         assert "max_share" not in after
         if rules.min_zones <= total:

@@ -1,7 +1,7 @@
 # Copyright (c) 2026, the imds.azure contributors
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The transport of Windows hosts: what it asks of win_uri, and what it makes of any result."""
+"""Tests the transport of Windows hosts: the arguments of win_uri, and the handling of any result."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ def test_an_answer_has_the_headers_that_the_client_reads() -> None:
     [
         ("\ufeff{}", "5", b"\xef\xbb\xbf{}"),
         ("é", "2", "é".encode()),
-        # Bytes that are not UTF-8, and a document that has the replacement character itself.
+        # Bytes that are not UTF-8, and a document that contains the replacement character.
         ("web-\ufffd", "5", b"web-\xff"),
         ("web-\ufffd", "7", "web-\ufffd".encode()),
-        # Without a length nobody can tell.
+        # Without a length, this is unknown.
         ("web-\ufffd", None, "web-\ufffd".encode()),
         ("{}", "9" * 5000, b"{}"),
         ("\ud800", None, b"\xed\xa0\x80"),
