@@ -214,7 +214,7 @@ ANYTHING = (
         (
             (
                 f"{_UTILS}/test__client.py",
-                "test_negotiation_ends_whatever_is_known_offered_and_listed",
+                "test_negotiation_ends_with_any_known_offered_and_listed_versions",
             ),
         ),
     ),

@@ -181,7 +181,7 @@ def test_the_license_is_there() -> None:
 WORKFLOW = ".github/workflows/ci.yml"
 
 
-def test_the_workflow_may_only_read_and_uses_what_nobody_can_move() -> None:
+def test_the_workflow_has_read_permissions_and_pins_actions_by_commit() -> None:
     """Tests that actions are pinned by commit, because a tag can be moved to another commit."""
     workflow = load(WORKFLOW)
     assert workflow["permissions"] == {"contents": "read"}

@@ -279,7 +279,7 @@ def test_clouds_and_sets_stand_apart(shop: Drawn, show: Open, width: str) -> Non
     assert page.script("return document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def test_nothing_is_required(draw: Draw, show: Open) -> None:
+def test_all_options_are_optional(draw: Draw, show: Open) -> None:
     page = show(draw(5))
     assert not page.one("#rules").is_displayed()
     assert not page.one("#only").is_displayed()

@@ -81,7 +81,7 @@ def test_the_token_of_an_assigned_identity(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_older_agent_is_not_believed(
+def test_the_token_of_an_older_agent_is_refused(
     client: t.Callable[..., str], agent: Vm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An older agent returns the token of the server for each requested identity."""
@@ -94,7 +94,9 @@ def test_an_older_agent_is_not_believed(
 
 
 @pytest.mark.parametrize("identity", [{}, *SELECTED], ids=lambda one: next(iter(one), "own"))
-def test_we_get_what_they_get(agent: Vm, play: Play, identity: dict[str, str]) -> None:
+def test_the_collection_gets_the_same_tokens_as_the_clients(
+    agent: Vm, play: Play, identity: dict[str, str]
+) -> None:
     variables = {"vault": VAULT, "identity": identity, "azure_imds_endpoint": "arc"}
     ours = play("token.yml", variables)
     assert ours == agent.tokens[-1]

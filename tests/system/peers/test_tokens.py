@@ -43,7 +43,7 @@ def claims(token: str) -> dict[str, t.Any]:
     ],
     ids=["own", "client_id", "object_id", "resource_id"],
 )
-def test_they_get_what_we_get(
+def test_the_clients_get_the_same_tokens_as_the_collection(
     machine: Machine, play: Play, identity: dict[str, str], meant: Identity
 ) -> None:
     machine.vm.identities = [OWN, ASSIGNED]
@@ -54,7 +54,7 @@ def test_they_get_what_we_get(
     assert (claims(ours)["oid"], claims(ours)["aud"]) == (meant.object_id, VAULT)
 
 
-def test_who_looks_first_whether_there_is_an_imds_finds_it(machine: Machine) -> None:
+def test_a_client_that_probes_for_imds_finds_it(machine: Machine) -> None:
     """azure-identity first sends a request without the header. An error is also an answer."""
     machine.vm.identities = [OWN]
     with DefaultAzureCredential() as credential:

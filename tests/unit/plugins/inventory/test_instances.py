@@ -927,7 +927,7 @@ def test_an_invalid_value_of_one_vm_does_not_affect_others(
     assert members(inventory, "small" if key.endswith("vmSize") else "sizes") == ["good"]
 
 
-def test_one_warning_names_what_makes_no_group(
+def test_one_warning_names_the_values_without_a_group(
     read: Read, tmp_path: pathlib.Path, warnings: list[str]
 ) -> None:
     written(tmp_path, a=vm("a", vmSize=[""]), b=vm("b", vmSize=[""]), c=vm("c", vmSize="small"))

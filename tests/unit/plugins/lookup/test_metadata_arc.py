@@ -75,7 +75,7 @@ def test_there_are_no_params(look: Look, agent: Vm) -> None:
 @pytest.mark.parametrize(
     "route", ["attested/document", "scheduledevents", "loadbalancer", "versions"]
 )
-def test_what_is_not_there_is_not_asked(look: Look, agent: Vm, route: str) -> None:
+def test_no_request_is_sent_for_absent_routes(look: Look, agent: Vm, route: str) -> None:
     with pytest.raises(AnsibleLookupError, match="Azure Arc has no"):
         look(route)
     assert look(route, default="none") == ["none"]

@@ -101,7 +101,7 @@ def test_a_container_is_data() -> None:
 
 
 @pytest.mark.parametrize("words", ["weu", "", " \n", "0", "true", "null", '{"a": 1}', "\ufeffü"])
-def test_a_leaf_is_asked_for_as_text(words: str) -> None:
+def test_a_leaf_is_requested_as_text(words: str) -> None:
     url = f"{BASE}/instance/compute/location?api-version={NEWEST_TESTED}"
     with Script((url, BAD_REQUEST), (url + "&format=text", text(words))) as send:
         assert ask_route(client(send), "instance/compute/location").data == words
@@ -226,7 +226,7 @@ def test_no_version_at_all() -> None:
     assert caught.value.status == 404
 
 
-def test_one_version_is_asked_for_once() -> None:
+def test_each_version_is_requested_once() -> None:
     with Script(
         (instance_url(NEWEST_TESTED), unknown_version(NEWEST_TESTED, "2020-12-01")),
         (VERSIONS_URL, ok({"apiVersions": [NEWEST_TESTED]})),
@@ -297,7 +297,7 @@ versions = st.one_of(dates, st.sampled_from(["", "latest", "2020-13-01", NEWEST_
     old=st.booleans(),
 )
 @example(known=set(), offered=[], listed=None, old=True)
-def test_negotiation_ends_whatever_is_known_offered_and_listed(
+def test_negotiation_ends_with_any_known_offered_and_listed_versions(
     known: set[str], offered: list[str], listed: list[str] | None, old: bool
 ) -> None:
     asked: list[str] = []

@@ -130,7 +130,7 @@ def test_the_agent_is_known_by_its_program(tmp_path: t.Any) -> None:
 # Versions
 
 
-def test_the_version_that_is_asked_first() -> None:
+def test_the_version_of_the_first_request() -> None:
     with Script((url("2020-06-01"), ok(LINUX))) as send:
         assert arc(send).instance()[:2] == ("2020-06-01", LINUX)
 
@@ -203,7 +203,7 @@ def test_documents_are_whole_without_a_network(name: str, complete: bool) -> Non
     assert (answer.incomplete, answer.notices) == ((), ())
 
 
-def test_a_document_without_compute_is_asked_for_again() -> None:
+def test_a_document_without_compute_is_requested_again() -> None:
     empty = {"compute": {}, "network": {}}
     with Script((url("2020-06-01"), ok(empty)), (url("2020-06-01"), ok(LINUX))) as send:
         assert arc(send).instance().data["compute"] == LINUX["compute"]
@@ -227,7 +227,7 @@ def test_the_newest_document_of_a_client_with_a_version_of_its_own() -> None:
         (lambda made: made.get(Endpoint("versions", version="")), "list of versions"),
     ],
 )
-def test_what_arc_does_not_have_is_not_asked(
+def test_no_request_is_sent_for_endpoints_that_arc_lacks(
     ask: t.Callable[[ImdsClient], t.Any], absent: str
 ) -> None:
     with Script() as send, pytest.raises(NotFoundError) as raised:
@@ -295,14 +295,14 @@ def test_failures_of_the_agent_say_what_to_do(outcome: Response | Exception, adv
     assert "IMDS" not in said
 
 
-def test_the_agent_that_starts_is_asked_again() -> None:
+def test_requests_to_a_starting_agent_are_retried() -> None:
     with Script(
         (url("2020-06-01"), refusal(503, "Service Unavailable")), (url("2020-06-01"), ok(LINUX))
     ) as send:
         assert arc(send).instance().data == LINUX
 
 
-def test_a_host_without_the_agent_is_asked_once() -> None:
+def test_a_host_without_the_agent_gets_one_request() -> None:
     clock = Clock()
     send = Always(REFUSED)
     option = {**DEFAULTS, "endpoint": "arc"}.__getitem__
@@ -315,6 +315,6 @@ def test_the_limits_of_the_agent_are_the_usual_ones() -> None:
     assert arc(Always(ok(LINUX)))._limits == Limits()
 
 
-def test_imds_is_asked_as_ever() -> None:
+def test_requests_to_imds_are_unchanged() -> None:
     with Script((f"{BASE}/instance?api-version=2025-04-07", ok(load("everything")))) as send:
         client_from({**DEFAULTS, "endpoint": "auto"}.__getitem__, send, system(True)).instance()

@@ -202,7 +202,7 @@ def test_a_refused_approval_is_not_repeated(status: int, kind: type[Exception]) 
         start_event(script.client(), ID)
 
 
-def test_an_approval_with_an_unknown_version_says_what_it_was() -> None:
+def test_an_approval_with_an_unknown_version_names_the_version() -> None:
     script = Script(refusal(400, b'{ "error": "api-version is invalid" }'))
     with pytest.raises(VersionError, match=r"^POST .* rejected api-version 2019-08-01"):
         start_event(script.client(version="2019-08-01"), ID)

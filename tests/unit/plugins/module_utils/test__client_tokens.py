@@ -98,7 +98,7 @@ def test_one_request_with_the_version_of_the_sdks() -> None:
     assert (token["access_token"], token["expires_in"]) == (TOKEN, 3599)
 
 
-def test_a_version_that_was_asked_for_is_used() -> None:
+def test_a_requested_version_is_used() -> None:
     imds = Imds(OK)
     imds_token(imds.client("2021-02-01"), VAULT, [("msi_res_id", "/sub/A b")])
     (url,) = imds.urls
@@ -107,7 +107,7 @@ def test_a_version_that_was_asked_for_is_used() -> None:
     )
 
 
-def test_the_cloud_is_read_whatever_the_version_of_tokens() -> None:
+def test_the_cloud_is_read_with_any_version_of_tokens() -> None:
     """Before 2018-10-01, instance documents name no cloud."""
     imds = Imds(answer(200, {"compute": {"azEnvironment": "AzurePublicCloud"}}), OK)
     option = {**OPTIONS, "api_version": "2018-02-01"}.__getitem__
@@ -204,7 +204,7 @@ def test_a_version_that_is_rejected_is_no_refusal_of_a_token() -> None:
         imds_token(Imds(rejection).client("2021-02-01"), VAULT)
 
 
-def test_an_answer_without_a_token_shows_nothing_of_itself() -> None:
+def test_the_message_about_an_answer_without_a_token_does_not_quote_it() -> None:
     imds = Imds(answer(200, {"accessToken": TOKEN}))
     with pytest.raises(MalformedError) as caught:
         imds_token(imds.client(), VAULT)
@@ -246,7 +246,7 @@ BODIES = {
 
 @pytest.mark.parametrize("token", [LONG, SHORT], ids=["JWT", "opaque"])
 @pytest.mark.parametrize("body", BODIES)
-def test_a_token_is_in_no_message_whatever_the_status(body: str, token: str) -> None:
+def test_no_message_contains_a_token_with_any_status(body: str, token: str) -> None:
     raw = BODIES[body](token)
     sent = raw if isinstance(raw, bytes) else raw.encode()
     headers = {"location": f"http://there/?t={token}", "content-type": f"x/{LONG}"}

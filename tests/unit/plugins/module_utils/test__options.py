@@ -184,7 +184,9 @@ def test_invalid_values_are_refused_before_any_request(
         (f"x{TAG}\n".encode(), False),
     ],
 )
-def test_what_the_firmware_says(tmp_path: pathlib.Path, content: bytes, in_azure: bool) -> None:
+def test_the_asset_tag_of_the_firmware(
+    tmp_path: pathlib.Path, content: bytes, in_azure: bool
+) -> None:
     tag = tmp_path / "chassis_asset_tag"
     tag.write_bytes(content)
     assert firmware_says_azure(str(tag)) is in_azure

@@ -52,7 +52,7 @@ paths = st.lists(
 
 @quick
 @given(paths, anything)
-def test_plain_paths_mean_what_jmespath_means(path: str, data: t.Any) -> None:
+def test_plain_paths_have_the_same_values_as_in_jmespath(path: str, data: t.Any) -> None:
     assert compiled(path, "query")(data) == jmespath.search(path, data)
 
 

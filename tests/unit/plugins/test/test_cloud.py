@@ -55,6 +55,6 @@ def test_it_compares_texts(value: t.Any, names: tuple[t.Any, ...]) -> None:
 
 @pytest.mark.parametrize("value", ["AzurePublicCloud", "AzureMoonCloud", ""])
 @pytest.mark.parametrize("names", [("AzureGov",), ("AzurePublicCloud", "AzureGov"), ("",)])
-def test_an_unknown_name_is_an_error_whatever_the_vm_is(value: str, names: tuple[str, ...]) -> None:
+def test_an_unknown_name_is_an_error_for_any_vm(value: str, names: tuple[str, ...]) -> None:
     with pytest.raises(AnsibleFilterError, match=r"imds\.azure\.cloud: .* AzureChinaCloud"):
         cloud(value, *names)

@@ -82,7 +82,7 @@ def test_the_request_is_one_that_every_agent_knows() -> None:
 
 
 @pytest.mark.parametrize("send", [TIMEOUT, REFUSED, answering(404, "", server="EC2ws")])
-def test_the_agent_is_there_and_imds_was_asked(send: t.Callable[..., Response]) -> None:
+def test_the_agent_is_installed_but_imds_was_queried(send: t.Callable[..., Response]) -> None:
     evidence = look(running(), send=send)
     assert first(evidence).name == "arc_agent"
     assert first(evidence).certainty == "certain"

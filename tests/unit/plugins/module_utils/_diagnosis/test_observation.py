@@ -483,7 +483,7 @@ def test_a_date_can_be_missing(date: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", ["http://localhost:1", "http://[::1]:1", "http://127.0.0.1:1"])
-def test_an_endpoint_on_this_host_has_nothing_to_do_with_routes(endpoint: str) -> None:
+def test_an_endpoint_on_this_host_needs_no_route(endpoint: str) -> None:
     refused = failing(OSError(errno.ECONNREFUSED, "no"))
     evidence = look(send=refused, endpoint=endpoint, source_to=lambda *_: ("127.0.0.1", ""))
     assert names(evidence) == ["refused"]
@@ -496,7 +496,7 @@ def test_an_endpoint_can_be_of_ipv6() -> None:
 
 
 @pytest.mark.parametrize("send", [imds, TIMEOUT, answering(401), answering(500, server="IMDS/1")])
-def test_a_report_has_a_headline_the_causes_and_what_was_looked_at(send: t.Any) -> None:
+def test_a_report_has_a_headline_the_causes_and_the_evidence(send: t.Any) -> None:
     evidence = look(send=send)
     lines = report(evidence, causes(evidence), "web-1")
     assert lines[0].startswith("IMDS on web-1 ")

@@ -64,7 +64,7 @@ def test_a_version_from_before_there_were_any_is_named_as_the_cause() -> None:
         attested_document(imds, "x")
 
 
-def test_an_older_imds_is_asked_in_its_own_version() -> None:
+def test_an_older_imds_gets_requests_with_its_own_version() -> None:
     rejection = {"error": "api-version is invalid", "newest-versions": ["2020-09-01", "2020-06-01"]}
     imds, asked = client((400, rejection), (200, {"encoding": "pkcs7", "signature": "MII="}))
     assert attested_document(imds, "x").api_version == "2020-09-01"

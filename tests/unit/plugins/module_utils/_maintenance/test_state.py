@@ -362,7 +362,7 @@ def test_a_foreign_file_is_set_aside(folder: Folder, kind: str) -> None:
     assert done(folder) == {ID: DRAINED}
 
 
-def test_check_mode_reads_and_leaves_what_is_broken(folder: Folder) -> None:
+def test_check_mode_does_not_change_broken_files(folder: Folder) -> None:
     (pathlib.Path(folder.path) / f"{ID}.json").write_text("half")
     states, warnings = folder.states()
     assert [state.done for state in states] == [DRAINING]
@@ -454,7 +454,7 @@ def test_an_event_with_an_unusual_identifier_is_only_not_approved(odd: str) -> N
     assert len(found.warnings) == 1
 
 
-def test_events_whose_identifiers_differ_in_casing_are_only_not_approved() -> None:
+def test_events_with_identifiers_that_differ_in_casing_are_drained_but_not_approved() -> None:
     found = plan([], [event(), event(ID.lower()), event(OTHER_ID)], ALWAYS)
     assert (ids(found.due), found.approvable) == ([ID, OTHER_ID], [OTHER_ID])
     assert "different events" in found.warnings[0]

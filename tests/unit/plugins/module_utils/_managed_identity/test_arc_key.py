@@ -160,7 +160,7 @@ def test_each_retry_begins_with_a_new_challenge(status: int) -> None:
     assert agent.keys == [None, f"Basic {KEY}", None, f"Basic {KEY}"]
 
 
-def test_an_agent_that_starts_is_asked_again() -> None:
+def test_a_starting_agent_gets_another_request() -> None:
     agent = Agent(refusal(503, "Service Unavailable"), challenge(), ok(TOKEN))
     assert token(agent)["access_token"] == "arc-token"
 
@@ -309,7 +309,7 @@ def test_an_answer_after_the_key_that_is_final(status: int) -> None:
     assert agent.keys == [None, f"Basic {KEY}"]
 
 
-def test_an_identity_that_is_not_there_is_asked_for_once() -> None:
+def test_an_absent_identity_is_requested_once() -> None:
     body = (
         '{"error":"identity_not_found","error_description":"Identity not found: error acquiring '
         'access token: requested identity was not found","error_codes":[404]}'

@@ -231,7 +231,7 @@ def test_a_token_without_claims(token: str) -> None:
     )
 
 
-def test_equal_claims_differ_in_nothing() -> None:
+def test_equal_claims_have_no_differences() -> None:
     assert different_claims(CLAIMS, dict(CLAIMS)) == []
 
 

@@ -218,7 +218,7 @@ def test_ports_in_the_extensions_settings(
     assert extension.ports_in_settings([str(tmp_path), str(tmp_path / "missing")]) == ports
 
 
-def test_the_service_by_its_name_or_by_what_it_starts(tmp_path: pathlib.Path) -> None:
+def test_the_service_is_found_by_its_name_or_by_its_program(tmp_path: pathlib.Path) -> None:
     units = tmp_path / "units"
     (units / "multi-user.target.wants").mkdir(parents=True)
     (units / "azuremsixtn.service").write_text("[Unit]")

@@ -154,7 +154,7 @@ def test_missing_links_are_fetched(pki: Pki) -> None:
     assert pki.asked == [urls[2], urls[1]]
 
 
-def test_nothing_is_fetched_unless_it_is_wanted_and_needed(pki: Pki) -> None:
+def test_issuers_are_fetched_only_if_this_is_enabled_and_necessary(pki: Pki) -> None:
     root, first, second, signer = chain(f"{CERTS}/0", f"{CERTS}/1", f"{CERTS}/2")
     with pytest.raises(AttestationError, match="Set fetch_intermediates") as failed:
         attested(root, signer, None)

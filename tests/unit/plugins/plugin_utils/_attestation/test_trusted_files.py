@@ -31,7 +31,7 @@ def status(mode: int, user: int) -> os.stat_result:
 
 @pytest.mark.parametrize("user", [ROOT, OWN, OWNER])
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFREG, stat.S_IFDIR])
-def test_who_is_trusted_in_every_folder(kind: int, user: int) -> None:
+def test_the_users_that_are_trusted_in_every_folder(kind: int, user: int) -> None:
     assert not is_foreign(status(kind, user), status(0o1777, OWNER), OWN)
 
 

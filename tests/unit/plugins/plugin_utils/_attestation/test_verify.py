@@ -251,7 +251,7 @@ def test_one_bit_of_the_certificate() -> None:
     assert reason(flipped(message, start + len(der) - 1)) == "untrusted_chain"
 
 
-def test_one_bit_anywhere_never_changes_what_is_verified() -> None:
+def test_a_changed_bit_never_changes_the_verified_content() -> None:
     message = azure.signed(text(), signer())
     genuine = check(message)
     with warnings.catch_warnings():

@@ -96,7 +96,7 @@ def link(path: pathlib.Path) -> None:
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, zeros, sparse, dangling, loop, link])
-def test_whatever_has_the_name_of_a_snapshot_is_replaced(
+def test_any_entry_with_the_name_of_a_snapshot_is_replaced(
     tmp_path: pathlib.Path, make: t.Callable[[pathlib.Path], None]
 ) -> None:
     make(tmp_path / "web-1.json")

@@ -82,7 +82,7 @@ def test_a_timeout_is_rounded_up_to_whole_seconds(timeout: float, seconds: int) 
     assert arguments_of(GET, timeout)["url_timeout"] == seconds
 
 
-def test_localhost_is_loopback_whatever_the_host_thinks() -> None:
+def test_localhost_is_always_loopback() -> None:
     local = GET._replace(url="http://localhost:50342/oauth2/token")
     assert arguments_of(local)["url"] == "http://127.0.0.1:50342/oauth2/token"
 
@@ -112,7 +112,7 @@ def test_an_answer_has_the_headers_that_the_client_reads() -> None:
         ("\ud800", None, b"\xed\xa0\x80"),
     ],
 )
-def test_a_body_is_what_was_sent(content: str, announced: str | None, body: bytes) -> None:
+def test_the_body_has_the_sent_bytes(content: str, announced: str | None, body: bytes) -> None:
     assert response({**ANSWER, "content": content, "content_length": announced}).body == body
 
 
@@ -160,7 +160,7 @@ def test_other_causes_are_quoted_as_they_are() -> None:
     assert len(failure({"msg": "x" * 10**6}).reason) < 300
 
 
-def test_nothing_is_quoted_where_there_may_be_a_token() -> None:
+def test_a_message_quotes_no_answer_that_may_contain_a_token() -> None:
     token = "eyJ0b2tlbg"
     assert token not in failure({"msg": f'Exception: "{token}"'}, SECRET).reason
 
@@ -179,7 +179,7 @@ def test_nothing_is_quoted_where_there_may_be_a_token() -> None:
         {**ANSWER, "content": {"compute": {}}},
     ],
 )
-def test_a_module_that_broke_is_not_asked_again(result: Result) -> None:
+def test_a_failed_module_is_not_run_again(result: Result) -> None:
     with pytest.raises(ModuleFailedError):
         response(result)
 
@@ -196,8 +196,6 @@ _KEYS = ("elapsed", "failed", "status_code", "content", "msg", "retry_after", "c
 
 @given(st.fixed_dictionaries({}, optional=dict.fromkeys(_KEYS, _ANYTHING)), st.booleans())
 @settings(derandomize=True, database=None, deadline=None)
-def test_whatever_a_host_returns_there_is_an_answer_or_one_error(
-    result: Result, secret: bool
-) -> None:
+def test_any_result_of_a_host_is_an_answer_or_one_error(result: Result, secret: bool) -> None:
     with contextlib.suppress(TransportError, ModuleFailedError):
         assert isinstance(response(result, GET._replace(secret=secret)), Response)
